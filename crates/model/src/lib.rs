@@ -1,0 +1,27 @@
+//! The words every other room speaks: labels, matchers, samples, timestamps, durations, floats as text, the clock.
+//!
+//! Everything here is pure: no files, no network, no threads. The types exist instead of a library's because they
+//! are the unit of cost of a monitoring system: a label set is one reference-counted buffer, and a matcher knows
+//! Go's regular expressions, which Prometheus users write.
+
+mod clock;
+mod duration;
+mod float;
+mod go_regex;
+mod labels;
+mod labels_builder;
+mod matcher;
+mod quote;
+mod sample;
+mod time;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use duration::{DurationError, format_duration, parse_duration};
+pub use float::{format_float, format_json_float, format_plain_float, parse_float};
+pub use go_regex::{GoRegex, RegexError};
+pub use labels::{BUCKET_LABEL, INSTANCE, JOB, Labels, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
+pub use labels_builder::{LabelsBuilder, LabelsScratch};
+pub use matcher::{MatchOp, Matcher};
+pub use quote::quote;
+pub use sample::{STALE_NAN, Sample, is_stale};
+pub use time::{TimeError, TimeRange, Timestamp};

@@ -1,0 +1,79 @@
+//! Bringing samples in: append as many as belong together, then commit them all or none.
+
+use std::fmt;
+
+use model::{Labels, Timestamp};
+
+/// Names a series inside one storage for as long as that storage keeps it; never valid in another one or after a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesRef(pub u64);
+
+impl fmt::Display for SeriesRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why a sample was not taken. The rest of the transaction is unharmed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AppendError {
+    /// The storage no longer knows this reference: append with labels.
+    #[error("unknown series reference {0}")]
+    UnknownSeries(SeriesRef),
+    /// A newer sample of the series is stored already.
+    #[error("out of order sample")]
+    OutOfOrder,
+    /// The series has another value at this time.
+    #[error("duplicate sample for timestamp")]
+    DuplicateTimestamp,
+    /// The time lies before everything the storage still takes.
+    #[error("out of bounds: sample at {time} is older than {oldest}")]
+    TooOld {
+        /// The sample's time.
+        time: Timestamp,
+        /// The oldest time that is taken.
+        oldest: Timestamp,
+    },
+    /// The labels name no series: no labels at all, a repeated name, an empty metric.
+    #[error("invalid labels {labels}: {reason}")]
+    InvalidLabels {
+        /// The labels as they came.
+        labels: Labels,
+        /// What is wrong with them.
+        reason: String,
+    },
+}
+
+/// Why a transaction was not stored; nothing of it is visible.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot store samples: {reason}")]
+pub struct CommitError {
+    /// What failed.
+    pub reason: String,
+    /// The cause, where there is one.
+    #[source]
+    pub source: Option<std::io::Error>,
+}
+
+/// A storage that takes samples.
+pub trait Appendable: Send + Sync {
+    /// Begins a transaction. Many may be under way at once.
+    fn appender(&self) -> Box<dyn Appender>;
+}
+
+/// One transaction: what it appended is seen by readers, and by federation, all at once after `commit`, or never.
+/// Dropping it is a rollback.
+pub trait Appender: Send {
+    /// Appends to the series with these labels, which is created if it is new. The reference makes the next append to it
+    /// cheap.
+    fn append(&mut self, labels: &Labels, time: Timestamp, value: f64) -> Result<SeriesRef, AppendError>;
+
+    /// Appends to a series by reference.
+    fn append_ref(&mut self, series: SeriesRef, time: Timestamp, value: f64) -> Result<(), AppendError>;
+
+    /// Stores everything, in one write to the log, and makes it visible.
+    fn commit(self: Box<Self>) -> Result<(), CommitError>;
+
+    /// Forgets everything.
+    fn rollback(self: Box<Self>);
+}

@@ -1,0 +1,11 @@
+//! Encoded chunks: what a series is made of on disk, in memory and between rooms.
+//!
+//! The encodings are Prometheus's (tsdb/chunkenc); the bytes here are a chunk's data without the length, encoding byte and
+//! checksum that a block's chunk file puts around it.
+
+pub mod xor;
+
+mod bits;
+mod encoded;
+
+pub use encoded::{Chunk, ChunkError, Encoding};

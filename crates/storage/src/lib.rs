@@ -1,0 +1,16 @@
+//! The contracts between those who hold samples and those who ask for them or bring them.
+//!
+//! [`Queryable`] is all that PromQL, rules, the API and federation know of a database; [`Appendable`] is all that scraping
+//! and rules know of one. What crosses the border are encoded chunks, so the chunk encodings live here as well, and a
+//! reader decodes each chunk once. [`Merge`] makes one [`Queryable`] of several. No files, no network.
+
+mod append;
+pub mod chunk;
+mod merge;
+mod query;
+mod series;
+
+pub use append::{AppendError, Appendable, Appender, CommitError, SeriesRef};
+pub use merge::{Merge, merge_sets};
+pub use query::{Hints, LabelRequest, QueryError, QueryErrorKind, Queryable, SelectRequest, SeriesIter, SeriesSet};
+pub use series::{Samples, Series};

@@ -1,39 +1,24 @@
 //! Reading and writing bits, most significant first.
 
-/// Appends bits to a byte buffer.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct BitWriter {
-    pub(crate) bytes: Vec<u8>,
-    /// Free bits in the last byte, 0 to 7.
-    free: u32,
-}
-
-impl BitWriter {
-    /// Continues after whole bytes.
-    pub(crate) fn after(bytes: Vec<u8>) -> Self {
-        BitWriter { bytes, free: 0 }
+/// Appends the lowest `count` bits of `value`, at most 64. `free` is the number of free bits in the last byte, 0 to 7.
+#[inline]
+pub(crate) fn push_bits(bytes: &mut Vec<u8>, free: &mut u8, value: u64, mut count: u32) {
+    if *free > 0 && count > 0 {
+        let take = u32::from(*free).min(count);
+        let part = (value >> (count - take)) as u8 & (0xff >> (8 - take));
+        if let Some(last) = bytes.last_mut() {
+            *last |= part << (u32::from(*free) - take);
+        }
+        *free -= take as u8;
+        count -= take;
     }
-
-    /// Appends the lowest `count` bits of `value`, at most 64.
-    #[inline]
-    pub(crate) fn push(&mut self, value: u64, mut count: u32) {
-        if self.free > 0 && count > 0 {
-            let take = self.free.min(count);
-            let part = (value >> (count - take)) as u8 & (0xff >> (8 - take));
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= part << (self.free - take);
-            }
-            self.free -= take;
-            count -= take;
-        }
-        while count >= 8 {
-            count -= 8;
-            self.bytes.push((value >> count) as u8);
-        }
-        if count > 0 {
-            self.bytes.push((value << (8 - count)) as u8);
-            self.free = 8 - count;
-        }
+    while count >= 8 {
+        count -= 8;
+        bytes.push((value >> count) as u8);
+    }
+    if count > 0 {
+        bytes.push((value << (8 - count)) as u8);
+        *free = 8 - count as u8;
     }
 }
 
@@ -113,11 +98,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(items in proptest::collection::vec((any::<u64>(), 0..=64_u32), 0..200)) {
-            let mut writer = BitWriter::default();
+            let (mut bytes, mut free) = (Vec::new(), 0);
             for (value, count) in &items {
-                writer.push(*value, *count);
+                push_bits(&mut bytes, &mut free, *value, *count);
             }
-            let mut reader = BitReader::new(&writer.bytes);
+            let mut reader = BitReader::new(&bytes);
             for (value, count) in &items {
                 let mask = if *count == 64 { u64::MAX } else { (1 << count) - 1 };
                 prop_assert_eq!(reader.take(*count), Some(value & mask));

@@ -6,7 +6,7 @@
 
 use model::{TimeRange, Timestamp};
 
-use super::bits::{BitReader, BitWriter};
+use super::bits::{BitReader, push_bits};
 use super::encoded::{Chunk, ChunkError, Encoding};
 use crate::series::Samples;
 
@@ -17,35 +17,30 @@ const HEADER_BYTES: usize = 2;
 /// No leading-zero count has been written yet.
 const NO_WINDOW: u8 = 0xff;
 
-/// Writes one chunk.
-#[derive(Debug, Clone)]
-pub struct Writer {
-    bits: BitWriter,
-    count: u16,
-    first_time: i64,
+/// Where an open chunk stands: all that is needed to append to its bytes, which the caller keeps. A database that holds
+/// millions of open chunks keeps one of these (32 bytes) and a byte buffer for each; everybody else uses [`Writer`].
+#[derive(Debug, Clone, Copy)]
+pub struct State {
     time: i64,
     delta: u64,
     value: f64,
+    count: u16,
     leading: u8,
     trailing: u8,
+    /// Free bits in the last byte, 0 to 7.
+    free: u8,
 }
 
-impl Default for Writer {
+impl Default for State {
     fn default() -> Self {
-        Writer {
-            bits: BitWriter::after(vec![0; HEADER_BYTES]),
-            count: 0,
-            first_time: 0,
-            time: 0,
-            delta: 0,
-            value: 0.0,
-            leading: NO_WINDOW,
-            trailing: 0,
-        }
+        State { time: 0, delta: 0, value: 0.0, count: 0, leading: NO_WINDOW, trailing: 0, free: 0 }
     }
 }
 
-impl Writer {
+impl State {
+    /// The most bytes that one sample adds, the header included.
+    pub const SAMPLE_BYTES_MAX: usize = 20;
+
     /// How many samples have been written.
     pub fn len(&self) -> usize {
         usize::from(self.count)
@@ -54,11 +49,6 @@ impl Writer {
     /// Whether nothing has been written.
     pub fn is_empty(&self) -> bool {
         self.count == 0
-    }
-
-    /// The time of the first sample; 0 where there is none.
-    pub fn first_time(&self) -> i64 {
-        self.first_time
     }
 
     /// The time of the last sample; 0 where there is none.
@@ -71,96 +61,142 @@ impl Writer {
         self.value
     }
 
-    /// How many bytes the chunk takes so far.
-    pub fn byte_len(&self) -> usize {
-        self.bits.bytes.len()
-    }
-
-    /// The encoded bytes so far, a valid chunk at any time.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bits.bytes
-    }
-
-    /// Appends a sample, whose time must be after the last one's. At [`SAMPLES_MAX`] samples a chunk is full and further
-    /// ones are refused with `false`.
-    pub fn push(&mut self, time: i64, value: f64) -> bool {
+    /// Appends a sample to `bytes`, which must be what this state was used with so far (empty at first). The time must be
+    /// after the last one's. At [`SAMPLES_MAX`] samples a chunk is full and further ones are refused with `false`.
+    #[inline]
+    pub fn push(&mut self, bytes: &mut Vec<u8>, time: i64, value: f64) -> bool {
         match self.count {
             0 => {
-                let mut head = Vec::with_capacity(10);
-                push_varint(&mut head, time);
-                self.bits.bytes.extend_from_slice(&head);
-                self.bits.push(value.to_bits(), 64);
-                self.first_time = time;
+                bytes.extend_from_slice(&[0; HEADER_BYTES]);
+                push_varint(bytes, time);
+                bytes.extend_from_slice(&value.to_bits().to_be_bytes());
             }
             1 => {
                 self.delta = time.wrapping_sub(self.time) as u64;
-                let mut head = Vec::with_capacity(10);
-                push_uvarint(&mut head, self.delta);
-                for byte in head {
-                    self.bits.push(u64::from(byte), 8);
-                }
-                self.push_value(value);
+                push_uvarint(bytes, self.delta);
+                self.push_value(bytes, value);
             }
             u16::MAX => return false,
             _ => {
                 let delta = time.wrapping_sub(self.time) as u64;
-                self.push_delta_of_delta(delta.wrapping_sub(self.delta) as i64);
+                self.push_delta_of_delta(bytes, delta.wrapping_sub(self.delta) as i64);
                 self.delta = delta;
-                self.push_value(value);
+                self.push_value(bytes, value);
             }
         }
         self.time = time;
         self.value = value;
         self.count += 1;
-        self.bits.bytes[..HEADER_BYTES].copy_from_slice(&self.count.to_be_bytes());
+        bytes[..HEADER_BYTES].copy_from_slice(&self.count.to_be_bytes());
         true
     }
 
-    fn push_delta_of_delta(&mut self, dod: i64) {
+    fn push_delta_of_delta(&mut self, bytes: &mut Vec<u8>, dod: i64) {
         let fits = |bits: u32| -((1_i64 << (bits - 1)) - 1) <= dod && dod <= 1 << (bits - 1);
         let value = dod as u64;
+        let free = &mut self.free;
         if dod == 0 {
-            self.bits.push(0b0, 1);
+            push_bits(bytes, free, 0b0, 1);
         } else if fits(14) {
-            self.bits.push(0b10 << 14 | value & 0x3fff, 16);
+            push_bits(bytes, free, 0b10 << 14 | value & 0x3fff, 16);
         } else if fits(17) {
-            self.bits.push(0b110 << 17 | value & 0x1_ffff, 20);
+            push_bits(bytes, free, 0b110 << 17 | value & 0x1_ffff, 20);
         } else if fits(20) {
-            self.bits.push(0b1110 << 20 | value & 0xf_ffff, 24);
+            push_bits(bytes, free, 0b1110 << 20 | value & 0xf_ffff, 24);
         } else {
-            self.bits.push(0b1111, 4);
-            self.bits.push(value, 64);
+            push_bits(bytes, free, 0b1111, 4);
+            push_bits(bytes, free, value, 64);
         }
     }
 
-    fn push_value(&mut self, value: f64) {
+    fn push_value(&mut self, bytes: &mut Vec<u8>, value: f64) {
         let xor = value.to_bits() ^ self.value.to_bits();
+        let free = &mut self.free;
         if xor == 0 {
-            self.bits.push(0, 1);
+            push_bits(bytes, free, 0, 1);
             return;
         }
         let leading = xor.leading_zeros().min(31) as u8;
         let trailing = xor.trailing_zeros() as u8;
         if self.leading != NO_WINDOW && leading >= self.leading && trailing >= self.trailing {
-            self.bits.push(0b10, 2);
+            push_bits(bytes, free, 0b10, 2);
             let width = 64 - u32::from(self.leading) - u32::from(self.trailing);
-            self.bits.push(xor >> self.trailing, width);
+            push_bits(bytes, free, xor >> self.trailing, width);
             return;
         }
         (self.leading, self.trailing) = (leading, trailing);
         let width = 64 - u32::from(leading) - u32::from(trailing);
         // 64 significant bits don't fit into six bits and are written as 0.
-        self.bits.push(0b11 << 11 | u64::from(leading) << 6 | u64::from(width & 0x3f), 13);
-        self.bits.push(xor >> trailing, width);
+        push_bits(bytes, free, 0b11 << 11 | u64::from(leading) << 6 | u64::from(width & 0x3f), 13);
+        push_bits(bytes, free, xor >> trailing, width);
+    }
+}
+
+/// The time of the first sample of an encoded chunk, `None` where there is none.
+pub fn first_time(data: &[u8]) -> Option<i64> {
+    Reader::new(data).ok()?.next().ok()?.map(|(time, _)| time)
+}
+
+/// Writes one chunk.
+#[derive(Debug, Clone, Default)]
+pub struct Writer {
+    bytes: Vec<u8>,
+    state: State,
+    first_time: i64,
+}
+
+impl Writer {
+    /// How many samples have been written.
+    pub fn len(&self) -> usize {
+        self.state.len()
+    }
+
+    /// Whether nothing has been written.
+    pub fn is_empty(&self) -> bool {
+        self.state.is_empty()
+    }
+
+    /// The time of the first sample; 0 where there is none.
+    pub fn first_time(&self) -> i64 {
+        self.first_time
+    }
+
+    /// The time of the last sample; 0 where there is none.
+    pub fn last_time(&self) -> i64 {
+        self.state.time
+    }
+
+    /// The value of the last sample; 0 where there is none.
+    pub fn last_value(&self) -> f64 {
+        self.state.value
+    }
+
+    /// How many bytes the chunk takes so far.
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The encoded bytes so far, a valid chunk as soon as there is a sample.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Appends a sample, whose time must be after the last one's. At [`SAMPLES_MAX`] samples a chunk is full and further
+    /// ones are refused with `false`.
+    pub fn push(&mut self, time: i64, value: f64) -> bool {
+        if self.is_empty() {
+            self.first_time = time;
+        }
+        self.state.push(&mut self.bytes, time, value)
     }
 
     /// The chunk, or `None` where nothing was written.
     pub fn finish(self) -> Option<Chunk> {
-        (self.count > 0).then(|| Chunk {
+        (!self.is_empty()).then(|| Chunk {
             min_time: Timestamp::from_ms(self.first_time),
-            max_time: Timestamp::from_ms(self.time),
+            max_time: Timestamp::from_ms(self.state.time),
             encoding: Encoding::Xor,
-            data: self.bits.bytes.into(),
+            data: self.bytes.into(),
         })
     }
 }
@@ -309,6 +345,10 @@ mod tests {
         let mut writer = Writer::default();
         for (t, v) in samples {
             assert!(writer.push(*t, *v));
+        }
+        if samples.is_empty() {
+            assert!(writer.finish().is_none());
+            return;
         }
         let mut reader = Reader::new(writer.bytes()).expect("has a header");
         for (t, v) in samples {

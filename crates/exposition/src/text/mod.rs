@@ -1,0 +1,19 @@
+//! The text format 0.0.4: `# HELP`, `# TYPE`, and lines of a series, a value and perhaps a timestamp in milliseconds.
+//!
+//! What is accepted is what Prometheus 3 accepts, quoted UTF-8 names (`{"my.metric","a.b"="c"}`) included. Two places are
+//! stricter: a NUL byte outside a quoted text is an error where Prometheus stops reading without a word, and an empty name
+//! of a metric or label is one at once.
+
+mod error;
+mod number;
+mod parser;
+mod series;
+mod writer;
+
+pub use error::ParseError;
+pub use parser::{Entry, Parser, SampleLine};
+pub use series::parse_series;
+pub use writer::{Escaping, Writer};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Errors with their place in a file, and the list that validation collects them in.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::spanned::Spanned;
+
+/// A place in a file; lines and columns count from 1, 0 means unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+impl Position {
+    /// A line and a column.
+    pub const fn new(line: u64, column: u64) -> Self {
+        Position { line, column }
+    }
+}
+
+/// One thing that is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// The file, as it was named.
+    pub file: PathBuf,
+    /// The line, from 1; 0 where the error belongs to the file as a whole.
+    pub line: u64,
+    /// The column, from 1; 0 where the error belongs to the file as a whole.
+    pub column: u64,
+    /// What is wrong, and where possible what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            write!(f, "{}: {}", self.file.display(), self.message)
+        } else {
+            write!(f, "{}:{}:{}: {}", self.file.display(), self.line, self.column, self.message)
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Everything that is wrong with a file, in the order of the file; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errors(pub Vec<Error>);
+
+impl fmt::Display for Errors {
+    /// One error per line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for error in &self.0 {
+            write!(f, "{separator}{error}")?;
+            separator = "\n";
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Errors {}
+
+impl From<Error> for Errors {
+    fn from(error: Error) -> Self {
+        Errors(vec![error])
+    }
+}
+
+/// Collects what validation finds wrong with one file, so that a person sees all of it at once. It also knows the file's
+/// directory, against which relative paths in the file are resolved.
+#[derive(Debug)]
+pub struct Report {
+    file: PathBuf,
+    errors: Vec<Error>,
+}
+
+impl Report {
+    /// A report on a file, without errors so far.
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Report { file: file.into(), errors: Vec::new() }
+    }
+
+    /// The file that is reported on.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Notes an error at a place in the file.
+    pub fn error(&mut self, at: impl Into<Position>, message: impl fmt::Display) {
+        let Position { line, column } = at.into();
+        self.errors.push(Error { file: self.file.clone(), line, column, message: message.to_string() });
+    }
+
+    /// Takes the good value; notes an error at a place in the file otherwise.
+    pub fn check<T, E: fmt::Display>(&mut self, at: impl Into<Position>, result: Result<T, E>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(e) => {
+                self.error(at, e);
+                None
+            }
+        }
+    }
+
+    /// Notes that a key is known but not served, where it is set.
+    pub fn unsupported<T>(&mut self, key: &str, value: Option<&Spanned<T>>) {
+        if let Some(value) = value {
+            self.error(value, format_args!("{key} is not supported yet"));
+        }
+    }
+
+    /// Resolves a path in the file: a relative one starts at the file's directory.
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        match self.file.parent() {
+            Some(directory) => directory.join(path),
+            None => PathBuf::from(path),
+        }
+    }
+
+    /// How many errors there are so far.
+    pub fn error_count(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// The validated value, or all errors in the order of the file.
+    pub fn finish<T>(mut self, value: T) -> Result<T, Errors> {
+        if self.errors.is_empty() {
+            return Ok(value);
+        }
+        self.errors.sort_by_key(|e| (e.line, e.column));
+        Err(Errors(self.errors))
+    }
+}
+
+impl<T> From<&Spanned<T>> for Position {
+    fn from(spanned: &Spanned<T>) -> Self {
+        spanned.position
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_errors_in_the_order_of_the_file() {
+        let mut report = Report::new("/etc/shard/shard.yml");
+        report.error(Position::new(7, 3), "second");
+        report.error(Position::new(2, 9), "first");
+        assert_eq!(report.resolve("rules/*.yml"), PathBuf::from("/etc/shard/rules/*.yml"));
+        assert_eq!(report.resolve("/abs"), PathBuf::from("/abs"));
+        let errors = report.finish(()).unwrap_err();
+        assert_eq!(errors.to_string(), "/etc/shard/shard.yml:2:9: first\n/etc/shard/shard.yml:7:3: second");
+    }
+
+    #[test]
+    fn an_error_without_a_place_names_the_file_only() {
+        let mut report = Report::new("a.yml");
+        report.error(Position::default(), "empty");
+        assert_eq!(report.finish(()).unwrap_err().to_string(), "a.yml: empty");
+        assert_eq!(Report::new("a.yml").finish(3), Ok(3));
+    }
+}

@@ -1,0 +1,70 @@
+//! From YAML text to a raw configuration.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde_yaml::Error as Yaml;
+
+use crate::error::{Error, Errors};
+use crate::suggest::suggestion;
+
+/// Reads YAML into a raw configuration. `file` is only named in errors. A type that declares
+/// `#[serde(deny_unknown_fields)]` has unknown keys refused by name, with the key that was probably meant.
+/// An empty file is read as an empty mapping.
+///
+/// # Errors
+/// The first structural error: bad YAML, an unknown key, a value of the wrong type.
+pub fn load<T: DeserializeOwned>(text: &str, file: impl AsRef<Path>) -> Result<T, Errors> {
+    let options = serde_yaml::options! { with_snippet: false };
+    serde_yaml::from_str_with_options(text, options).map_err(|e| described(&e, file.as_ref()).into())
+}
+
+fn described(error: &Yaml, file: &Path) -> Error {
+    let place = error.location();
+    Error {
+        file: file.to_owned(),
+        line: place.map_or(0, |l| l.line()),
+        column: place.map_or(0, |l| l.column()),
+        message: message(error),
+    }
+}
+
+fn message(error: &Yaml) -> String {
+    match error {
+        Yaml::WithSnippet { error, .. } | Yaml::AliasError { error, .. } => message(error),
+        Yaml::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
+        Yaml::SerdeUnknownVariant { variant, expected, .. } => unknown("value", variant, expected),
+        Yaml::SerdeMissingField { field, .. } => format!("the key {field:?} is missing"),
+        Yaml::DuplicateMappingKey { key: Some(key), .. } => format!("the key {key:?} is given twice"),
+        Yaml::NullIntoString { .. } => "the value is empty, a text was expected".to_owned(),
+        Yaml::SerdeInvalidType { unexpected, expected, .. } => format!("got {unexpected}, expected {expected}"),
+        Yaml::SerdeInvalidValue { unexpected, expected, .. } => format!("got {unexpected}, expected {expected}"),
+        Yaml::Unexpected { expected, .. } => match *expected {
+            "sequence start" => "a list was expected".to_owned(),
+            "mapping start" => "a mapping was expected".to_owned(),
+            other => format!("expected {other}"),
+        },
+        Yaml::InvalidScalar { ty, .. } => format!("not a valid {ty}"),
+        Yaml::Message { msg, .. } | Yaml::ExternalMessage { msg, .. } => msg.clone(),
+        other => without_place(&other.to_string()),
+    }
+}
+
+/// The place stands in front of our message already.
+fn without_place(text: &str) -> String {
+    text.rsplit_once(" at line ").map_or(text, |(message, _)| message).to_owned()
+}
+
+fn unknown(what: &str, word: &str, expected: &[&'static str]) -> String {
+    match suggestion(word, expected) {
+        Some(meant) => format!("unknown {what} {word:?}, did you mean {meant:?}?"),
+        None => {
+            let mut known = expected.to_vec();
+            known.sort_unstable();
+            format!("unknown {what} {word:?}, expected one of: {}", known.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

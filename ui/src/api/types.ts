@@ -1,0 +1,148 @@
+// Shapes of the HTTP API's answers, as far as the pages read them.
+import type { Labels } from '../format/labels';
+
+export type { Labels };
+
+/** `[seconds, value]` */
+export type SamplePair = [number, string];
+
+/** A native histogram as the API writes it. */
+export interface HistogramValue {
+  count: string;
+  sum: string;
+  buckets?: Array<[number, string, string, string]>;
+}
+
+export interface InstantSeries {
+  metric: Labels;
+  value?: SamplePair;
+  histogram?: [number, HistogramValue];
+}
+
+export interface RangeSeries {
+  metric: Labels;
+  values?: SamplePair[];
+  histograms?: Array<[number, HistogramValue]>;
+}
+
+export type QueryData =
+  | { resultType: 'vector'; result: InstantSeries[] }
+  | { resultType: 'matrix'; result: RangeSeries[] }
+  | { resultType: 'scalar'; result: SamplePair }
+  | { resultType: 'string'; result: SamplePair };
+
+export interface Target {
+  discoveredLabels: Labels;
+  labels: Labels;
+  scrapePool: string;
+  scrapeUrl: string;
+  globalUrl: string;
+  lastError: string;
+  lastScrape: string;
+  lastScrapeDuration: number;
+  health: string;
+  scrapeInterval?: string;
+  scrapeTimeout?: string;
+}
+
+export interface DroppedTarget {
+  discoveredLabels: Labels;
+  scrapePool?: string;
+}
+
+export interface Targets {
+  activeTargets: Target[];
+  droppedTargets?: DroppedTarget[] | null;
+  droppedTargetCounts?: Record<string, number> | null;
+}
+
+export interface Alert {
+  labels: Labels;
+  annotations: Labels;
+  state: string;
+  activeAt?: string;
+  keepFiringSince?: string;
+  value: string;
+}
+
+export interface Rule {
+  type: 'alerting' | 'recording';
+  name: string;
+  query: string;
+  duration?: number;
+  keepFiringFor?: number;
+  labels?: Labels | null;
+  annotations?: Labels | null;
+  alerts?: Alert[] | null;
+  state?: string;
+  health: string;
+  lastError?: string;
+  evaluationTime: number;
+  lastEvaluation: string;
+}
+
+export interface RuleGroup {
+  name: string;
+  file: string;
+  rules: Rule[];
+  interval: number;
+  evaluationTime: number;
+  lastEvaluation: string;
+}
+
+export interface Rules {
+  groups: RuleGroup[];
+}
+
+export interface Replica {
+  url: string;
+  replica: string;
+  state: string;
+  protocol: string;
+  lastPull: string;
+  lastPullDurationSeconds: number | null;
+  lastPullSamples: number | null;
+  newestSample: string;
+  freshnessSeconds: number | null;
+  lastError: string;
+}
+
+export interface Shard {
+  name: string;
+  replicas: Replica[];
+}
+
+export interface Block {
+  ulid: string;
+  minTime: number;
+  maxTime: number;
+  series: number;
+  samples: number;
+  bytes: number;
+  resolution: number;
+  labels: Labels;
+}
+
+export interface Bucket {
+  url: string;
+  blocks: Block[];
+  lastUpload: string;
+  lastError: string;
+}
+
+export interface Hierarchy {
+  shards: Shard[];
+  bucket: Bucket | null;
+}
+
+export interface BuildInfo {
+  version: string;
+  revision?: string;
+  tier?: string;
+  [name: string]: string | undefined;
+}
+
+export interface TsdbStatus {
+  headStats?: Record<string, number>;
+  [name: string]: unknown;
+}

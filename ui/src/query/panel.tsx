@@ -1,0 +1,243 @@
+// One panel of the query page: editor, times, result.
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { formatDuration, formatSeconds } from '../format/duration';
+import { formatCount } from '../format/number';
+import { Notice, Empty, ErrorBox, useTimeText } from '../parts/status';
+import { Editor } from './editor';
+import { RangeField, StepField, TimeField } from './fields';
+import { Graph } from './graph';
+import { forgetQueries, pastQueries, rememberQuery } from './history';
+import { chooseStep, longerRange, shorterRange } from './resolution';
+import { type Outcome, type Run, useRun } from './run';
+import { ResultTable } from './table';
+import type { Panel, Tab } from './url';
+
+const EXAMPLES: ReadonlyArray<readonly [string, string]> = [
+  ['up', 'which targets answer'],
+  ['sum by (job) (up)', 'answering targets of each job'],
+  ['ALERTS{alertstate="firing"}', 'alerts firing now'],
+  ['topk(10, scrape_duration_seconds)', 'the slowest scrapes'],
+  ['topk(10, count by (__name__) ({__name__=~".+"}))', 'metrics with most series'],
+];
+
+export interface PanelProps {
+  panel: Panel;
+  id: string;
+  first: boolean;
+  removable: boolean;
+  onChange(panel: Panel): void;
+  onRemove(): void;
+}
+
+export function PanelView({ panel, id, first, removable, onChange, onRemove }: PanelProps) {
+  const [draft, setDraft] = useState(panel.expr);
+  const [runs, setRuns] = useState(0);
+  const run = useRun(panel, runs);
+  const zooms = useRef<Array<Pick<Panel, 'rangeMs' | 'endMs'>>>([]);
+  useEffect(() => setDraft(panel.expr), [panel.expr]);
+
+  const execute = (expr: string): void => {
+    setDraft(expr);
+    if (expr.trim() === '') return;
+    rememberQuery(expr);
+    if (expr === panel.expr) setRuns((n) => n + 1);
+    else onChange({ ...panel, expr });
+  };
+  const zoom = (startMs: number, endMs: number): void => {
+    zooms.current.push({ rangeMs: panel.rangeMs, endMs: panel.endMs });
+    onChange({ ...panel, rangeMs: Math.max(endMs - startMs, 1000), endMs });
+  };
+  const zoomBack = (): void => {
+    const before = zooms.current.pop();
+    if (before) onChange({ ...panel, ...before });
+  };
+
+  return (
+    <section class="panel" aria-label={panel.expr ? `Query ${panel.expr}` : 'Query'}>
+      <div class="editor-row">
+        <Editor value={draft} autoFocus={first && panel.expr === ''} onChange={setDraft} onRun={() => execute(draft)} />
+        <HistoryMenu id={`${id}-history`} onPick={execute} />
+        <ExecuteButton run={run} onRun={() => execute(draft)} />
+        {removable && <button type="button" class="button quiet" aria-label="Remove panel" title="Remove panel" onClick={onRemove}>×</button>}
+      </div>
+      <div class="panel-bar">
+        <Tabs id={id} tab={panel.tab} onTab={(tab) => onChange({ ...panel, tab })} />
+        {panel.tab === 'graph' ? <GraphControls panel={panel} onChange={onChange} /> : (
+          <TimeField
+            label="Evaluation time"
+            placeholder="now"
+            timeMs={panel.momentMs}
+            stepMs={60_000}
+            onChange={(momentMs) => onChange({ ...panel, momentMs })}
+          />
+        )}
+        <Facts outcome={run.outcome} tab={panel.tab} />
+      </div>
+      <div class={`panel-body ${run.loading ? 'loading' : ''}`} id={`${id}-body`} role="tabpanel" aria-labelledby={`${id}-${panel.tab}`} aria-busy={run.loading}>
+        <Result outcome={run.outcome} panel={panel} onZoom={zoom} onZoomBack={zoomBack} onExample={execute} />
+      </div>
+    </section>
+  );
+}
+
+function ExecuteButton({ run, onRun }: { run: Run; onRun(): void }) {
+  // A query that answers at once must not make the button flicker.
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    setSlow(false);
+    if (!run.loading) return undefined;
+    const timer = setTimeout(() => setSlow(true), 400);
+    return () => clearTimeout(timer);
+  }, [run.loading]);
+  return slow
+    ? <button type="button" class="button execute" onClick={run.cancel}>Cancel</button>
+    : <button type="button" class="button primary execute" data-testid="execute" onClick={onRun}>Execute</button>;
+}
+
+function Tabs({ id, tab, onTab }: { id: string; tab: Tab; onTab(tab: Tab): void }) {
+  const item = (name: Tab, label: string) => (
+    <button
+      type="button"
+      role="tab"
+      id={`${id}-${name}`}
+      class="tab"
+      data-testid={`tab-${name}`}
+      aria-selected={tab === name}
+      aria-controls={`${id}-body`}
+      tabIndex={tab === name ? 0 : -1}
+      onClick={() => onTab(name)}
+      onKeyDown={(event) => {
+        if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return;
+        const other: Tab = name === 'table' ? 'graph' : 'table';
+        onTab(other);
+        document.getElementById(`${id}-${other}`)?.focus();
+      }}
+    >
+      {label}
+    </button>
+  );
+  return <div class="tabs" role="tablist" aria-label="Result as">{item('table', 'Table')}{item('graph', 'Graph')}</div>;
+}
+
+function GraphControls({ panel, onChange }: { panel: Panel; onChange(panel: Panel): void }) {
+  const set = (change: Partial<Panel>): void => onChange({ ...panel, ...change });
+  return (
+    <>
+      <RangeField
+        rangeMs={panel.rangeMs}
+        onChange={(rangeMs) => set({ rangeMs })}
+        shorter={() => set({ rangeMs: shorterRange(panel.rangeMs) })}
+        longer={() => set({ rangeMs: longerRange(panel.rangeMs) })}
+      />
+      <TimeField label="End" placeholder="now" timeMs={panel.endMs} stepMs={panel.rangeMs / 2} onChange={(endMs) => set({ endMs })} />
+      <StepField stepMs={panel.stepMs} autoMs={chooseStep(panel.rangeMs)} onChange={(stepMs) => set({ stepMs })} />
+      <button type="button" class="button" aria-pressed={panel.stacked} onClick={() => set({ stacked: !panel.stacked })}>Stacked</button>
+    </>
+  );
+}
+
+function Facts({ outcome, tab }: { outcome: Outcome; tab: Tab }) {
+  const at = useTimeText(outcome.kind === 'table' ? outcome.atMs : null);
+  if (outcome.kind !== tab) return null;
+  const { answer, tookMs } = outcome;
+  const count = Array.isArray(answer.data.result) && answer.data.resultType !== 'scalar' && answer.data.resultType !== 'string'
+    ? answer.data.result.length : 1;
+  return (
+    <span class="facts" role="status">
+      {formatCount(count)} {answer.data.resultType === 'scalar' || answer.data.resultType === 'string' ? answer.data.resultType : 'series'}
+      {' · '}{formatSeconds(Math.max(tookMs, 1) / 1000)}
+      {outcome.kind === 'graph' && <> · step {formatDuration(outcome.grid.stepMs)}</>}
+      {outcome.kind === 'table' && <span class="facts-time"> · at {at}</span>}
+    </span>
+  );
+}
+
+interface ResultProps {
+  outcome: Outcome;
+  panel: Panel;
+  onZoom(startMs: number, endMs: number): void;
+  onZoomBack(): void;
+  onExample(expr: string): void;
+}
+
+function Result({ outcome, panel, onZoom, onZoomBack, onExample }: ResultProps) {
+  if (panel.expr.trim() === '') return <Examples onPick={onExample} />;
+  if (outcome.kind === 'none') return <p class="waiting" role="status">Loading…</p>;
+  if (outcome.kind === 'error') return <ErrorBox title="The query failed." error={outcome.error} />;
+  return (
+    <>
+      {outcome.answer.warnings.map((text) => <Notice key={text} tone="warn" title="Warning:">{text}</Notice>)}
+      {outcome.answer.infos.map((text) => <Notice key={text} tone="info" title="Note:">{text}</Notice>)}
+      {outcome.kind === 'table' && <ResultTable key={outcome.expr} data={outcome.answer.data} />}
+      {outcome.kind === 'graph' && outcome.frame.seriesTotal === 0 && (
+        <Empty title="No series matched">
+          <p>Nothing carries these labels in this range. Check names and values, or choose a longer range.</p>
+        </Empty>
+      )}
+      {outcome.kind === 'graph' && outcome.frame.seriesTotal > 0 && (
+        <Graph frame={outcome.frame} stacked={panel.stacked} onZoom={onZoom} onZoomBack={onZoomBack} />
+      )}
+    </>
+  );
+}
+
+function Examples({ onPick }: { onPick(expr: string): void }) {
+  return (
+    <Empty title="No query yet">
+      <p>Write an expression above, or start with one of these:</p>
+      <ul class="examples">
+        {EXAMPLES.map(([expr, meaning]) => (
+          <li key={expr}>
+            <button type="button" class="example" onClick={() => onPick(expr)}><code>{expr}</code></button>
+            <span class="muted">{meaning}</span>
+          </li>
+        ))}
+      </ul>
+    </Empty>
+  );
+}
+
+function HistoryMenu({ id, onPick }: { id: string; onPick(expr: string): void }) {
+  const [open, setOpen] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!open) return undefined;
+    root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+    const closeOutside = (event: Event): void => {
+      if (!root.current?.contains(event.target as Node)) setOpen(false);
+    };
+    document.addEventListener('pointerdown', closeOutside);
+    return () => document.removeEventListener('pointerdown', closeOutside);
+  }, [open]);
+  const past = open ? pastQueries() : [];
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const items = [...(root.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
+    const at = items.indexOf(document.activeElement as HTMLElement);
+    if (event.key === 'Escape') {
+      setOpen(false);
+      root.current?.querySelector<HTMLElement>('button')?.focus();
+    } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+      items[Math.min(Math.max(at + (event.key === 'ArrowDown' ? 1 : -1), 0), items.length - 1)]?.focus();
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <div class="menu-root" ref={root} onKeyDown={onKeyDown}>
+      <button type="button" class="button" aria-haspopup="menu" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>History</button>
+      {open && (
+        <div class="menu" id={id} role="menu" aria-label="Past queries">
+          {past.length === 0 && <p class="menu-empty">No query has been run in this browser.</p>}
+          {past.map((expr) => (
+            <button type="button" role="menuitem" class="menu-item" key={expr} onClick={() => { setOpen(false); onPick(expr); }}><code>{expr}</code></button>
+          ))}
+          {past.length > 0 && (
+            <button type="button" role="menuitem" class="menu-item quiet" onClick={() => { forgetQueries(); setOpen(false); }}>Forget these</button>
+          )}
+        </div>
+      )}
+    </div>
+  );
+}

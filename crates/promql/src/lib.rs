@@ -1,1 +1,34 @@
-//! TBD
+//! PromQL: the language and the engine that answers it over a [`storage::Queryable`].
+//!
+//! Text becomes a tree ([`parse`]), the tree a value ([`Engine`]). The parser is our own because no published one gives
+//! spans and the whole of Prometheus 3's language; the engine is our own because the published ones walk step by step over
+//! whole vectors, and decode a chunk once per step.
+//!
+//! # How a query is answered
+//!
+//! 1. Every selector is sent to the storage once, for the whole range of the query, all at the same time.
+//! 2. On a blocking thread the tree is evaluated **series by series**: an expression gives series, each a column with one
+//!    place per step. A series' chunks are decoded once; functions over ranges walk the decoded samples with two indices.
+//!    Decoded samples are dropped before the next series is read.
+//! 3. An aggregation takes its operand series by series into one column per group, so `sum by (job) (rate(m[5m]))` holds
+//!    groups, not series.
+//! 4. What doesn't depend on the step (`@`) is evaluated for one step.
+//!
+//! The semantics are Prometheus 3's: ranges and lookback are open on the left, a stale marker ends a series at once.
+//!
+//! # What it doesn't do
+//!
+//! Native histograms, duration expressions, `anchored`, `smoothed`, `fill` and `info()` are refused by name. There is no HTTP
+//! here, and no cache.
+
+mod engine;
+mod eval;
+mod syntax;
+
+pub use engine::{MatrixSeries, QueryResult, QueryStats, Value, VectorSample};
+pub use eval::QueryFailure;
+pub use syntax::{
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, ExprKind, Function, Matching, Number,
+    ParseError, ParseOptions, Selector, Span, StringLiteral, Subquery, UnaryOp, ValueType, functions, parse,
+    parse_selectors, parse_with,
+};

@@ -1,0 +1,38 @@
+//! Why a query has no answer.
+
+use storage::{QueryError, QueryErrorKind};
+
+/// Why a query has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryFailure {
+    /// It took longer than it may.
+    #[error("query timed out in {0}")]
+    Timeout(&'static str),
+    /// Nobody waits for the answer any more.
+    #[error("query was canceled in expression evaluation")]
+    Canceled,
+    /// It needs more samples at one time than it may hold.
+    #[error("query processing would load too many samples into memory in query execution")]
+    TooManySamples,
+    /// The storage could not answer.
+    #[error("expanding series: {0}")]
+    Storage(#[source] QueryError),
+    /// The expression can't be evaluated over this data.
+    #[error("{0}")]
+    Execution(String),
+}
+
+impl QueryFailure {
+    /// The kind of error in Prometheus's API.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            QueryFailure::Timeout(_) => "timeout",
+            QueryFailure::Canceled => "canceled",
+            QueryFailure::TooManySamples | QueryFailure::Execution(_) => "execution",
+            QueryFailure::Storage(error) => match error.kind {
+                QueryErrorKind::Input => "execution",
+                QueryErrorKind::Retry | QueryErrorKind::Data => "internal",
+            },
+        }
+    }
+}

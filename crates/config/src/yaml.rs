@@ -42,8 +42,10 @@ fn message(error: &Yaml) -> String {
         Yaml::Unexpected { expected, .. } => match *expected {
             "sequence start" => "a list was expected".to_owned(),
             "mapping start" => "a mapping was expected".to_owned(),
-            other => format!("expected {other}"),
+            "string scalar" => "a text was expected".to_owned(),
+            other => format!("{other} was expected"),
         },
+        Yaml::MultipleDocuments { .. } => "the file has more than one YAML document, one was expected".to_owned(),
         Yaml::InvalidScalar { ty, .. } => format!("not a valid {ty}"),
         Yaml::Message { msg, .. } | Yaml::ExternalMessage { msg, .. } => msg.clone(),
         other => without_place(&other.to_string()),

@@ -87,6 +87,11 @@ impl LabelsScratch {
         names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     }
 
+    /// The pairs as they were pushed, those with an empty value included.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.spans.iter().map(|&(start, middle, end)| (&self.text[start..middle], &self.text[middle..end]))
+    }
+
     /// The label set of the pairs.
     pub fn build(&self) -> Labels {
         Labels::from_pairs(

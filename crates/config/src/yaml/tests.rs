@@ -71,8 +71,9 @@ fn refuses_with_the_place() {
     check("name: a\nname: b", "a.yml:2:1: the key \"name\" is given twice");
     check("below: 3", "a.yml:1:8: a list was expected");
     check("below: [3]", "a.yml:1:9: a mapping was expected");
-    check("name: [1", "X");
-    check("name: a\n---\nname: b\n", "Y");
+    check("name: [1]", "a.yml:1:7: a text was expected");
+
+    check("name: a\n---\nname: b\n", "a.yml:3:1: the file has more than one YAML document, one was expected");
 }
 
 #[test]

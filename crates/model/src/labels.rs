@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn prints_as_prometheus_does() {
         let check = |pairs: &[(&str, &str)], want: &str| {
-            assert_eq!(Labels::from_pairs(pairs.iter().copied()).to_string(), want)
+            assert_eq!(Labels::from_pairs(pairs.iter().copied()).to_string(), want);
         };
         check(&[], "{}");
         check(&[("__name__", "up")], "up");

@@ -8,9 +8,11 @@ mod append;
 pub mod chunk;
 mod merge;
 mod query;
+mod samples;
 mod series;
 
 pub use append::{AppendError, Appendable, Appender, CommitError, SeriesRef};
-pub use merge::{Merge, merge_sets};
+pub use merge::{Merge, merge_sets, merge_strings};
 pub use query::{Hints, LabelRequest, QueryError, QueryErrorKind, Queryable, SelectRequest, SeriesIter, SeriesSet};
-pub use series::{Samples, Series};
+pub use samples::Samples;
+pub use series::Series;

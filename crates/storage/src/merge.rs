@@ -47,8 +47,9 @@ impl Queryable for Merge {
     }
 }
 
-fn merge_strings(answers: Vec<Vec<String>>, limit: usize) -> Vec<String> {
-    let mut all = answers.concat();
+/// Merges lists of names or values into one, sorted, each once; `limit` 0 means all.
+pub fn merge_strings(answers: Vec<Vec<String>>, limit: usize) -> Vec<String> {
+    let mut all: Vec<String> = answers.into_iter().flatten().collect();
     all.sort_unstable();
     all.dedup();
     if limit > 0 {

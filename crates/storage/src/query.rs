@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use model::{Matcher, TimeRange, Timestamp};
 
+use crate::chunk::ChunkError;
 use crate::series::Series;
 
 /// Which series, and which part of them.
@@ -107,6 +108,12 @@ impl QueryError {
     /// The data can't be read.
     pub fn data(message: impl Into<String>) -> Self {
         QueryError { kind: QueryErrorKind::Data, message: message.into() }
+    }
+}
+
+impl From<ChunkError> for QueryError {
+    fn from(error: ChunkError) -> Self {
+        QueryError::data(error.to_string())
     }
 }
 

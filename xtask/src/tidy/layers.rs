@@ -21,11 +21,12 @@ const LAYERS: &[(&str, u8)] = &[
     ("rules", 5),
     ("api", 6),
     ("alert", 7),
-    ("global", 8),
-    ("shard", 8),
-    ("watershed", 9),
-    ("tests", 10),
-    ("xtask", 10),
+    ("daemon", 8),
+    ("global", 9),
+    ("shard", 9),
+    ("watershed", 10),
+    ("tests", 11),
+    ("xtask", 11),
 ];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use model::{TimeRange, Timestamp};
 
-use crate::chunk::xor;
-use crate::series::Samples;
+use super::error::ChunkError;
+use super::xor;
+use crate::samples::Samples;
 
 /// How a chunk's samples are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,28 +31,6 @@ impl Encoding {
         match self {
             Encoding::Xor => 1,
         }
-    }
-}
-
-/// Why a chunk can't be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ChunkError {
-    /// An encoding that this build doesn't read.
-    #[error("chunk encoding {name} ({byte}) is not supported")]
-    Unsupported {
-        /// The byte on disk.
-        byte: u8,
-        /// What it stands for in Prometheus.
-        name: &'static str,
-    },
-    /// The data ends too early or says something that can't be.
-    #[error("corrupt chunk: {0}")]
-    Corrupt(&'static str),
-}
-
-impl From<ChunkError> for crate::query::QueryError {
-    fn from(error: ChunkError) -> Self {
-        crate::query::QueryError::data(error.to_string())
     }
 }
 
@@ -81,5 +60,17 @@ impl Chunk {
         match self.encoding {
             Encoding::Xor => xor::sample_count(&self.data),
         }
+    }
+}
+
+impl xor::Writer {
+    /// The chunk, or `None` where nothing was written.
+    pub fn finish(self) -> Option<Chunk> {
+        (!self.is_empty()).then(|| Chunk {
+            min_time: Timestamp::from_ms(self.first_time()),
+            max_time: Timestamp::from_ms(self.last_time()),
+            encoding: Encoding::Xor,
+            data: self.into_bytes().into(),
+        })
     }
 }

@@ -7,5 +7,7 @@ pub mod xor;
 
 mod bits;
 mod encoded;
+mod error;
 
-pub use encoded::{Chunk, ChunkError, Encoding};
+pub use encoded::{Chunk, Encoding};
+pub use error::ChunkError;

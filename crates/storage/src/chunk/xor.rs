@@ -4,11 +4,11 @@
 //! value; the second an unsigned varint of its delta and a XOR value; from then on there is a delta of deltas in 1, 16, 20,
 //! 24 or 68 bits and a XOR value.
 
-use model::{TimeRange, Timestamp};
+use model::TimeRange;
 
 use super::bits::{BitReader, push_bits};
-use super::encoded::{Chunk, ChunkError, Encoding};
-use crate::series::Samples;
+use super::error::ChunkError;
+use crate::samples::Samples;
 
 /// The most samples that the two bytes of the count can tell.
 pub const SAMPLES_MAX: usize = u16::MAX as usize;
@@ -190,14 +190,9 @@ impl Writer {
         self.state.push(&mut self.bytes, time, value)
     }
 
-    /// The chunk, or `None` where nothing was written.
-    pub fn finish(self) -> Option<Chunk> {
-        (!self.is_empty()).then(|| Chunk {
-            min_time: Timestamp::from_ms(self.first_time),
-            max_time: Timestamp::from_ms(self.state.time),
-            encoding: Encoding::Xor,
-            data: self.bytes.into(),
-        })
+    /// The encoded bytes.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 }
 

@@ -1,0 +1,17 @@
+//! Why a chunk can't be read.
+
+/// Why a chunk can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChunkError {
+    /// An encoding that this build doesn't read.
+    #[error("chunk encoding {name} ({byte}) is not supported")]
+    Unsupported {
+        /// The byte on disk.
+        byte: u8,
+        /// What it stands for in Prometheus.
+        name: &'static str,
+    },
+    /// The data ends too early or says something that can't be.
+    #[error("corrupt chunk: {0}")]
+    Corrupt(&'static str),
+}

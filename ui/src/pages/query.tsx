@@ -5,13 +5,18 @@ import { type Panel, emptyPanel, formatPanels, parsePanels } from '../query/url'
 import { location, navigate } from '../router';
 import { useStore } from '../store';
 
+// The editor takes the keyboard when the browser opens an empty page, not when a person comes from another one by keys.
+let visited = false;
+
 export function QueryPage() {
   const { search } = useStore(location);
   const panels = parsePanels(search);
   const ids = usePanelIds(panels.length);
+  const fresh = useRef(!visited).current;
   const show = (next: readonly Panel[]): void => navigate('query', formatPanels(next));
 
   useEffect(() => {
+    visited = true;
     const first = panels[0]?.expr.replace(/\s+/g, ' ').slice(0, 60);
     document.title = first ? `${first} · Watershed` : 'Query · Watershed';
   }, [search]);
@@ -24,7 +29,7 @@ export function QueryPage() {
           key={ids.current[i]}
           id={`panel-${ids.current[i]}`}
           panel={panel}
-          first={i === 0}
+          autoFocus={i === 0 && fresh}
           removable={panels.length > 1}
           onChange={(changed) => show(panels.map((other, j) => (j === i ? changed : other)))}
           onRemove={() => {

@@ -84,11 +84,8 @@ function ConnectionBanner({ error, at }: { error: ApiError; at: number }) {
     <div class="banner tone-bad" role="alert" data-testid="error-banner">
       <strong>{error.unreachable ? 'Can’t reach the node.' : 'The node refused the request.'}</strong>{' '}
       <code class="error-type">{error.type}</code>
-      <div class="error-text">
-        {error.message}.{' '}
-        {at > 0 && <>What you see is from <Ago time={at} />. </>}
-        Asking again every few seconds.
-      </div>
+      <div class="error-text">{error.message}</div>
+      {at > 0 && <div>What you see is from <Ago time={at} />.</div>}
     </div>
   );
 }

@@ -62,13 +62,18 @@ function historyWalk(): (view: EditorView, direction: 1 | -1) => boolean {
   };
 }
 
-/** What the editor tells and is told. */
+/**
+ * What the editor tells and is told. The text being written belongs to the editor: telling it that text back at each change
+ * would fight with fast typing.
+ */
 export interface EditorProps {
-  /** The text to show; the editor's own text is replaced when this changes to something else. */
-  value: string;
+  /** The text to show: put in place of the editor's own when it changes to something other than what was just run. */
+  text: string;
+  /** Counts the times that `text` was asked for although it had not changed. */
+  revision: number;
   autoFocus?: boolean;
   onChange(text: string): void;
-  onRun(): void;
+  onRun(text: string): void;
 }
 
 export function Editor(props: EditorProps) {
@@ -76,6 +81,14 @@ export function Editor(props: EditorProps) {
   const view = useRef<EditorView | null>(null);
   const latest = useRef(props);
   latest.current = props;
+  // What the node was last asked, by Enter or from outside.
+  const ran = useRef(props.text);
+  const seen = useRef(props.revision);
+  const run = (editor: EditorView): boolean => {
+    ran.current = editor.state.doc.toString();
+    latest.current.onRun(ran.current);
+    return true;
+  };
 
   useEffect(() => {
     const promql = new PromQLExtension().setComplete({ completeStrategy: completion() });
@@ -83,7 +96,7 @@ export function Editor(props: EditorProps) {
     const editor = new EditorView({
       parent: host.current as HTMLDivElement,
       state: EditorState.create({
-        doc: latest.current.value,
+        doc: latest.current.text,
         extensions: [
           history(),
           indentOnInput(),
@@ -96,9 +109,9 @@ export function Editor(props: EditorProps) {
           placeholder('Expression (Enter runs, Shift-Enter breaks the line)'),
           EditorView.contentAttributes.of({ 'aria-label': 'PromQL expression', 'aria-multiline': 'true' }),
           Prec.high(keymap.of([
-            { key: 'Enter', run: () => (latest.current.onRun(), true) },
+            { key: 'Enter', run },
             { key: 'Shift-Enter', run: insertNewlineAndIndent },
-            { key: 'Mod-Enter', run: () => (latest.current.onRun(), true) },
+            { key: 'Mod-Enter', run },
             { key: 'Alt-ArrowUp', run: (v) => walk(v, 1) },
             { key: 'Alt-ArrowDown', run: (v) => walk(v, -1) },
           ])),
@@ -121,8 +134,11 @@ export function Editor(props: EditorProps) {
 
   useEffect(() => {
     const editor = view.current;
-    if (editor && editor.state.doc.toString() !== props.value) replaceAll(editor, props.value);
-  }, [props.value]);
+    const wanted = props.text !== ran.current || props.revision !== seen.current;
+    ran.current = props.text;
+    seen.current = props.revision;
+    if (editor && wanted && editor.state.doc.toString() !== props.text) replaceAll(editor, props.text);
+  }, [props.text, props.revision]);
 
   return <div class="editor" ref={host} data-testid="query-editor" />;
 }

@@ -6,7 +6,7 @@ import { Notice, Empty, ErrorBox, useTimeText } from '../parts/status';
 import { Editor } from './editor';
 import { RangeField, StepField, TimeField } from './fields';
 import { Graph } from './graph';
-import { forgetQueries, pastQueries, rememberQuery } from './history';
+import { forgetQueries, pastQueries } from './history';
 import { chooseStep, longerRange, shorterRange } from './resolution';
 import { type Outcome, type Run, useRun } from './run';
 import { ResultTable } from './table';
@@ -23,29 +23,34 @@ const EXAMPLES: ReadonlyArray<readonly [string, string]> = [
 export interface PanelProps {
   panel: Panel;
   id: string;
-  first: boolean;
+  /** Whether an empty editor takes the keyboard at once. */
+  autoFocus: boolean;
   removable: boolean;
   onChange(panel: Panel): void;
   onRemove(): void;
 }
 
-export function PanelView({ panel, id, first, removable, onChange, onRemove }: PanelProps) {
-  const [draft, setDraft] = useState(panel.expr);
+export function PanelView({ panel, id, autoFocus, removable, onChange, onRemove }: PanelProps) {
+  const draft = useRef(panel.expr);
   const [runs, setRuns] = useState(0);
+  const [revision, setRevision] = useState(0);
   const run = useRun(panel, runs);
   const zooms = useRef<Array<Pick<Panel, 'rangeMs' | 'endMs'>>>([]);
-  useEffect(() => setDraft(panel.expr), [panel.expr]);
 
   const execute = (expr: string): void => {
-    setDraft(expr);
-    if (expr.trim() === '') return;
-    rememberQuery(expr);
     if (expr === panel.expr) setRuns((n) => n + 1);
     else onChange({ ...panel, expr });
   };
+  const pick = (expr: string): void => {
+    setRevision((n) => n + 1);
+    execute(expr);
+  };
   const zoom = (startMs: number, endMs: number): void => {
     zooms.current.push({ rangeMs: panel.rangeMs, endMs: panel.endMs });
-    onChange({ ...panel, rangeMs: Math.max(endMs - startMs, 1000), endMs });
+    // Whole seconds, where that is finer than a person drags.
+    const grain = endMs - startMs > 60_000 ? 1000 : 1;
+    const end = Math.ceil(endMs / grain) * grain;
+    onChange({ ...panel, rangeMs: Math.max(end - Math.floor(startMs / grain) * grain, 1000), endMs: end });
   };
   const zoomBack = (): void => {
     const before = zooms.current.pop();
@@ -55,9 +60,9 @@ export function PanelView({ panel, id, first, removable, onChange, onRemove }: P
   return (
     <section class="panel" aria-label={panel.expr ? `Query ${panel.expr}` : 'Query'}>
       <div class="editor-row">
-        <Editor value={draft} autoFocus={first && panel.expr === ''} onChange={setDraft} onRun={() => execute(draft)} />
-        <HistoryMenu id={`${id}-history`} onPick={execute} />
-        <ExecuteButton run={run} onRun={() => execute(draft)} />
+        <Editor text={panel.expr} revision={revision} autoFocus={autoFocus && panel.expr === ''} onChange={(text) => (draft.current = text)} onRun={execute} />
+        <HistoryMenu id={`${id}-history`} onPick={pick} />
+        <ExecuteButton run={run} onRun={() => execute(draft.current)} />
         {removable && <button type="button" class="button quiet" aria-label="Remove panel" title="Remove panel" onClick={onRemove}>×</button>}
       </div>
       <div class="panel-bar">
@@ -74,7 +79,7 @@ export function PanelView({ panel, id, first, removable, onChange, onRemove }: P
         <Facts outcome={run.outcome} tab={panel.tab} />
       </div>
       <div class={`panel-body ${run.loading ? 'loading' : ''}`} id={`${id}-body`} role="tabpanel" aria-labelledby={`${id}-${panel.tab}`} aria-busy={run.loading}>
-        <Result outcome={run.outcome} panel={panel} onZoom={zoom} onZoomBack={zoomBack} onExample={execute} />
+        <Result outcome={run.outcome} loading={run.loading} panel={panel} onZoom={zoom} onZoomBack={zoomBack} onExample={pick} />
       </div>
     </section>
   );
@@ -154,15 +159,16 @@ function Facts({ outcome, tab }: { outcome: Outcome; tab: Tab }) {
 
 interface ResultProps {
   outcome: Outcome;
+  loading: boolean;
   panel: Panel;
   onZoom(startMs: number, endMs: number): void;
   onZoomBack(): void;
   onExample(expr: string): void;
 }
 
-function Result({ outcome, panel, onZoom, onZoomBack, onExample }: ResultProps) {
+function Result({ outcome, loading, panel, onZoom, onZoomBack, onExample }: ResultProps) {
   if (panel.expr.trim() === '') return <Examples onPick={onExample} />;
-  if (outcome.kind === 'none') return <p class="waiting" role="status">Loading…</p>;
+  if (outcome.kind === 'none') return <p class="waiting" role="status">{loading ? 'Loading…' : 'Cancelled.'}</p>;
   if (outcome.kind === 'error') return <ErrorBox title="The query failed." error={outcome.error} />;
   return (
     <>

@@ -127,7 +127,7 @@ function tooltip(columns: Column[], indices: number[], drawn: Array<Array<number
       },
       setCursor: (self) => {
         const { left = -1, top = -1, idx } = self.cursor;
-        const nearest = idx == null || left < 0 ? null : nearestColumn(self, drawn, idx, top);
+        const nearest = idx == null || left < 0 ? null : columnAt(self, drawn, idx, top, options.stacked);
         box.hidden = nearest === null;
         if (nearest === null || idx == null) return;
         const column = columns[nearest] as Column;
@@ -138,13 +138,16 @@ function tooltip(columns: Column[], indices: number[], drawn: Array<Array<number
   };
 }
 
-function nearestColumn(self: uPlot, drawn: Array<Array<number | null>>, idx: number, top: number): number | null {
+// The curve nearest to the cursor; of stacked ones, the band that the cursor is in.
+function columnAt(self: uPlot, drawn: Array<Array<number | null>>, idx: number, top: number, stacked: boolean): number | null {
   let best: number | null = null;
   let bestDistance = Infinity;
   drawn.forEach((values, i) => {
     const value = values[idx];
     if (value == null) return;
-    const distance = Math.abs(self.valToPos(value, 'y') - top);
+    const offset = top - self.valToPos(value, 'y');
+    // Above all bands, the topmost counts: it is the least far below.
+    const distance = stacked && offset < 0 ? 1e6 - offset : Math.abs(offset);
     if (distance < bestDistance) [best, bestDistance] = [i, distance];
   });
   return best;

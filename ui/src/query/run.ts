@@ -4,6 +4,7 @@ import { ApiError, type Answer, asApiError, isAbort, request } from '../api/clie
 import type { QueryData } from '../api/types';
 import type { Panel } from './url';
 import { type Frame, layOut } from './frame';
+import { rememberQuery } from './history';
 import { type Grid, chooseGrid } from './resolution';
 
 /** What a run ended with. */
@@ -46,7 +47,7 @@ async function runGraph(panel: Panel, signal: AbortSignal): Promise<Outcome> {
 /** Runs the panel's query whenever what it asks for changes, and again whenever `runs` grows. */
 export function useRun(panel: Panel, runs: number): Run {
   const [outcome, setOutcome] = useState<Outcome>({ kind: 'none' });
-  const [loading, setLoading] = useState(false);
+  const [loading, setLoading] = useState(panel.expr.trim() !== '');
   const controller = useRef<AbortController | null>(null);
   const { expr, tab, rangeMs, endMs, momentMs, stepMs } = panel;
   const asked = tab === 'graph' ? `${rangeMs} ${endMs} ${stepMs}` : `${momentMs}`;
@@ -66,7 +67,9 @@ export function useRun(panel: Panel, runs: number): Run {
         return { kind: 'error', expr, error: asApiError(error) };
       })
       .then((ended) => {
-        if (!own.signal.aborted) setOutcome(ended);
+        if (own.signal.aborted) return;
+        if (ended.kind !== 'error') rememberQuery(expr);
+        setOutcome(ended);
       }, () => undefined)
       .finally(() => {
         if (controller.current === own) setLoading(false);

@@ -1,8 +1,9 @@
 // An instant query's result as a table.
 import { useMemo, useState } from 'preact/hooks';
-import type { QueryData } from '../api/types';
+import type { QueryData, SamplePair } from '../api/types';
 import { formatCount } from '../format/number';
 import { formatTime, type Zone } from '../format/time';
+import { useLimit } from '../parts/controls';
 import { Series } from '../parts/series';
 import { Empty } from '../parts/status';
 import { zone } from '../settings';
@@ -11,6 +12,9 @@ import { type Row, type SortKey, type Sorting, nextSorting, sortRows, toRows } f
 
 /** More rows than this are rendered only on request: a browser takes seconds for ten thousand. */
 const ROWS_SHOWN = 1000;
+
+/** Samples of one range vector rendered before a person asks for the rest. */
+const SAMPLES_SHOWN = 60;
 
 export function ResultTable({ data }: { data: QueryData }) {
   const shownZone = useStore(zone);
@@ -65,11 +69,21 @@ function ResultRow({ row, zone: shownZone }: { row: Row; zone: Zone }) {
       <td>{row.name === '' ? <span class="muted">{row.kind}</span> : <Series labels={row.labels} />}</td>
       <td class="numeric value">
         {row.kind === 'samples'
-          ? row.samples.map(([seconds, text]) => (
-              <div key={seconds}>{text} <span class="muted">@ {formatTime(seconds * 1000, shownZone, true)}</span></div>
-            ))
+          ? <Samples samples={row.samples} zone={shownZone} />
           : row.text}
       </td>
     </tr>
+  );
+}
+
+function Samples({ samples, zone: shownZone }: { samples: SamplePair[]; zone: Zone }) {
+  const { shown, rest, showAll } = useLimit(samples, SAMPLES_SHOWN);
+  return (
+    <>
+      {shown.map(([seconds, text]) => (
+        <div key={seconds}>{text} <span class="muted">@ {formatTime(seconds * 1000, shownZone, true)}</span></div>
+      ))}
+      {rest > 0 && <button type="button" class="button" onClick={showAll}>{formatCount(rest)} more</button>}
+    </>
   );
 }

@@ -24,8 +24,9 @@
 mod engine;
 mod eval;
 mod syntax;
+pub mod testlang;
 
-pub use engine::{MatrixSeries, QueryResult, QueryStats, Value, VectorSample};
+pub use engine::{Engine, EngineOptions, MatrixSeries, QueryResult, QueryStats, Value, VectorSample};
 pub use eval::QueryFailure;
 pub use syntax::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, ExprKind, Function, Matching, Number,

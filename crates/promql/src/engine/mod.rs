@@ -1,5 +1,8 @@
 //! Queries as a service: limits, cancellation, waiting for the storage, then evaluation.
 
 mod result;
+mod run;
+mod service;
 
 pub use result::{MatrixSeries, QueryResult, QueryStats, Value, VectorSample};
+pub use service::{Engine, EngineOptions};

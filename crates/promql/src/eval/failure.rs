@@ -5,7 +5,7 @@ use storage::{QueryError, QueryErrorKind};
 /// Why a query has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryFailure {
-    /// It took longer than it may.
+    /// It took longer than it may; what it was doing then.
     #[error("query timed out in {0}")]
     Timeout(&'static str),
     /// Nobody waits for the answer any more.
@@ -16,7 +16,7 @@ pub enum QueryFailure {
     TooManySamples,
     /// The storage could not answer.
     #[error("expanding series: {0}")]
-    Storage(#[source] QueryError),
+    Storage(QueryError),
     /// The expression can't be evaluated over this data.
     #[error("{0}")]
     Execution(String),
@@ -34,5 +34,16 @@ impl QueryFailure {
                 QueryErrorKind::Retry | QueryErrorKind::Data => "internal",
             },
         }
+    }
+
+    /// The same label set would come twice.
+    pub(crate) fn same_labelset() -> Self {
+        QueryFailure::Execution("vector cannot contain metrics with the same labelset".to_owned())
+    }
+}
+
+impl From<QueryError> for QueryFailure {
+    fn from(error: QueryError) -> Self {
+        QueryFailure::Storage(error)
     }
 }

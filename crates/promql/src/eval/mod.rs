@@ -1,5 +1,28 @@
 //! The evaluator: series by series over columns of steps.
 
+mod aggregate;
+mod binary;
+mod calls;
+mod column;
+mod constant;
+mod context;
+mod evaluator;
 mod failure;
+mod functions;
+mod grouping;
+mod instant;
+mod kahan;
+mod quantile;
+mod select_k;
+mod selections;
+mod selectors;
+mod series;
+mod steps;
+mod subquery;
+mod window;
 
+pub(crate) use context::{Context, Limits, Notes};
+pub(crate) use evaluator::Evaluator;
 pub use failure::QueryFailure;
+pub(crate) use selections::{Answers, Selection, SelectorKey, selections};
+pub(crate) use steps::Steps;

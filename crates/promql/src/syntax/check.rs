@@ -4,6 +4,7 @@ use model::METRIC_NAME;
 
 use crate::syntax::ast::{Aggregate, AggregateOp, Binary, Call, Cardinality, Expr, ExprKind, Selector, Span};
 use crate::syntax::error::ParseError;
+use crate::syntax::lines::Lines;
 use crate::syntax::value_type::ValueType;
 
 /// Checks `expr`, which was read from `text`, and settles how operators match.
@@ -17,7 +18,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn fail(&self, span: Span, message: impl Into<String>) -> Result<(), ParseError> {
-        Err(ParseError::new(self.text, span, message))
+        Err(ParseError::new(span, message))
     }
 
     fn expr(&self, expr: &mut Expr) -> Result<(), ParseError> {
@@ -72,7 +73,7 @@ impl Checker<'_> {
         let (start, end) = (binary.lhs.span.end, binary.rhs.span.start);
         let between = self.text.get(start..end).unwrap_or("");
         let lead = between.len() - between.trim_start().len();
-        Span::new(start + lead, start + between.trim_end().len().max(lead))
+        Lines::new(self.text).span(start + lead, start + between.trim_end().len().max(lead))
     }
 
     fn binary(&self, binary: &mut Binary, span: Span) -> Result<(), ParseError> {

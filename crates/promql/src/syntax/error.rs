@@ -17,16 +17,8 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// An error about `span` of `text`.
-    pub(crate) fn new(text: &str, span: Span, message: impl Into<String>) -> Self {
-        let (line, column) = position(text, span.start);
-        ParseError { message: message.into(), span, line, column }
+    /// An error about `span`.
+    pub(crate) fn new(span: Span, message: impl Into<String>) -> Self {
+        ParseError { message: message.into(), span, line: span.line as usize, column: span.column as usize }
     }
-}
-
-/// Line and column, both from 1, of a byte of `text`.
-pub(crate) fn position(text: &str, at: usize) -> (usize, usize) {
-    let before = &text.as_bytes()[..at.min(text.len())];
-    let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
-    (before.iter().filter(|b| **b == b'\n').count() + 1, before.len() - line_start + 1)
 }

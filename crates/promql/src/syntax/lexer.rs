@@ -4,7 +4,8 @@
 //! walks the whole text first; where it can't go on it leaves an error token, which the parser reports if it comes that
 //! far, so an earlier mistake in the grammar is reported before a later one in the spelling.
 
-use crate::syntax::ast::{BinaryOp, Span};
+use crate::syntax::ast::BinaryOp;
+use crate::syntax::lines::Lines;
 use crate::syntax::number::parse_number;
 use crate::syntax::strings::unquote;
 use crate::syntax::token::{Keyword, Token, TokenKind, word};
@@ -13,19 +14,20 @@ use crate::syntax::token::{Keyword, Token, TokenKind, word};
 pub(crate) fn tokenize(text: &str) -> Vec<Token> {
     let mut lexer =
         Lexer { text, at: 0, tokens: Vec::new(), parens: 0, in_braces: false, in_brackets: false, colon: false };
+    let lines = Lines::new(text);
     loop {
         lexer.skip_space_and_comments();
         let start = lexer.at;
         match lexer.next_kind() {
             Ok(kind) => {
-                let token = Token { kind, span: Span::new(start, lexer.at), text: text[start..lexer.at].to_owned() };
+                let token = Token { kind, span: lines.span(start, lexer.at), text: text[start..lexer.at].to_owned() };
                 lexer.tokens.push(token);
                 if kind == TokenKind::Eof {
                     return lexer.tokens;
                 }
             }
             Err(message) => {
-                lexer.tokens.push(Token { kind: TokenKind::Error, span: Span::new(start, lexer.at), text: message });
+                lexer.tokens.push(Token { kind: TokenKind::Error, span: lines.span(start, lexer.at), text: message });
                 return lexer.tokens;
             }
         }

@@ -5,6 +5,7 @@ mod check;
 mod error;
 mod functions;
 mod lexer;
+mod lines;
 mod number;
 mod parser;
 mod postfix;
@@ -19,7 +20,6 @@ pub use ast::{
     StringLiteral, Subquery, UnaryOp,
 };
 pub use error::ParseError;
-pub(crate) use error::position;
 pub use functions::{Function, functions};
 pub use parser::{ParseOptions, parse, parse_selectors, parse_with};
 pub(crate) use strings::{quote_bytes, unquote};

@@ -60,8 +60,7 @@ pub fn parse_selectors(text: &str) -> Result<Vec<Matcher>, ParseError> {
 }
 
 /// A cursor over the tokens.
-pub(crate) struct Parser<'a> {
-    pub(crate) text: &'a str,
+pub(crate) struct Parser {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
@@ -83,9 +82,9 @@ fn precedence(op: BinaryOp) -> (u8, bool) {
 /// Only `^` binds more strongly than a sign.
 const SIGN_PRECEDENCE: u8 = 6;
 
-impl<'a> Parser<'a> {
-    fn new(text: &'a str, options: ParseOptions) -> Self {
-        Parser { text, tokens: tokenize(text), at: 0, depth: 0, options }
+impl Parser {
+    fn new(text: &str, options: ParseOptions) -> Self {
+        Parser { tokens: tokenize(text), at: 0, depth: 0, options }
     }
 
     pub(crate) fn peek(&self) -> &Token {
@@ -110,7 +109,7 @@ impl<'a> Parser<'a> {
     }
 
     pub(crate) fn error(&self, span: Span, message: impl Into<String>) -> ParseError {
-        ParseError::new(self.text, span, message)
+        ParseError::new(span, message)
     }
 
     /// The next token is not what it should be.

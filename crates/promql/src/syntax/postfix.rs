@@ -10,7 +10,7 @@ use crate::syntax::token::{Keyword, TokenKind};
 /// How many modifiers may stand behind one another; a subquery of a subquery makes the tree deeper.
 const POSTFIX_MAX: usize = 64;
 
-impl Parser<'_> {
+impl Parser {
     /// `expr` with everything that stands behind it.
     pub(crate) fn postfix(&mut self, mut expr: Expr) -> Result<Expr, ParseError> {
         for _ in 0..POSTFIX_MAX {

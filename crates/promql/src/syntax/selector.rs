@@ -7,7 +7,7 @@ use crate::syntax::error::ParseError;
 use crate::syntax::parser::Parser;
 use crate::syntax::token::TokenKind;
 
-impl Parser<'_> {
+impl Parser {
     /// `name`, `name{…}` or `{…}`.
     pub(crate) fn selector(&mut self) -> Result<Expr, ParseError> {
         let first = self.peek().clone();

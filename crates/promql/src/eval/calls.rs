@@ -1,0 +1,231 @@
+//! Which function computes what from which arguments.
+
+use model::Labels;
+
+use crate::eval::column::Column;
+use crate::eval::constant::differ_without_name;
+use crate::eval::evaluator::Evaluator;
+use crate::eval::failure::QueryFailure;
+use crate::eval::functions::{absent, date, histogram, label, math, range, sort};
+use crate::eval::series::{Sink, StepSeries, without_metadata};
+use crate::eval::steps::Steps;
+use crate::eval::window::RangeInput;
+use crate::syntax::{Call, Expr, ExprKind, Span, ValueType};
+
+type Done = Result<(), QueryFailure>;
+
+impl Evaluator<'_> {
+    /// The series that a function gives.
+    pub(crate) fn call(&self, call: &Call, span: Span, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        let name = call.function.name;
+        if let Some(function) = range::find(name) {
+            return self.range_call(call, function, steps, sink);
+        }
+        if let Some(function) = math::find(name) {
+            let scalars = self.scalars(&call.args[1..], steps)?;
+            let mut args = vec![0.0; scalars.len()];
+            let mut change = |column: &mut Column| {
+                column.filter_map(|at, value| {
+                    args.iter_mut().zip(&scalars).for_each(|(arg, scalar)| *arg = scalar[at]);
+                    function(value, &args)
+                });
+            };
+            return self.changed(&call.args[0], steps, true, &mut change, sink);
+        }
+        if let Some(part) = date::find(name) {
+            return self.date_call(call, part, steps, sink);
+        }
+        match name {
+            "vector" => sink(Labels::empty(), &mut Column::full(self.scalar(&call.args[0], steps)?)),
+            "timestamp" => self.timestamp(&call.args[0], steps, sink),
+            "absent" => self.absent(&call.args[0], steps, sink),
+            "absent_over_time" => self.absent_over_time(&call.args[0], steps, sink),
+            "label_replace" | "label_join" => self.relabel(call, steps, sink),
+            "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => self.sort(call, span, steps, sink),
+            "histogram_quantile" | "histogram_fraction" => self.classic_histogram(call, steps, sink),
+            // Floats are no histograms: these functions pass them over.
+            "histogram_avg" | "histogram_count" | "histogram_stddev" | "histogram_stdvar" | "histogram_sum" => {
+                self.vector(&call.args[0], steps, &mut |_, _| Ok(()))
+            }
+            _ => Err(QueryFailure::Execution(format!("function {name:?} gives no vector"))),
+        }
+    }
+
+    /// The numbers that a function gives.
+    pub(crate) fn scalar_call(&self, call: &Call, steps: Steps) -> Result<Vec<f64>, QueryFailure> {
+        let constant = |value: f64| Ok(vec![value; steps.count]);
+        let query = self.context.query;
+        let seconds = |ms: i64| ms as f64 / 1000.0;
+        match call.function.name {
+            "time" => Ok(steps.iter().map(seconds).collect()),
+            "pi" => constant(std::f64::consts::PI),
+            "start" => constant(seconds(query.first)),
+            "end" => constant(seconds(query.last())),
+            "range" => constant(seconds(query.last() - query.first)),
+            "step" => constant(if query.count > 1 { seconds(query.step) } else { 0.0 }),
+            "scalar" => self.only_value(&call.args[0], steps),
+            "min_of" | "max_of" => {
+                let choose = if call.function.name == "min_of" { math::go_min } else { math::go_max };
+                let (mut a, b) = (self.scalar(&call.args[0], steps)?, self.scalar(&call.args[1], steps)?);
+                a.iter_mut().zip(b).for_each(|(a, b)| *a = choose(*a, b));
+                Ok(a)
+            }
+            name => Err(QueryFailure::Execution(format!("function {name:?} gives no scalar"))),
+        }
+    }
+
+    fn scalars(&self, args: &[Expr], steps: Steps) -> Result<Vec<Vec<f64>>, QueryFailure> {
+        let scalars = args.iter().filter(|arg| arg.value_type() == ValueType::Scalar);
+        scalars.map(|arg| self.scalar(arg, steps)).collect()
+    }
+
+    /// The value of the only series at each step, NaN where there is none or more than one.
+    fn only_value(&self, arg: &Expr, steps: Steps) -> Result<Vec<f64>, QueryFailure> {
+        let (mut values, mut counts) = (vec![f64::NAN; steps.count], vec![0_usize; steps.count]);
+        self.vector(arg, steps, &mut |_, column| {
+            for (at, value) in column.iter() {
+                counts[at] += 1;
+                values[at] = if counts[at] == 1 { value } else { f64::NAN };
+            }
+            Ok(())
+        })?;
+        Ok(values)
+    }
+
+    fn range_call(&self, call: &Call, function: range::RangeFunction, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        let scalars = self.scalars(&call.args, steps)?;
+        let Some(source) = call.args.iter().find(|arg| arg.value_type() == ValueType::Matrix) else {
+            return Err(QueryFailure::Execution(format!("{} needs a range vector", call.function.name)));
+        };
+        let ranges = self.ranges(source, steps)?;
+        let keeps_name = range::keeps_name(call.function.name);
+        let mut feed = |sink: &mut Sink<'_>| {
+            let mut column = Column::default();
+            self.samples(source, steps, &mut |labels, samples| {
+                let input = RangeInput {
+                    labels,
+                    samples,
+                    steps,
+                    ends: ranges.ends,
+                    range_ms: ranges.range_ms,
+                    scalars: &scalars,
+                    notes: &self.context.notes,
+                    span: call.args[0].span,
+                };
+                function(&input, &mut column)?;
+                if column.is_empty() {
+                    return Ok(());
+                }
+                sink(if keeps_name { labels.clone() } else { without_metadata(labels) }, &mut column)
+            })
+        };
+        if keeps_name || differ_without_name(source) { feed(sink) } else { self.merged(steps, sink, &mut feed) }
+    }
+
+    fn date_call(&self, call: &Call, part: date::DatePart, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        let Some(arg) = call.args.first() else {
+            let parts = steps.iter().map(|ms| date::part(part, ms.div_euclid(1000) as f64)).collect();
+            return sink(Labels::empty(), &mut Column::full(parts));
+        };
+        let mut change = |column: &mut Column| column.map(|_, seconds| date::part(part, seconds));
+        self.changed(arg, steps, true, &mut change, sink)
+    }
+
+    fn timestamp(&self, arg: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        let ExprKind::Selector(selector) = &arg.unparen().kind else {
+            let mut change = |column: &mut Column| column.map(|at, _| steps.time(at) as f64 / 1000.0);
+            return self.changed(arg, steps, true, &mut change, sink);
+        };
+        let mut feed = |sink: &mut Sink<'_>| {
+            self.instant_selector(selector, steps, true, &mut |labels, column| sink(without_metadata(&labels), column))
+        };
+        if differ_without_name(arg) { feed(sink) } else { self.merged(steps, sink, &mut feed) }
+    }
+
+    fn absent(&self, arg: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        let mut seen = vec![false; steps.count];
+        self.vector(arg, steps, &mut |_, column| {
+            column.iter().for_each(|(at, _)| seen[at] = true);
+            Ok(())
+        })?;
+        self.tell_absence(arg, &seen, sink)
+    }
+
+    fn absent_over_time(&self, arg: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        let mut seen = vec![false; steps.count];
+        let ranges = self.ranges(arg, steps)?;
+        self.samples(arg, steps, &mut |_, samples| {
+            for (at, seen) in seen.iter_mut().enumerate() {
+                let end = ranges.ends.time(at);
+                let newest = samples.times.partition_point(|time| *time <= end);
+                let start = end.saturating_sub(ranges.range_ms);
+                *seen |= newest.checked_sub(1).is_some_and(|newest| samples.times[newest] > start);
+            }
+            Ok(())
+        })?;
+        self.tell_absence(arg, &seen, sink)
+    }
+
+    fn tell_absence(&self, arg: &Expr, seen: &[bool], sink: &mut Sink<'_>) -> Done {
+        let labels = match &arg.unparen().kind {
+            ExprKind::Selector(selector) | ExprKind::Matrix(selector, _) => absent::labels(&selector.matchers),
+            _ => Labels::empty(),
+        };
+        let mut column = absent::column(seen);
+        if column.is_empty() { Ok(()) } else { sink(labels, &mut column) }
+    }
+
+    fn relabel(&self, call: &Call, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        let texts = call.args[1..].iter().map(|arg| self.text(arg)).collect::<Result<Vec<_>, _>>()?;
+        let change: Box<dyn Fn(&Labels) -> Labels> = if call.function.name == "label_replace" {
+            let replace = label::Replace::new(&texts)?;
+            Box::new(move |labels| replace.apply(labels))
+        } else {
+            let join = label::Join::new(&texts)?;
+            Box::new(move |labels| join.apply(labels))
+        };
+        self.merged(steps, sink, &mut |merge| {
+            self.vector(&call.args[0], steps, &mut |labels, column| merge(change(&labels), column))
+        })
+    }
+
+    fn sort(&self, call: &Call, span: Span, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        let name = call.function.name;
+        if self.context.query.count > 1 {
+            let why = "sort is ineffective for range queries since results are always ordered by labels";
+            self.context.notes.warn(why, span);
+        }
+        if steps.count != 1 {
+            return self.vector(&call.args[0], steps, sink);
+        }
+        let texts = call.args[1..].iter().map(|arg| self.text(arg)).collect::<Result<Vec<_>, _>>()?;
+        let mut series = self.collect(&call.args[0], steps)?;
+        let held = series.len();
+        let descending = name.ends_with("_desc");
+        if name.starts_with("sort_by_label") {
+            sort::by_label(&mut series, &texts, descending);
+        } else {
+            sort::by_value(&mut series, descending);
+        }
+        series.into_iter().try_for_each(|StepSeries { labels, mut column }| sink(labels, &mut column))?;
+        self.release(held, steps);
+        Ok(())
+    }
+
+    fn classic_histogram(&self, call: &Call, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        let scalars = self.scalars(&call.args, steps)?;
+        let Some(arg) = call.args.last() else { return Ok(()) };
+        let series = self.collect(arg, steps)?;
+        let (held, notes) = (series.len(), &self.context.notes);
+        match &scalars[..] {
+            [quantiles] => {
+                let spans = (call.args[0].span, arg.span);
+                histogram::quantiles(series, quantiles, steps, notes, spans, sink)?;
+            }
+            [lower, upper, ..] => histogram::fractions(series, (lower, upper), steps, notes, arg.span, sink)?,
+            [] => {}
+        }
+        self.release(held, steps);
+        Ok(())
+    }
+}

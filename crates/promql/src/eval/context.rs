@@ -1,0 +1,121 @@
+//! What an evaluation is handed down: the query's times, its limits, its notes.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::eval::failure::QueryFailure;
+use crate::eval::steps::Steps;
+use crate::syntax::{At, Span};
+
+/// What is the same for the whole query.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// The steps of the query itself; a subquery has others.
+    pub(crate) query: Steps,
+    /// How old a sample may be to count at a step, milliseconds.
+    pub(crate) lookback_ms: i64,
+    /// The step of subqueries that give none, milliseconds.
+    pub(crate) subquery_step_ms: i64,
+    /// What the query may use.
+    pub(crate) limits: Limits,
+    /// What the query wants to say beside its answer.
+    pub(crate) notes: Notes,
+}
+
+impl Context {
+    /// The time that an `@` fixes.
+    pub(crate) fn fixed(&self, at: Option<At>) -> Option<i64> {
+        at.map(|at| match at {
+            At::Time(time) => time.as_ms(),
+            At::Start => self.query.first,
+            At::End => self.query.last(),
+        })
+    }
+}
+
+/// What the query may use, and what it has used.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    canceled: Arc<AtomicBool>,
+    deadline: Instant,
+    samples_max: u64,
+    held: Cell<u64>,
+    peak: Cell<u64>,
+    read: Cell<u64>,
+    series: Cell<u64>,
+}
+
+impl Limits {
+    /// At most `samples_max` samples at one time, until `deadline` or until the flag is set.
+    pub(crate) fn new(samples_max: u64, deadline: Instant, canceled: Arc<AtomicBool>) -> Self {
+        let zero = || Cell::new(0);
+        Limits { canceled, deadline, samples_max, held: zero(), peak: zero(), read: zero(), series: zero() }
+    }
+
+    /// Whether to go on; to be asked at least once per series.
+    pub(crate) fn check(&self) -> Result<(), QueryFailure> {
+        if self.canceled.load(Ordering::Relaxed) {
+            return Err(QueryFailure::Canceled);
+        }
+        if Instant::now() >= self.deadline {
+            return Err(QueryFailure::Timeout("expression evaluation"));
+        }
+        Ok(())
+    }
+
+    /// Takes note that so many more samples are held.
+    pub(crate) fn hold(&self, samples: usize) -> Result<(), QueryFailure> {
+        let held = self.held.get().saturating_add(samples as u64);
+        self.held.set(held);
+        self.peak.set(self.peak.get().max(held));
+        if held > self.samples_max { Err(QueryFailure::TooManySamples) } else { Ok(()) }
+    }
+
+    /// Takes note that so many samples are held no longer.
+    pub(crate) fn release(&self, samples: usize) {
+        self.held.set(self.held.get().saturating_sub(samples as u64));
+    }
+
+    /// Counts one series of so many decoded samples.
+    pub(crate) fn count_series(&self, samples: usize) {
+        self.series.set(self.series.get() + 1);
+        self.read.set(self.read.get() + samples as u64);
+    }
+
+    /// Series read, samples decoded, most samples held.
+    pub(crate) fn used(&self) -> (u64, u64, u64) {
+        (self.series.get(), self.read.get(), self.peak.get())
+    }
+}
+
+/// Warnings and infos, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    warnings: RefCell<BTreeSet<String>>,
+    infos: RefCell<BTreeSet<String>>,
+}
+
+impl Notes {
+    /// Something may make the answer wrong.
+    pub(crate) fn warn(&self, message: &str, span: Span) {
+        self.warnings.borrow_mut().insert(format!("PromQL warning: {message} ({span})"));
+    }
+
+    /// Something may be a mistake in the query.
+    pub(crate) fn info(&self, message: &str, span: Span) {
+        self.infos.borrow_mut().insert(format!("PromQL info: {message} ({span})"));
+    }
+
+    /// What a storage has to say.
+    pub(crate) fn pass_on(&self, warnings: Vec<String>) {
+        self.warnings.borrow_mut().extend(warnings);
+    }
+
+    /// The warnings and the infos, sorted.
+    pub(crate) fn take(&self) -> (Vec<String>, Vec<String>) {
+        (self.warnings.take().into_iter().collect(), self.infos.take().into_iter().collect())
+    }
+}

@@ -1,0 +1,204 @@
+//! The walk down the tree. Nodes hand their series upwards one by one; what a node computes stands in a leaf module that
+//! knows nothing of the tree.
+
+use model::Labels;
+
+use crate::eval::aggregate;
+use crate::eval::binary::{Join, Operator, apply, set_operation};
+use crate::eval::column::Column;
+use crate::eval::constant::{differ_without_name, is_constant};
+use crate::eval::context::Context;
+use crate::eval::failure::QueryFailure;
+use crate::eval::grouping::Grouping;
+use crate::eval::select_k;
+use crate::eval::selections::Answers;
+use crate::eval::series::{SeriesSet, Sink, StepSeries, without_metadata};
+use crate::eval::steps::Steps;
+use crate::syntax::{Aggregate, AggregateOp, Binary, Expr, ExprKind, UnaryOp, ValueType, quote_bytes};
+
+/// Evaluates the parts of one query.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) answers: &'a Answers,
+}
+
+impl Evaluator<'_> {
+    /// The series of an instant vector.
+    pub(crate) fn vector(&self, expr: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
+        if steps.count > 1 && is_constant(expr) {
+            return self.varying(expr, steps.only_first(), &mut |labels, column| {
+                column.broadcast(steps.count);
+                sink(labels, column)
+            });
+        }
+        self.varying(expr, steps, sink)
+    }
+
+    /// The series of an instant vector, all steps evaluated.
+    fn varying(&self, expr: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
+        match &expr.kind {
+            ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.varying(inner, steps, sink),
+            ExprKind::Selector(selector) => self.instant_selector(selector, steps, false, sink),
+            ExprKind::Unary(UnaryOp::Minus, inner) => {
+                self.changed(inner, steps, true, &mut |column| column.map(|_, value| -value), sink)
+            }
+            ExprKind::Binary(binary) => self.binary(binary, steps, sink),
+            ExprKind::Aggregate(aggregate) => self.aggregate(aggregate, steps, sink),
+            ExprKind::Call(call) => self.call(call, expr.span, steps, sink),
+            ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Matrix(..) | ExprKind::Subquery(_) => {
+                let message = format!("expected an instant vector, got a {}", expr.value_type());
+                Err(QueryFailure::Execution(message))
+            }
+        }
+    }
+
+    /// All series of an instant vector. They are counted as held until [`Self::release`].
+    pub(crate) fn collect(&self, expr: &Expr, steps: Steps) -> Result<Vec<StepSeries>, QueryFailure> {
+        let mut all = Vec::new();
+        self.vector(expr, steps, &mut |labels, column| {
+            self.context.limits.hold(column.len())?;
+            all.push(StepSeries { labels, column: std::mem::take(column) });
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// So many series that were collected are no longer needed.
+    pub(crate) fn release(&self, series: usize, steps: Steps) {
+        self.context.limits.release(series.saturating_mul(steps.count));
+    }
+
+    /// The series of `expr`, each changed; with `drop_name` without the metric's name, and series that then have the same
+    /// labels become one where they don't overlap.
+    pub(crate) fn changed(
+        &self,
+        expr: &Expr,
+        steps: Steps,
+        drop_name: bool,
+        change: &mut dyn FnMut(&mut Column),
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryFailure> {
+        let relabel = |labels: &Labels| if drop_name { without_metadata(labels) } else { labels.clone() };
+        if !drop_name || differ_without_name(expr) {
+            return self.vector(expr, steps, &mut |labels, column| {
+                change(column);
+                if column.is_empty() { Ok(()) } else { sink(relabel(&labels), column) }
+            });
+        }
+        self.merged(steps, sink, &mut |merge| {
+            self.vector(expr, steps, &mut |labels, column| {
+                change(column);
+                if column.is_empty() { Ok(()) } else { merge(relabel(&labels), column) }
+            })
+        })
+    }
+
+    /// Gives the series of `feed` to `sink`, those with the same labels as one; two values at one step are an error.
+    pub(crate) fn merged(
+        &self,
+        steps: Steps,
+        sink: &mut Sink<'_>,
+        feed: &mut aggregate::Feed<'_>,
+    ) -> Result<(), QueryFailure> {
+        let mut set = SeriesSet::default();
+        let mut series = 0;
+        feed(&mut |labels, column| {
+            series += 1;
+            self.context.limits.hold(steps.count)?;
+            set.add(labels, column)
+        })?;
+        set.drain_into(sink)?;
+        self.release(series, steps);
+        Ok(())
+    }
+
+    /// The numbers of a scalar, one per step.
+    pub(crate) fn scalar(&self, expr: &Expr, steps: Steps) -> Result<Vec<f64>, QueryFailure> {
+        match &expr.kind {
+            ExprKind::Number(number) => Ok(vec![number.value; steps.count]),
+            ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.scalar(inner, steps),
+            ExprKind::Unary(UnaryOp::Minus, inner) => {
+                let mut values = self.scalar(inner, steps)?;
+                values.iter_mut().for_each(|value| *value = -*value);
+                Ok(values)
+            }
+            ExprKind::Binary(binary) => {
+                let (mut lhs, rhs) = (self.scalar(&binary.lhs, steps)?, self.scalar(&binary.rhs, steps)?);
+                for (lhs, rhs) in lhs.iter_mut().zip(rhs) {
+                    let result = apply(binary.op, *lhs, rhs);
+                    let compared = binary.op.is_comparison();
+                    *lhs = if compared { f64::from(u8::from(result.is_some())) } else { result.unwrap_or(f64::NAN) };
+                }
+                Ok(lhs)
+            }
+            ExprKind::Call(call) => self.scalar_call(call, steps),
+            _ => Err(QueryFailure::Execution(format!("expected a scalar, got a {}", expr.value_type()))),
+        }
+    }
+
+    /// The text of a string argument.
+    pub(crate) fn text<'e>(&self, expr: &'e Expr) -> Result<&'e str, QueryFailure> {
+        match &expr.unparen().kind {
+            ExprKind::String(text) => match &text.invalid {
+                None => Ok(&text.value),
+                Some(bytes) => Err(QueryFailure::Execution(format!("invalid label name {}", quote_bytes(bytes)))),
+            },
+            _ => Err(QueryFailure::Execution(format!("expected a string, got a {}", expr.value_type()))),
+        }
+    }
+
+    fn binary(&self, binary: &Binary, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
+        let operator = Operator { op: binary.op, return_bool: binary.return_bool };
+        let scalar_is_left = binary.lhs.value_type() == ValueType::Scalar;
+        let Some(matching) = &binary.matching else {
+            let (vector, scalar) = if scalar_is_left { (&binary.rhs, &binary.lhs) } else { (&binary.lhs, &binary.rhs) };
+            let scalar = self.scalar(scalar, steps)?;
+            let mut change = |column: &mut Column| operator.with_scalar(column, &scalar, scalar_is_left);
+            return self.changed(vector, steps, operator.drops_name(), &mut change, sink);
+        };
+        let lhs = self.collect(&binary.lhs, steps)?;
+        let rhs = self.collect(&binary.rhs, steps)?;
+        self.context.limits.check()?;
+        let held = lhs.len() + rhs.len();
+        if binary.op.is_set() {
+            set_operation(binary.op, matching, lhs, rhs, steps.count, sink)?;
+        } else {
+            Join { operator, matching, steps: steps.count }.run(lhs, rhs, sink)?;
+        }
+        self.release(held, steps);
+        Ok(())
+    }
+
+    fn aggregate(&self, aggregate: &Aggregate, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
+        let grouping = Grouping { names: &aggregate.grouping, without: aggregate.without };
+        let mut feed = |sink: &mut Sink<'_>| self.vector(&aggregate.expr, steps, sink);
+        if let Some(done) = aggregate::run(aggregate.op, grouping, steps, &self.context.limits, &mut feed, sink) {
+            return done;
+        }
+        let Some(param) = &aggregate.param else {
+            return Err(QueryFailure::Execution(format!("{} needs a parameter", aggregate.op.as_str())));
+        };
+        let remarks = (&self.context.notes, param.span);
+        if aggregate.op == AggregateOp::CountValues {
+            let name = self.text(param)?;
+            if name.is_empty() {
+                return Err(QueryFailure::Execution("invalid label name \"\"".to_owned()));
+            }
+            let series = self.collect(&aggregate.expr, steps)?;
+            select_k::count_values(name, &series, grouping, steps, sink)?;
+            self.release(series.len(), steps);
+            return Ok(());
+        }
+        let param = self.scalar(param, steps)?;
+        let series = self.collect(&aggregate.expr, steps)?;
+        self.context.limits.check()?;
+        let held = series.len();
+        match aggregate.op {
+            AggregateOp::Quantile => select_k::quantiles(&param, &series, grouping, remarks, sink)?,
+            AggregateOp::LimitRatio => select_k::keep_ratio(&param, series, remarks, sink)?,
+            op => select_k::keep(op, &param, &series, grouping, steps, sink)?,
+        }
+        self.release(held, steps);
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! `*_over_time`, `changes`, `resets`.
+
+use crate::eval::column::Column;
+use crate::eval::failure::QueryFailure;
+use crate::eval::kahan::{Kahan, Mean};
+use crate::eval::quantile;
+use crate::eval::window::{RangeInput, Window};
+
+type Done = Result<(), QueryFailure>;
+
+pub(crate) fn avg(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| {
+        let mut mean = Mean::default();
+        window.values.iter().for_each(|value| mean.add(*value));
+        Some(mean.value())
+    });
+    Ok(())
+}
+
+pub(crate) fn sum(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| {
+        let mut sum = Kahan::default();
+        window.values.iter().for_each(|value| sum.add(*value));
+        Some(if sum.sum.is_infinite() { sum.sum } else { sum.total() })
+    });
+    Ok(())
+}
+
+pub(crate) fn count(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| Some(window.values.len() as f64));
+    Ok(())
+}
+
+pub(crate) fn present(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |_| Some(1.0));
+    Ok(())
+}
+
+pub(crate) fn first(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| window.values.first().copied());
+    Ok(())
+}
+
+pub(crate) fn last(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| window.values.last().copied());
+    Ok(())
+}
+
+pub(crate) fn ts_of_first(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| window.times.first().map(|time| *time as f64 / 1000.0));
+    Ok(())
+}
+
+pub(crate) fn ts_of_last(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| window.times.last().map(|time| *time as f64 / 1000.0));
+    Ok(())
+}
+
+/// Where the value lies that `better` prefers to all before it.
+fn best(window: &Window<'_>, better: impl Fn(f64, f64) -> bool) -> usize {
+    let values = window.values;
+    (0..values.len()).fold(0, |best, at| if better(values[at], values[best]) { at } else { best })
+}
+
+pub(crate) fn max(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| Some(window.values[best(window, |new, old| new > old || old.is_nan())]));
+    Ok(())
+}
+
+pub(crate) fn min(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| Some(window.values[best(window, |new, old| new < old || old.is_nan())]));
+    Ok(())
+}
+
+pub(crate) fn ts_of_max(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| Some(window.times[best(window, |new, old| new >= old || old.is_nan())] as f64 / 1000.0));
+    Ok(())
+}
+
+pub(crate) fn ts_of_min(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| Some(window.times[best(window, |new, old| new <= old || old.is_nan())] as f64 / 1000.0));
+    Ok(())
+}
+
+/// Welford's method with compensated sums.
+fn variance(window: &Window<'_>) -> f64 {
+    let (mut mean, mut squares, mut count) = (Kahan::default(), Kahan::default(), 0.0);
+    for value in window.values {
+        count += 1.0;
+        let delta = value - mean.total();
+        mean.add(delta / count);
+        squares.add(delta * (value - mean.total()));
+    }
+    squares.total() / count
+}
+
+pub(crate) fn stdvar(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| Some(variance(window)));
+    Ok(())
+}
+
+pub(crate) fn stddev(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| Some(variance(window).sqrt()));
+    Ok(())
+}
+
+pub(crate) fn quantile(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    let mut sorted = Vec::new();
+    input.fill(out, |window| {
+        let q = input.scalars[0][window.at];
+        if !(0.0..=1.0).contains(&q) {
+            let got = model::format_float(q);
+            input.notes.warn(&format!("quantile value should be between 0 and 1, got {got}"), input.span);
+        }
+        sorted.clear();
+        sorted.extend_from_slice(window.values);
+        Some(quantile::quantile(q, &mut sorted))
+    });
+    Ok(())
+}
+
+/// The median distance from the median.
+pub(crate) fn mad(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    let mut sorted = Vec::new();
+    input.fill(out, |window| {
+        if window.values.iter().any(|value| value.is_nan()) {
+            return Some(f64::NAN);
+        }
+        sorted.clear();
+        sorted.extend_from_slice(window.values);
+        let median = quantile::quantile(0.5, &mut sorted);
+        sorted.iter_mut().for_each(|value| *value = (*value - median).abs());
+        Some(quantile::quantile(0.5, &mut sorted))
+    });
+    Ok(())
+}
+
+pub(crate) fn changes(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| {
+        let changed = |pair: &&[f64]| pair[0] != pair[1] && !(pair[0].is_nan() && pair[1].is_nan());
+        Some(window.values.windows(2).filter(changed).count() as f64)
+    });
+    Ok(())
+}
+
+pub(crate) fn resets(input: &RangeInput<'_>, out: &mut Column) -> Done {
+    input.fill(out, |window| Some(window.values.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64));
+    Ok(())
+}

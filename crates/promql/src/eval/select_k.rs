@@ -1,0 +1,175 @@
+//! Aggregations that must see all values of a group at a step: topk, bottomk, limitk, limit_ratio, quantile, count_values.
+
+use std::cmp::Ordering;
+
+use model::{LabelsBuilder, format_plain_float};
+
+use crate::eval::column::Column;
+use crate::eval::context::Notes;
+use crate::eval::failure::QueryFailure;
+use crate::eval::grouping::{Grouping, Groups};
+use crate::eval::quantile::{nan_first, quantile};
+use crate::eval::series::{SeriesSet, Sink, StepSeries};
+use crate::eval::steps::Steps;
+use crate::syntax::{AggregateOp, Span};
+
+/// The members of each group as indices into the series, and the groups themselves.
+fn members<'a>(series: &[StepSeries], grouping: Grouping<'a>) -> (Vec<Vec<usize>>, Groups<'a>) {
+    let mut groups = Groups::new(grouping);
+    let mut members: Vec<Vec<usize>> = Vec::new();
+    for (at, one) in series.iter().enumerate() {
+        let group = groups.find_or_add(&one.labels);
+        if group == members.len() {
+            members.push(Vec::new());
+        }
+        members[group].push(at);
+    }
+    (members, groups)
+}
+
+/// Keeps of each group at each step the `k` largest, smallest or first values; `k` has one value per step. At a single
+/// step the series come in the order of their values.
+pub(crate) fn keep(
+    op: AggregateOp,
+    k: &[f64],
+    series: &[StepSeries],
+    grouping: Grouping<'_>,
+    steps: Steps,
+    sink: &mut Sink<'_>,
+) -> Result<(), QueryFailure> {
+    if k.iter().all(|k| *k < 1.0) {
+        return Ok(());
+    }
+    for k in k {
+        if k.is_nan() {
+            return Err(QueryFailure::Execution("Parameter value is NaN".to_owned()));
+        }
+        if *k <= i64::MIN as f64 {
+            return Err(QueryFailure::Execution(format!("Scalar value {k} underflows int64")));
+        }
+        if *k >= i64::MAX as f64 {
+            return Err(QueryFailure::Execution(format!("Scalar value {k} overflows int64")));
+        }
+    }
+    let (members, _) = members(series, grouping);
+    let mut kept = vec![Column::default(); series.len()];
+    let mut order = Vec::new();
+    let mut chosen: Vec<(usize, f64)> = Vec::new();
+    for (at, k) in k.iter().enumerate().filter(|(_, k)| **k >= 1.0) {
+        for group in &members {
+            chosen.clear();
+            chosen.extend(group.iter().filter_map(|one| Some((*one, series[*one].column.get(at)?))));
+            match op {
+                AggregateOp::Topk => chosen.sort_by(|a, b| nan_last(a.1, b.1, nan_first(b.1, a.1))),
+                AggregateOp::Bottomk => chosen.sort_by(|a, b| nan_last(a.1, b.1, nan_first(a.1, b.1))),
+                _ => {}
+            }
+            chosen.truncate(*k as usize);
+            for (one, value) in &chosen {
+                if kept[*one].len() == 0 {
+                    kept[*one].reset(steps.count);
+                    order.push(*one);
+                }
+                kept[*one].set(at, *value);
+            }
+        }
+    }
+    order.into_iter().try_for_each(|one| sink(series[one].labels.clone(), &mut kept[one]))
+}
+
+/// NaN comes last, everything else in the given order.
+fn nan_last(a: f64, b: f64, otherwise: Ordering) -> Ordering {
+    match (a.is_nan(), b.is_nan()) {
+        (false, false) => otherwise,
+        (a, b) => a.cmp(&b),
+    }
+}
+
+/// Keeps about the given share of each group, always the same series; a negative share keeps those that the positive
+/// complement would not.
+pub(crate) fn keep_ratio(
+    ratio: &[f64],
+    series: Vec<StepSeries>,
+    (notes, span): (&Notes, Span),
+    sink: &mut Sink<'_>,
+) -> Result<(), QueryFailure> {
+    if ratio.iter().any(|ratio| ratio.is_nan()) {
+        return Err(QueryFailure::Execution("Ratio value is NaN".to_owned()));
+    }
+    for (beyond, limit) in
+        [(ratio.iter().copied().fold(0.0, f64::max), 1.0), (ratio.iter().copied().fold(0.0, f64::min), -1.0)]
+    {
+        if beyond.abs() > 1.0 {
+            let got = model::format_float(beyond);
+            notes.warn(&format!("ratio value should be between -1 and 1, got {got}, capping to {limit}"), span);
+        }
+    }
+    for mut one in series {
+        let place = one.labels.stable_hash() as f64 / u64::MAX as f64;
+        one.column.filter_map(|at, value| {
+            let ratio = ratio[at].clamp(-1.0, 1.0);
+            let keeps = if ratio >= 0.0 { place < ratio } else { place >= 1.0 + ratio };
+            (keeps && ratio != 0.0).then_some(value)
+        });
+        if !one.column.is_empty() {
+            sink(one.labels, &mut one.column)?;
+        }
+    }
+    Ok(())
+}
+
+/// The quantile of each group at each step; `q` has one value per step.
+pub(crate) fn quantiles(
+    q: &[f64],
+    series: &[StepSeries],
+    grouping: Grouping<'_>,
+    (notes, span): (&Notes, Span),
+    sink: &mut Sink<'_>,
+) -> Result<(), QueryFailure> {
+    if !series.is_empty() {
+        for q in q.iter().filter(|q| !(0.0..=1.0).contains(*q)) {
+            let got = model::format_float(*q);
+            notes.warn(&format!("quantile value should be between 0 and 1, got {got}"), span);
+        }
+    }
+    let (members, groups) = members(series, grouping);
+    let mut values = Vec::new();
+    for (group, members) in members.iter().enumerate() {
+        let mut column = Column::empty(q.len());
+        for (at, q) in q.iter().enumerate() {
+            values.clear();
+            values.extend(members.iter().filter_map(|one| series[*one].column.get(at)));
+            if !values.is_empty() {
+                column.set(at, quantile(*q, &mut values));
+            }
+        }
+        if !column.is_empty() {
+            sink(groups.labels(group).clone(), &mut column)?;
+        }
+    }
+    Ok(())
+}
+
+/// How often each value occurs in each group at each step; the value goes into the label `name`.
+pub(crate) fn count_values(
+    name: &str,
+    series: &[StepSeries],
+    grouping: Grouping<'_>,
+    steps: Steps,
+    sink: &mut Sink<'_>,
+) -> Result<(), QueryFailure> {
+    let (members, groups) = members(series, grouping);
+    let mut counts = SeriesSet::default();
+    for (group, members) in members.iter().enumerate() {
+        let mut builder = LabelsBuilder::new(groups.labels(group));
+        for one in members {
+            for (at, value) in series[*one].column.iter() {
+                builder.set(name, &format_plain_float(value));
+                let column = counts.column(&builder.build(), steps.count);
+                let count = column.get(at).unwrap_or(0.0);
+                column.set(at, count + 1.0);
+            }
+        }
+    }
+    counts.drain_into(sink)
+}

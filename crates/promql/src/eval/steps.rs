@@ -1,0 +1,51 @@
+//! The times of a query.
+
+/// Evenly spaced times, the first of them `first`. With a distance of 0 all of them are the same, which is how `@` looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Steps {
+    /// The first time, milliseconds.
+    pub(crate) first: i64,
+    /// The distance, milliseconds.
+    pub(crate) step: i64,
+    /// How many there are.
+    pub(crate) count: usize,
+}
+
+impl Steps {
+    /// From `start` to `end`, both included, every `step` milliseconds.
+    pub(crate) fn between(start: i64, end: i64, step: i64) -> Self {
+        let step = step.max(1);
+        let count = if end < start { 0 } else { end.abs_diff(start) / step.unsigned_abs() + 1 };
+        Steps { first: start, step, count: usize::try_from(count).unwrap_or(usize::MAX) }
+    }
+
+    /// The time at a position.
+    #[inline]
+    pub(crate) fn time(&self, at: usize) -> i64 {
+        self.first.saturating_add(self.step.saturating_mul(at as i64))
+    }
+
+    /// The last time.
+    pub(crate) fn last(&self) -> i64 {
+        self.time(self.count.saturating_sub(1))
+    }
+
+    /// Only the first time.
+    pub(crate) fn only_first(&self) -> Steps {
+        Steps { count: self.count.min(1), ..*self }
+    }
+
+    /// The times to look at for a selector with this offset and fixed time.
+    pub(crate) fn moved(&self, fixed: Option<i64>, offset_ms: i64) -> Steps {
+        match fixed {
+            Some(at) => Steps { first: at.saturating_sub(offset_ms), step: 0, count: self.count },
+            None => Steps { first: self.first.saturating_sub(offset_ms), ..*self },
+        }
+    }
+
+    /// All times.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = i64> {
+        let steps = *self;
+        (0..steps.count).map(move |at| steps.time(at))
+    }
+}

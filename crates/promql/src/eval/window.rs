@@ -1,0 +1,123 @@
+//! Ranges of samples, one per step, found with two indices that only move forward.
+
+use model::{Labels, is_stale};
+use storage::Samples;
+
+use crate::eval::column::Column;
+use crate::eval::context::Notes;
+use crate::eval::steps::Steps;
+use crate::syntax::Span;
+
+/// The samples of one step's range, oldest first; never empty, no stale markers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window<'a> {
+    /// When, milliseconds.
+    pub(crate) times: &'a [i64],
+    /// What.
+    pub(crate) values: &'a [f64],
+    /// Where the range begins (not included), milliseconds.
+    pub(crate) start: i64,
+    /// Where the range ends (included), milliseconds.
+    pub(crate) end: i64,
+    /// Which step it is.
+    pub(crate) at: usize,
+    /// Which of the series' samples is the first.
+    pub(crate) offset: usize,
+}
+
+/// Everything that a function over ranges may know about one series.
+pub(crate) struct RangeInput<'a> {
+    /// The series as stored, with its name.
+    pub(crate) labels: &'a Labels,
+    /// All its samples, without stale markers.
+    pub(crate) samples: &'a Samples,
+    /// The steps at which the function is asked.
+    pub(crate) steps: Steps,
+    /// The ends of the ranges.
+    pub(crate) ends: Steps,
+    /// The length of the ranges, milliseconds.
+    pub(crate) range_ms: i64,
+    /// The scalar arguments, in order, one value per step.
+    pub(crate) scalars: &'a [Vec<f64>],
+    /// Where remarks go.
+    pub(crate) notes: &'a Notes,
+    /// Where the function's first argument stands.
+    pub(crate) span: Span,
+}
+
+impl RangeInput<'_> {
+    /// Asks `compute` about every step whose range has samples; `out` is made empty first.
+    #[inline]
+    pub(crate) fn fill(&self, out: &mut Column, mut compute: impl FnMut(&Window<'_>) -> Option<f64>) {
+        out.reset(self.ends.count);
+        let (times, values) = (&self.samples.times[..], &self.samples.values[..]);
+        let (mut low, mut high) = (0, 0);
+        for at in 0..self.ends.count {
+            let end = self.ends.time(at);
+            let start = end.saturating_sub(self.range_ms);
+            while high < times.len() && times[high] <= end {
+                high += 1;
+            }
+            while low < high && times[low] <= start {
+                low += 1;
+            }
+            if low == high {
+                continue;
+            }
+            let window = Window { times: &times[low..high], values: &values[low..high], start, end, at, offset: low };
+            if let Some(value) = compute(&window) {
+                out.set(at, value);
+            }
+        }
+    }
+}
+
+/// Takes the stale markers out.
+pub(crate) fn drop_stale(samples: &mut Samples) {
+    let Some(first) = samples.values.iter().position(|value| is_stale(*value)) else { return };
+    let mut kept = first;
+    for at in first..samples.len() {
+        if !is_stale(samples.values[at]) {
+            samples.times[kept] = samples.times[at];
+            samples.values[kept] = samples.values[at];
+            kept += 1;
+        }
+    }
+    samples.times.truncate(kept);
+    samples.values.truncate(kept);
+}
+
+#[cfg(test)]
+mod tests {
+    use model::STALE_NAN;
+
+    use super::*;
+
+    #[test]
+    fn ranges_are_open_on_the_left() {
+        let mut samples = Samples { times: vec![0, 10, 20, 25, 30], values: vec![0.0, 1.0, 2.0, STALE_NAN, 3.0] };
+        drop_stale(&mut samples);
+        assert_eq!(samples.times, [0, 10, 20, 30]);
+        let check = |ends: Steps, range_ms: i64, want: &[Option<f64>]| {
+            let input = RangeInput {
+                labels: &Labels::empty(),
+                samples: &samples,
+                steps: ends,
+                ends,
+                range_ms,
+                scalars: &[],
+                notes: &Notes::default(),
+                span: Span::default(),
+            };
+            let mut out = Column::default();
+            input.fill(&mut out, |window| Some(window.values.iter().sum()));
+            assert_eq!((0..ends.count).map(|at| out.get(at)).collect::<Vec<_>>(), want);
+        };
+        check(
+            Steps { first: 0, step: 10, count: 6 },
+            20,
+            &[Some(0.0), Some(1.0), Some(3.0), Some(5.0), Some(3.0), None],
+        );
+        check(Steps { first: 30, step: 0, count: 2 }, 11, &[Some(5.0), Some(5.0)]);
+    }
+}

@@ -1,0 +1,16 @@
+//! Prometheus's test language for PromQL: `load`, `clear`, `eval`, `expect`.
+//!
+//! A script loads series into memory, evaluates queries and says what is to come out. [`run`] tells which cases passed,
+//! which failed and what came instead, and which were passed over because they need what this build doesn't have, by the
+//! feature's name. The crate's own tests and the commands for users run the same code.
+
+mod compare;
+mod memory;
+mod notation;
+mod runner;
+mod script;
+
+pub use memory::MemoryStorage;
+pub use notation::{NotationError, SequenceValue, parse_series};
+pub use runner::{CaseFailure, Report, run};
+pub use script::{Command, Evaluation, Expectation, Load, ScriptError, TextMatch, When, parse_script};

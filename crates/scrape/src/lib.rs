@@ -1,14 +1,41 @@
-//! TBD
+//! Finds targets, scrapes them, and appends what they show: the edge's main job.
+//!
+//! The way of a sample: [`Manager`] has a pool per job; a pool turns discovered groups into targets (relabelling) and runs
+//! one loop per target; a loop waits for its place in the interval, fetches, and reads the text against the lines it
+//! remembers from before, so a line seen before costs a comparison of bytes and no label. A scrape is one transaction.
+//!
+//! It exists rather than a library because the cost of a sample is decided here, and because what Prometheus promises
+//! about `up`, stale markers and relabelling has to hold to the letter. Not here: what a text line means (`exposition`),
+//! where samples go (`storage`), how targets are shared between shards.
 
+mod body;
+mod cause;
+mod client;
 mod discovery;
 mod global_config;
+mod ingest;
+mod job;
+mod manager;
+mod metadata;
 mod metrics;
+mod pool;
 mod protocols;
 pub mod relabel;
+mod report;
+mod schedule;
 mod scrape_config;
+mod scrape_loop;
+mod series_cache;
 mod size;
+mod status;
+mod target;
+mod worker;
 
 pub use discovery::{FileSdConfig, RawFileSdConfig, RawTargetGroup, TargetGroup};
 pub use global_config::{GlobalConfig, Limits, NameValidation, RawGlobalConfig};
+pub use job::Health;
+pub use manager::{ApplyError, Manager, Options};
+pub use metadata::MetricMetadata;
 pub use protocols::{Escaping, Protocol};
 pub use scrape_config::{RawScrapeConfig, Scheme, ScrapeConfig};
+pub use status::{DroppedTarget, TargetMetadata, TargetStatus, TargetsSnapshot};

@@ -32,7 +32,6 @@ pub(crate) struct Metrics {
     pub(crate) scrapes: Counter,
     pub(crate) failed: Counter,
     pub(crate) pool_targets: Family<JobLabel, Gauge>,
-    pub(crate) pool_symbols: Family<JobLabel, Gauge>,
     pub(crate) discovered: Family<ConfigLabel, Gauge>,
     pub(crate) file_read_errors: Counter,
 }
@@ -51,7 +50,6 @@ impl Metrics {
             scrapes: Counter::default(),
             failed: Counter::default(),
             pool_targets: Family::default(),
-            pool_symbols: Family::default(),
             discovered: Family::default(),
             file_read_errors: Counter::default(),
         };
@@ -107,11 +105,6 @@ impl Metrics {
             "prometheus_target_scrape_pool_targets",
             "Targets that are scraped, per job",
             self.pool_targets.clone(),
-        );
-        registry.register(
-            "watershed_target_scrape_pool_cached_series",
-            "Series lines that are remembered, per job",
-            self.pool_symbols.clone(),
         );
         registry.register(
             "prometheus_sd_discovered_targets",

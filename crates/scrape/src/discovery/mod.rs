@@ -5,5 +5,6 @@ mod group;
 mod watch;
 
 pub use file::{FileSdConfig, RawFileSdConfig};
+pub(crate) use group::check_address;
 pub use group::{RawTargetGroup, TargetGroup};
 pub(crate) use watch::Discovery;

@@ -1,0 +1,179 @@
+//! All jobs of a node.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use config::HttpClientError;
+use model::{Clock, Labels};
+use prometheus_client::registry::Registry;
+use storage::Appendable;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::job::{Job, Shared, TargetState};
+use crate::metrics::Metrics;
+use crate::pool::{Pool, PoolStatus, prepare};
+use crate::scrape_config::ScrapeConfig;
+use crate::status::{DroppedTarget, TargetMetadata, TargetStatus, TargetsSnapshot};
+
+/// What a manager is built from.
+pub struct Options {
+    /// Tells when a scrape is due and what its timestamp is.
+    pub clock: Arc<dyn Clock>,
+    /// Where samples go.
+    pub storage: Arc<dyn Appendable>,
+    /// How late a scrape may begin and still get the planned time as its timestamp, in milliseconds; Prometheus has 2.
+    pub timestamp_tolerance_ms: i64,
+    /// How other machines call this one; it takes the place of `localhost` in [`TargetStatus::global_url`].
+    pub hostname: Option<String>,
+}
+
+/// Why a configuration was not taken over; the one before goes on.
+#[derive(Debug, thiserror::Error)]
+#[error("scrape config {job:?}: cannot prepare its HTTP client")]
+pub struct ApplyError {
+    /// The job.
+    pub job: String,
+    /// The cause.
+    #[source]
+    pub source: HttpClientError,
+}
+
+#[derive(Default)]
+struct Pools {
+    running: BTreeMap<String, Pool>,
+    /// Removed jobs whose series have not got their stale markers yet.
+    retired: Vec<JoinHandle<()>>,
+}
+
+/// Finds and scrapes targets. Nothing runs before the first [`Manager::apply`].
+pub struct Manager {
+    shared: Arc<Shared>,
+    hostname: Option<String>,
+    /// Held while a configuration is taken over.
+    pools: Mutex<Pools>,
+    /// What the API reads; never held over a wait.
+    statuses: parking_lot::Mutex<BTreeMap<String, Arc<parking_lot::Mutex<PoolStatus>>>>,
+}
+
+impl Manager {
+    /// A manager without jobs.
+    pub fn new(options: Options, registry: &mut Registry) -> Self {
+        let metrics = Arc::new(Metrics::new(registry));
+        let shared = Shared::new(options.clock, options.storage, metrics, options.timestamp_tolerance_ms);
+        Manager {
+            shared: Arc::new(shared),
+            hostname: options.hostname,
+            pools: Mutex::default(),
+            statuses: parking_lot::Mutex::default(),
+        }
+    }
+
+    /// Makes the running jobs those of `configs`. Jobs that are unchanged are not touched; of a changed one, targets with
+    /// the same labels and URL go on; what is gone gets stale markers. `external_labels` move the scrapes of this
+    /// node against those of its replica. All targets are known when this returns.
+    ///
+    /// # Errors
+    /// A job's certificates or keys cannot be used; nothing has changed then.
+    pub async fn apply(&self, configs: Vec<ScrapeConfig>, external_labels: &Labels) -> Result<(), ApplyError> {
+        let mut pools = self.pools.lock().await;
+        let mut prepared: BTreeMap<String, Job> = BTreeMap::new();
+        let names: Vec<String> = configs.iter().map(|config| config.job_name.clone()).collect();
+        for config in configs {
+            let name = config.job_name.clone();
+            if pools.running.get(&name).is_none_or(|pool| pool.config != config) {
+                let job = prepare(config).map_err(|source| ApplyError { job: name.clone(), source })?;
+                prepared.insert(name, job);
+            }
+        }
+        self.shared.set_seed(external_labels.stable_hash());
+        let gone: Vec<String> = pools.running.keys().filter(|name| !names.contains(name)).cloned().collect();
+        for name in gone {
+            if let Some(pool) = pools.running.remove(&name) {
+                pools.retired.push(pool.retire());
+            }
+        }
+        for (name, job) in prepared {
+            match pools.running.get_mut(&name) {
+                Some(pool) => pool.change(job).await,
+                None => {
+                    pools.running.insert(name, Pool::start(job, Arc::clone(&self.shared)).await);
+                }
+            }
+        }
+        pools.retired.retain(|task| !task.is_finished());
+        let statuses = pools.running.iter().map(|(name, pool)| (name.clone(), Arc::clone(&pool.status)));
+        *self.statuses.lock() = statuses.collect();
+        Ok(())
+    }
+
+    /// All targets as they are now.
+    pub fn targets(&self) -> TargetsSnapshot {
+        let mut snapshot = TargetsSnapshot::default();
+        for (name, status) in self.statuses.lock().iter() {
+            let status = status.lock();
+            snapshot.active.extend(status.active.iter().map(|state| self.status_of(state)));
+            let dropped =
+                |labels: &Labels| DroppedTarget { discovered_labels: labels.clone(), scrape_pool: name.clone() };
+            snapshot.dropped.extend(status.dropped.iter().map(dropped));
+            snapshot.dropped_counts.insert(name.clone(), status.dropped_count);
+        }
+        snapshot
+    }
+
+    /// What all targets say about their metrics.
+    pub fn metadata(&self) -> Vec<TargetMetadata> {
+        let statuses = self.statuses.lock();
+        let of_pool = |(name, status): (&String, &Arc<parking_lot::Mutex<PoolStatus>>)| {
+            let of_target = |state: &Arc<TargetState>| TargetMetadata {
+                labels: state.plan.load().target.labels.clone(),
+                scrape_pool: name.clone(),
+                metrics: state.metadata.lock().list(),
+            };
+            status.lock().active.iter().map(of_target).collect::<Vec<_>>()
+        };
+        statuses.iter().flat_map(of_pool).collect()
+    }
+
+    /// Ends all scraping and waits for it. Series get no stale markers: after a restart they go on.
+    pub async fn shutdown(&self) {
+        self.shared.shutdown.cancel();
+        let mut pools = self.pools.lock().await;
+        let running = std::mem::take(&mut pools.running).into_values().map(Pool::retire);
+        let tasks: Vec<JoinHandle<()>> = running.chain(std::mem::take(&mut pools.retired)).collect();
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a scrape job broke off");
+            }
+        }
+    }
+
+    fn status_of(&self, state: &TargetState) -> TargetStatus {
+        let (plan, last) = (state.plan.load(), state.last.lock().clone());
+        TargetStatus {
+            discovered_labels: plan.target.discovered.clone(),
+            labels: plan.target.labels.clone(),
+            scrape_pool: plan.job.config.job_name.clone(),
+            scrape_url: plan.target.url.to_string(),
+            global_url: global_url(&plan.target.url, self.hostname.as_deref()),
+            last_error: last.error,
+            last_scrape: last.time,
+            last_scrape_duration_seconds: last.duration_seconds,
+            health: last.health,
+            scrape_interval_ms: plan.target.interval_ms,
+            scrape_timeout_ms: plan.target.timeout_ms,
+            cached_series: last.cached_series,
+        }
+    }
+}
+
+/// The URL with this machine's name in place of a loopback address.
+fn global_url(url: &Url, hostname: Option<&str>) -> String {
+    let mut url = url.clone();
+    if let (Some("localhost" | "127.0.0.1" | "[::1]"), Some(name)) = (url.host_str(), hostname) {
+        // A name that is no host leaves the URL as it is.
+        let _ = url.set_host(Some(name));
+    }
+    url.to_string()
+}

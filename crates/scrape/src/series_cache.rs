@@ -1,0 +1,216 @@
+//! What the lines of a target stand for: remembered from scrape to scrape by their raw bytes.
+//!
+//! Targets show their series in the same order each time. So every entry knows which one followed it last time, and a
+//! comparison of bytes with that one usually takes the place of a hash. Only a line that isn't where it was is looked up
+//! in the table (`benches/loop.rs`).
+//!
+//! It also knows which series end: a series is *live* if the last stored scrape brought it without a timestamp of its own,
+//! and a live series that the next scrape doesn't bring gets a stale marker. Scrapes are numbered; a failed one may have
+//! touched entries before it failed, so an entry keeps the number before its last as well.
+
+use hashbrown::{HashSet, HashTable};
+use storage::SeriesRef;
+use xxhash_rust::xxh3::xxh3_64;
+
+const NONE: u32 = u32::MAX;
+/// Lines that may be remembered beyond twice those of the last scrape.
+const UNSEEN_MAX: usize = 1000;
+
+/// The place of an entry; good until the end of the scrape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EntryId(u32);
+
+#[derive(Debug)]
+struct Entry {
+    raw: Box<[u8]>,
+    hash: u64,
+    /// `None`: relabelling drops it.
+    series: Option<SeriesRef>,
+    /// The entry that followed in the last scrape.
+    next: u32,
+    /// The last scrape that brought the line.
+    seen: u32,
+    /// The last scrape that brought it as a live series, and the one before.
+    tracked: u32,
+    tracked_before: u32,
+}
+
+/// The remembered lines of one target.
+#[derive(Debug, Default)]
+pub(crate) struct SeriesCache {
+    table: HashTable<u32>,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    /// Live series whose lines were forgotten because the rules changed.
+    orphans: Vec<SeriesRef>,
+    /// The number of the scrape under way, from 1.
+    scrape: u32,
+    /// The number of the last stored scrape; 0 where nothing is live.
+    stored: u32,
+    live_count: usize,
+    seen_count: usize,
+    tracked_count: usize,
+    /// How many of the live series this scrape brought again.
+    still_live_count: usize,
+    first: Option<u32>,
+    previous: Option<u32>,
+}
+
+impl SeriesCache {
+    /// Begins a scrape.
+    pub(crate) fn begin(&mut self) {
+        self.scrape += 1;
+        (self.seen_count, self.tracked_count, self.still_live_count) = (0, 0, 0);
+        self.previous = None;
+    }
+
+    /// How many lines are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    /// Finds a line.
+    #[inline]
+    pub(crate) fn find(&mut self, raw: &[u8]) -> Option<EntryId> {
+        let guess = match self.previous {
+            Some(previous) => self.entries[previous as usize].next,
+            None => self.first.unwrap_or(NONE),
+        };
+        if let Some(entry) = self.entries.get(guess as usize)
+            && *entry.raw == *raw
+        {
+            self.previous = Some(guess);
+            return Some(EntryId(guess));
+        }
+        self.find_slow(raw)
+    }
+
+    fn find_slow(&mut self, raw: &[u8]) -> Option<EntryId> {
+        let entries = &self.entries;
+        let id = *self.table.find(xxh3_64(raw), |id| *entries[*id as usize].raw == *raw)?;
+        self.follow_with(id);
+        Some(EntryId(id))
+    }
+
+    fn follow_with(&mut self, id: u32) {
+        match self.previous {
+            Some(previous) => self.entries[previous as usize].next = id,
+            None => self.first = Some(id),
+        }
+        self.previous = Some(id);
+    }
+
+    /// Remembers a new line; `None` for one that relabelling drops.
+    pub(crate) fn insert(&mut self, raw: &[u8], series: Option<SeriesRef>) -> EntryId {
+        let hash = xxh3_64(raw);
+        let entry = Entry { raw: raw.into(), hash, series, next: NONE, seen: 0, tracked: 0, tracked_before: 0 };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.entries[id as usize] = entry;
+                id
+            }
+            None => {
+                self.entries.push(entry);
+                u32::try_from(self.entries.len() - 1).expect("a body of 256 MiB has fewer lines than fit into 32 bits")
+            }
+        };
+        let entries = &self.entries;
+        self.table.insert_unique(hash, id, |id| entries[*id as usize].hash);
+        self.follow_with(id);
+        EntryId(id)
+    }
+
+    /// The series of a line; `None` for one that relabelling drops.
+    #[inline]
+    pub(crate) fn series(&self, id: EntryId) -> Option<SeriesRef> {
+        self.entries[id.0 as usize].series
+    }
+
+    /// Notes that the storage gave the series another reference.
+    pub(crate) fn set_series(&mut self, id: EntryId, series: SeriesRef) {
+        self.entries[id.0 as usize].series = Some(series);
+    }
+
+    /// Notes that this scrape has the line; true where it had it already.
+    #[inline]
+    pub(crate) fn see(&mut self, id: EntryId) -> bool {
+        let entry = &mut self.entries[id.0 as usize];
+        let is_repeated = entry.seen == self.scrape;
+        entry.seen = self.scrape;
+        self.seen_count += usize::from(!is_repeated);
+        is_repeated
+    }
+
+    /// Notes that this scrape brings the series as a live one.
+    #[inline]
+    pub(crate) fn track(&mut self, id: EntryId) {
+        let entry = &mut self.entries[id.0 as usize];
+        if entry.tracked != self.scrape {
+            self.still_live_count += usize::from(self.stored != 0 && entry.tracked == self.stored);
+            entry.tracked_before = entry.tracked;
+            entry.tracked = self.scrape;
+            self.tracked_count += 1;
+        }
+    }
+
+    /// Ends a scrape that worked: the series that ended with it. Their lines are forgotten.
+    pub(crate) fn finish(&mut self) -> Vec<SeriesRef> {
+        let mut ended = Vec::new();
+        if self.still_live_count != self.live_count || !self.orphans.is_empty() {
+            // Another spelling of the same series, or other rules, may have brought the series again.
+            let current: HashSet<SeriesRef, foldhash::fast::RandomState> =
+                self.entries.iter().filter(|e| e.tracked == self.scrape).filter_map(|e| e.series).collect();
+            let live = self.entries.iter().filter(|e| self.stored != 0 && e.tracked == self.stored);
+            ended.extend(live.filter_map(|e| e.series).chain(self.orphans.drain(..)).filter(|s| !current.contains(s)));
+            self.forget_unseen();
+        } else if self.len() > 2 * self.seen_count + UNSEEN_MAX {
+            self.forget_unseen();
+        }
+        self.stored = self.scrape;
+        self.live_count = self.tracked_count;
+        ended
+    }
+
+    /// Ends a scrape that failed, or all scraping: the series that were live. None is from now on.
+    pub(crate) fn fail(&mut self) -> Vec<SeriesRef> {
+        let (stored, scrape) = (self.stored, self.scrape);
+        let is_live =
+            |e: &&Entry| stored != 0 && (e.tracked == stored || (e.tracked == scrape && e.tracked_before == stored));
+        let mut ended: Vec<SeriesRef> = self.entries.iter().filter(is_live).filter_map(|e| e.series).collect();
+        ended.append(&mut self.orphans);
+        (self.stored, self.live_count) = (0, 0);
+        ended
+    }
+
+    /// Forgets all lines because the rules by which they were read have changed; live series stay live.
+    pub(crate) fn forget_lines(&mut self) {
+        let live = self.fail();
+        *self = SeriesCache { orphans: live, scrape: self.scrape, ..SeriesCache::default() };
+    }
+
+    fn forget_unseen(&mut self) {
+        for id in 0..self.entries.len() {
+            let entry = &mut self.entries[id];
+            if entry.seen == self.scrape || entry.raw.is_empty() {
+                continue;
+            }
+            let id = id as u32;
+            if let Ok(occupied) = self.table.find_entry(entry.hash, |other| *other == id) {
+                occupied.remove();
+            }
+            *entry = Entry {
+                raw: Box::default(),
+                hash: 0,
+                series: None,
+                next: NONE,
+                seen: 0,
+                tracked: 0,
+                tracked_before: 0,
+            };
+            self.free.push(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

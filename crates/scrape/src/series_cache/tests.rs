@@ -1,0 +1,86 @@
+use super::*;
+
+/// Runs scrapes of single-letter series through a cache; an upper-case letter has a timestamp of its own. Says which
+/// series ended; `!` behind a scrape makes it fail.
+fn ended(scrapes: &[&str]) -> Vec<String> {
+    let mut cache = SeriesCache::default();
+    scrapes.iter().map(|scrape| run(&mut cache, scrape)).collect()
+}
+
+fn run(cache: &mut SeriesCache, scrape: &str) -> String {
+    cache.begin();
+    for c in scrape.chars().filter(|c| *c != '!') {
+        let raw = [c as u8];
+        let id = match cache.find(&raw) {
+            Some(id) => id,
+            None => cache.insert(&raw, (c != '-').then_some(SeriesRef(u64::from(c.to_ascii_lowercase())))),
+        };
+        cache.see(id);
+        if c.is_ascii_lowercase() {
+            cache.track(id);
+        }
+    }
+    let ended = if scrape.ends_with('!') { cache.fail() } else { cache.finish() };
+    let mut ended: Vec<char> = ended.iter().map(|series| series.0 as u8 as char).collect();
+    ended.sort_unstable();
+    ended.into_iter().collect()
+}
+
+#[test]
+fn says_which_series_ended() {
+    let check = |scrapes: &[&str], want: &[&str]| assert_eq!(ended(scrapes), want, "{scrapes:?}");
+    check(&["abc", "abc", "abc"], &["", "", ""]);
+    check(&["abc", "ac", "ac", "abc", "a"], &["", "b", "", "", "bc"]);
+    check(&["abc", "cba", "bca"], &["", "", ""]);
+    check(&["abc", "bd", "abcd"], &["", "ac", ""]);
+    // a failed scrape ends everything once
+    check(&["abc", "!", "!", "abc", "ab"], &["", "abc", "", "", "c"]);
+    // also where it had touched some before it failed
+    check(&["abc", "ab!", "abc", "ab"], &["", "abc", "", "c"]);
+    check(&["abc", "abd!", "d"], &["", "abc", ""]);
+    // series with their own timestamps are not live, unless they were before
+    check(&["aB", "a", "a"], &["", "", ""]);
+    check(&["-a", "-", "-"], &["", "a", ""]);
+    // another spelling of the same series: A is a's
+    check(&["a", "A", "a"], &["", "a", ""]);
+}
+
+#[test]
+fn another_spelling_of_a_series_does_not_end_it() {
+    let mut cache = SeriesCache::default();
+    for raw in [b"x{a,b}", b"x{b,a}"] {
+        cache.begin();
+        let id = cache.insert(raw, Some(SeriesRef(1)));
+        cache.see(id);
+        cache.track(id);
+        assert_eq!(cache.finish(), []);
+    }
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
+fn changed_rules_keep_live_series_live() {
+    let mut cache = SeriesCache::default();
+    run(&mut cache, "abc");
+    cache.forget_lines();
+    assert_eq!(cache.len(), 0);
+    assert_eq!(run(&mut cache, "ab"), "c");
+    assert_eq!(run(&mut cache, "ab"), "");
+    cache.forget_lines();
+    assert_eq!(run(&mut cache, "!"), "ab");
+}
+
+#[test]
+fn forgets_what_is_not_seen_any_more() {
+    let mut cache = SeriesCache::default();
+    for scrape in 0..50_u64 {
+        cache.begin();
+        for line in 0..100 {
+            let raw = format!("series{scrape}_{line}");
+            let id = cache.insert(raw.as_bytes(), None);
+            cache.see(id);
+        }
+        cache.finish();
+        assert!(cache.len() <= 1200, "{}", cache.len());
+    }
+}

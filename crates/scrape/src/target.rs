@@ -1,0 +1,151 @@
+//! From a discovered address to something that can be scraped.
+
+use std::collections::BTreeMap;
+
+use model::{INSTANCE, JOB, Labels, LabelsBuilder, format_duration, parse_duration};
+use url::Url;
+
+use crate::discovery::{TargetGroup, check_address};
+use crate::relabel::process;
+use crate::scrape_config::ScrapeConfig;
+
+const ADDRESS: &str = "__address__";
+const METRICS_PATH: &str = "__metrics_path__";
+const SCHEME: &str = "__scheme__";
+const INTERVAL: &str = "__scrape_interval__";
+const TIMEOUT: &str = "__scrape_timeout__";
+const PARAM_PREFIX: &str = "__param_";
+const META_PREFIX: &str = "__meta_";
+const RESERVED_PREFIX: &str = "__";
+
+/// Something that is scraped.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Target {
+    /// The labels that its series get.
+    pub(crate) labels: Labels,
+    /// The labels before relabelling.
+    pub(crate) discovered: Labels,
+    pub(crate) url: Url,
+    pub(crate) interval_ms: i64,
+    pub(crate) timeout_ms: i64,
+}
+
+/// What became of a discovered address.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Scraped(Box<Target>),
+    /// Relabelling dropped it; these were its labels.
+    Dropped(Labels),
+    Invalid {
+        discovered: Labels,
+        reason: String,
+    },
+}
+
+/// What makes two targets the same across a reload: the labels of their series and where they are found.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TargetKey {
+    pub(crate) labels: Labels,
+    pub(crate) url: String,
+}
+
+impl Target {
+    pub(crate) fn key(&self) -> TargetKey {
+        TargetKey { labels: self.labels.clone(), url: self.url.to_string() }
+    }
+}
+
+/// Makes targets of a group, one outcome per address.
+pub(crate) fn targets_of<'a>(group: &'a TargetGroup, config: &'a ScrapeConfig) -> impl Iterator<Item = Outcome> + 'a {
+    group.targets.iter().map(move |address| {
+        let mut labels = LabelsBuilder::new(&group.labels);
+        labels.set(ADDRESS, address);
+        set_defaults(&mut labels, config);
+        let discovered = labels.build();
+        if !process(&config.relabel_configs, &mut labels) {
+            return Outcome::Dropped(discovered);
+        }
+        match finish(&mut labels, config, &discovered) {
+            Ok(target) => Outcome::Scraped(Box::new(target)),
+            Err(reason) => Outcome::Invalid { discovered, reason },
+        }
+    })
+}
+
+fn set_defaults(labels: &mut LabelsBuilder, config: &ScrapeConfig) {
+    let defaults = [
+        (JOB, config.job_name.clone()),
+        (INTERVAL, format_duration(config.scrape_interval_ms)),
+        (TIMEOUT, format_duration(config.scrape_timeout_ms)),
+        (METRICS_PATH, config.metrics_path.clone()),
+        (SCHEME, config.scheme.as_str().to_owned()),
+    ];
+    for (name, value) in defaults {
+        if labels.get(name).is_none() {
+            labels.set(name, &value);
+        }
+    }
+    for (name, values) in &config.params {
+        if let Some(first) = values.first() {
+            labels.set(&format!("{PARAM_PREFIX}{name}"), first);
+        }
+    }
+}
+
+fn finish(labels: &mut LabelsBuilder, config: &ScrapeConfig, discovered: &Labels) -> Result<Target, String> {
+    let address = labels.get(ADDRESS).ok_or("no address")?.to_owned();
+    check_address(&address)?;
+    let time = |name: &str, word: &str| {
+        let ms = parse_duration(labels.get(name).unwrap_or(""));
+        match ms.map_err(|e| format!("error parsing scrape {word}: {e}"))? {
+            0 => Err(format!("scrape {word} cannot be 0")),
+            ms => Ok(ms),
+        }
+    };
+    let (interval_ms, timeout_ms) = (time(INTERVAL, "interval")?, time(TIMEOUT, "timeout")?);
+    if timeout_ms > interval_ms {
+        return Err(format!(
+            "scrape timeout cannot be greater than scrape interval ({:?} > {:?})",
+            format_duration(timeout_ms),
+            format_duration(interval_ms)
+        ));
+    }
+    let url = url_of(labels, &address, &config.params)?;
+    labels.retain(|name, _| !name.starts_with(META_PREFIX));
+    if labels.get(INSTANCE).is_none() {
+        labels.set(INSTANCE, &address);
+    }
+    labels.retain(|name, _| !name.starts_with(RESERVED_PREFIX));
+    Ok(Target { labels: labels.build(), discovered: discovered.clone(), url, interval_ms, timeout_ms })
+}
+
+fn url_of(labels: &LabelsBuilder, address: &str, params: &BTreeMap<String, Vec<String>>) -> Result<Url, String> {
+    let scheme = labels.get(SCHEME).unwrap_or("");
+    if !matches!(scheme, "http" | "https") {
+        return Err(format!("unknown scheme {scheme:?}, expected http or https"));
+    }
+    let mut url =
+        Url::parse(&format!("{scheme}://{address}")).map_err(|e| format!("{address:?} is not a valid address: {e}"))?;
+    url.set_path(labels.get(METRICS_PATH).unwrap_or(""));
+    let mut values: BTreeMap<&str, Vec<&str>> =
+        params.iter().map(|(name, values)| (name.as_str(), values.iter().map(String::as_str).collect())).collect();
+    for (name, value) in labels.iter() {
+        let Some(name) = name.strip_prefix(PARAM_PREFIX) else { continue };
+        match values.entry(name).or_default().first_mut() {
+            Some(first) => *first = value,
+            None => values.entry(name).or_default().push(value),
+        }
+    }
+    if values.values().any(|values| !values.is_empty()) {
+        let mut query = url.query_pairs_mut();
+        for (name, values) in values {
+            for value in values {
+                query.append_pair(name, value);
+            }
+        }
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+use super::*;
+
+fn outcomes(yaml: &str) -> Vec<Outcome> {
+    let raw: config::Spanned<crate::RawScrapeConfig> = config::load(yaml, "p.yml").unwrap();
+    let mut report = config::Report::new("p.yml");
+    let config = ScrapeConfig::validate(raw, &crate::GlobalConfig::default(), &mut report);
+    let config = report.finish(config).unwrap();
+    config.static_configs.iter().flat_map(|group| targets_of(group, &config)).collect()
+}
+
+fn only(yaml: &str) -> Result<Target, String> {
+    match outcomes(yaml).remove(0) {
+        Outcome::Scraped(target) => Ok(*target),
+        Outcome::Dropped(_) => Err("dropped".to_owned()),
+        Outcome::Invalid { reason, .. } => Err(reason),
+    }
+}
+
+#[test]
+fn makes_labels_and_url() {
+    let target = only("{job_name: j, static_configs: [{targets: ['h:9100'], labels: {env: prod}}]}").unwrap();
+    assert_eq!(target.labels.to_string(), r#"{env="prod", instance="h:9100", job="j"}"#);
+    assert_eq!(target.url.as_str(), "http://h:9100/metrics");
+    assert_eq!((target.interval_ms, target.timeout_ms), (60_000, 10_000));
+    assert_eq!(
+        target.discovered.to_string(),
+        r#"{__address__="h:9100", __metrics_path__="/metrics", __scheme__="http", __scrape_interval__="1m", __scrape_timeout__="10s", env="prod", job="j"}"#
+    );
+}
+
+#[test]
+fn relabelling_decides_what_is_scraped() {
+    let check = |rest: &str, url: &str| {
+        let yaml = format!("job_name: j\nstatic_configs: [{{targets: ['h:1']}}]\n{rest}");
+        assert_eq!(only(&yaml).unwrap().url.as_str(), url, "{rest}");
+    };
+    check("scheme: https\nmetrics_path: /x/y", "https://h:1/x/y");
+    check("params: {module: [a b, c], q: [d]}", "http://h:1/metrics?module=a+b&module=c&q=d");
+    // the probe pattern: the address becomes a parameter, the prober the address
+    check(
+        "params: {module: [m]}\nrelabel_configs:\n- {source_labels: [__address__], target_label: __param_target}\n\
+         - {target_label: __address__, replacement: 'prober:9115'}",
+        "http://prober:9115/metrics?module=m&target=h%3A1",
+    );
+    check("relabel_configs: [{target_label: __scheme__, replacement: https}]", "https://h:1/metrics");
+    check("relabel_configs: [{target_label: __metrics_path__, replacement: /p}]", "http://h:1/p");
+}
+
+#[test]
+fn interval_and_timeout_can_be_relabelled() {
+    let yaml = "job_name: j\nstatic_configs: [{targets: ['h:1']}]\nrelabel_configs:\n\
+                - {target_label: __scrape_interval__, replacement: 5s}\n- {target_label: __scrape_timeout__, replacement: ";
+    let target = only(&format!("{yaml}2s}}")).unwrap();
+    assert_eq!((target.interval_ms, target.timeout_ms), (5000, 2000));
+    assert_eq!(
+        only(&format!("{yaml}6s}}")),
+        Err("scrape timeout cannot be greater than scrape interval (\"6s\" > \"5s\")".to_owned())
+    );
+    assert_eq!(only(&format!("{yaml}0s}}")), Err("scrape timeout cannot be 0".to_owned()));
+}
+
+#[test]
+fn refuses_and_drops() {
+    let check = |rest: &str, want: &str| {
+        let yaml = format!("job_name: j\nstatic_configs: [{{targets: ['h:1']}}]\nrelabel_configs: [{{{rest}}}]");
+        assert_eq!(only(&yaml).unwrap_err(), want, "{rest}");
+    };
+    check("action: drop, source_labels: [__address__], regex: '.*'", "dropped");
+    check("target_label: __address__, replacement: ''", "no address");
+    check("target_label: __address__, replacement: 'a/b'", "\"a/b\" is not a valid hostname");
+    check("target_label: __scheme__, replacement: ftp", "unknown scheme \"ftp\", expected http or https");
+}

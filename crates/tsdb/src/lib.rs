@@ -1,1 +1,35 @@
-//! TBD
+//! The database of a node: a head in memory with a write-ahead log, and blocks on disk, in Prometheus's formats both ways.
+//!
+//! It exists because no published crate writes index version 2, the write-ahead log or chunk files; small parts (checksums,
+//! compression, mapping, names) are libraries. [`Db`] is a directory that is open; [`Index`], [`decode_chunk`] and
+//! [`select_index`] read blocks that lie anywhere, for the bucket.
+//!
+//! What it doesn't do: compact blocks, take samples out of order, store histograms or exemplars. What others wrote of these is
+//! refused by name or left in place, never misread. It knows no HTTP and no configuration file.
+
+mod binary;
+mod block;
+mod chunks;
+mod db;
+mod durable;
+mod head;
+mod index;
+mod lock;
+mod matching;
+mod meta;
+mod metrics;
+mod options;
+mod tombstones;
+mod wal;
+
+pub use binary::Corrupt;
+pub use block::{IndexSelection, map_file, select_index};
+pub use chunks::{ChunkFileError, check_header, decode_chunk, frame_bytes, segment_name};
+pub use db::{Db, Maintenance, MaintenanceError};
+pub use head::{CardinalityStats, HeadStats, NamedCount};
+pub use index::{Index, IndexedChunk, IndexedSeries};
+pub use lock::LockError;
+pub use matching::{Postings, matching_series};
+pub use meta::{BlockCompaction, BlockId, BlockMeta, BlockParent, BlockStats, MetaError};
+pub use options::{OpenError, Options};
+pub use wal::WalCompression;

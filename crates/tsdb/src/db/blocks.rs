@@ -1,0 +1,93 @@
+//! The blocks of a directory.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::block::{Block, UNFINISHED_SUFFIX};
+use crate::durable;
+use crate::meta::BlockId;
+
+/// The blocks that could be opened, oldest first, and the folders that could not.
+#[derive(Debug, Default)]
+pub(super) struct BlockSet {
+    pub(super) blocks: Vec<Arc<Block>>,
+    pub(super) set_aside: Vec<PathBuf>,
+}
+
+impl BlockSet {
+    /// Opens all blocks of `dir`. One that can't be opened is set aside: told, counted, left as it is; the others go on.
+    pub(super) fn open(dir: &Path) -> io::Result<Self> {
+        let mut set = BlockSet::default();
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let is_block = entry.file_name().to_str().is_some_and(|name| name.parse::<BlockId>().is_ok());
+            if !is_block || !entry.file_type()?.is_dir() {
+                continue;
+            }
+            match Block::open(&entry.path()) {
+                Ok(block) => set.blocks.push(Arc::new(block)),
+                Err(error) => {
+                    tracing::error!(block = %entry.path().display(), %error, "block set aside: it cannot be opened");
+                    set.set_aside.push(entry.path());
+                }
+            }
+        }
+        set.without_replaced();
+        Ok(set)
+    }
+
+    /// Leaves out, and deletes, blocks that a compaction has replaced: a crash may have kept both.
+    fn without_replaced(&mut self) {
+        let replaced: Vec<BlockId> = self
+            .blocks
+            .iter()
+            .flat_map(|block| block.meta().compaction.parents.iter().map(|parent| parent.ulid))
+            .collect();
+        let (gone, mut kept): (Vec<_>, Vec<_>) =
+            self.blocks.drain(..).partition(|block| replaced.contains(&block.meta().ulid));
+        for block in gone {
+            delete(&block);
+        }
+        kept.sort_by_key(|block| (block.meta().min_time, block.meta().max_time));
+        self.blocks = kept;
+    }
+
+    /// The set with one block more.
+    pub(super) fn with(&self, block: Arc<Block>) -> Self {
+        let mut blocks = self.blocks.clone();
+        blocks.retain(|other| other.meta().ulid != block.meta().ulid);
+        blocks.push(block);
+        blocks.sort_by_key(|block| (block.meta().min_time, block.meta().max_time));
+        BlockSet { blocks, set_aside: self.set_aside.clone() }
+    }
+
+    /// The bytes of all blocks.
+    pub(super) fn byte_len(&self) -> u64 {
+        self.blocks.iter().map(|block| block.byte_len()).sum()
+    }
+}
+
+/// Deletes a block's folder: first it loses its name, so that half a block is never seen. Readers that still walk it keep
+/// their mappings. A failure is told; the next start tries again.
+pub(super) fn delete(block: &Block) {
+    let doomed = block.dir().with_extension("tmp-for-deletion");
+    let result = fs::rename(block.dir(), &doomed).and_then(|()| durable::remove_dir_if_exists(&doomed));
+    if let Err(error) = result {
+        tracing::warn!(block = %block.dir().display(), %error, "cannot delete block");
+    }
+}
+
+/// Deletes what a crash left half made or half deleted, and nothing else.
+pub(super) fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let id = name.strip_suffix(UNFINISHED_SUFFIX).or_else(|| name.strip_suffix(".tmp-for-deletion"));
+        if id.is_some_and(|id| id.parse::<BlockId>().is_ok()) {
+            durable::remove_dir_if_exists(&path)?;
+        }
+    }
+    Ok(())
+}

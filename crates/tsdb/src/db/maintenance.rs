@@ -1,0 +1,185 @@
+//! Keeping the directory in order: cutting blocks, shortening the log, forgetting what is too old.
+//!
+//! Ordering of a cut: forbid samples before its end, write the block, show it to readers, drop its samples from the head, and
+//! only then shorten the log. A crash at any point leaves every sample in a block, in the log, or in both; replay skips what
+//! blocks hold.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use model::{TimeRange, Timestamp};
+use storage::chunk::ChunkError;
+
+use super::blocks::{BlockSet, delete};
+use super::state::Db;
+use crate::block::{Block, BlockError, BlockWriter};
+use crate::meta::{BlockId, BlockMeta};
+
+/// What a maintenance step did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Maintenance {
+    /// Blocks that were cut from the head.
+    pub cut: Vec<BlockMeta>,
+    /// Blocks that were deleted because they are too old.
+    pub deleted: Vec<BlockId>,
+    /// Whether old segments of the log were replaced by a checkpoint.
+    pub checkpointed: bool,
+}
+
+/// Why a maintenance step failed. Nothing is lost, and the next step tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum MaintenanceError {
+    /// A file or folder can't be written.
+    #[error("cannot {action} in {dir}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The data directory.
+        dir: std::path::PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A chunk in memory can't be read.
+    #[error("cannot cut a block: {0}")]
+    Chunk(#[from] ChunkError),
+    /// The block that was just written can't be opened.
+    #[error("cannot open the block that was just written: {0}")]
+    Reopen(String),
+}
+
+impl From<BlockError> for MaintenanceError {
+    fn from(error: BlockError) -> Self {
+        MaintenanceError::Reopen(error.to_string())
+    }
+}
+
+impl Db {
+    /// One step of maintenance; call it again and again, every minute or, with small blocks, more often. Works on the calling
+    /// thread, for seconds if there is a block to cut.
+    pub fn maintain(&self) -> Result<Maintenance, MaintenanceError> {
+        let _alone = self.maintaining.lock();
+        let start = Instant::now();
+        match self.head.wal().sync_complete_segments() {
+            Ok(0) => {}
+            Ok(_) => self.metrics.wal_fsync_seconds.observe(start.elapsed().as_secs_f64()),
+            Err(source) => return Err(self.io_error("sync the log", source)),
+        }
+        let mut done = Maintenance::default();
+        while let Some((min, max)) = self.head.time_range() {
+            // Prometheus's rule: the newest half range is still open for samples.
+            if max.as_ms().saturating_sub(min.as_ms()) <= self.options.min_block_ms / 2 * 3 {
+                break;
+            }
+            let end = min.align_down(self.options.min_block_ms).saturating_add(self.options.min_block_ms);
+            self.cut_through(min, end, &mut done)?;
+        }
+        if !done.cut.is_empty() {
+            self.shorten_log(&mut done)?;
+        }
+        self.retain(&mut done);
+        self.show_blocks();
+        Ok(done)
+    }
+
+    /// Cuts everything before `end` into blocks, however little it is. Blocks end where `maintain` would end them, the last
+    /// one at `end`.
+    pub fn flush_head(&self, end: Timestamp) -> Result<Maintenance, MaintenanceError> {
+        let _alone = self.maintaining.lock();
+        let mut done = Maintenance::default();
+        while let Some((min, _)) = self.head.time_range().filter(|(min, _)| *min < end) {
+            let aligned = min.align_down(self.options.min_block_ms).saturating_add(self.options.min_block_ms);
+            self.cut_through(min, aligned.min(end), &mut done)?;
+        }
+        if !done.cut.is_empty() {
+            self.shorten_log(&mut done)?;
+        }
+        self.show_blocks();
+        Ok(done)
+    }
+
+    fn io_error(&self, action: &'static str, source: io::Error) -> MaintenanceError {
+        MaintenanceError::Io { action, dir: self.options.dir.clone(), source }
+    }
+
+    /// Moves `[min, end)` from the head into a block.
+    fn cut_through(&self, min: Timestamp, end: Timestamp, done: &mut Maintenance) -> Result<(), MaintenanceError> {
+        let start = Instant::now();
+        self.head.forbid_before(end);
+        let written = self.write_block(&self.options.dir, min, end);
+        if written.is_err() {
+            self.metrics.compactions_failed.inc();
+        }
+        if let Some((path, meta)) = written? {
+            let block = Arc::new(Block::open(&path)?);
+            self.blocks.rcu(|blocks| Arc::new(blocks.with(Arc::clone(&block))));
+            tracing::info!(
+                block = %meta.ulid, min_time = %meta.min_time, max_time = %meta.max_time, series = meta.stats.num_series,
+                samples = meta.stats.num_samples, seconds = start.elapsed().as_secs_f64(), "block cut from the head"
+            );
+            done.cut.push(meta);
+        }
+        self.metrics.compactions.inc();
+        self.metrics.compaction_seconds.observe(start.elapsed().as_secs_f64());
+        self.head.drop_before(end);
+        Ok(())
+    }
+
+    /// Writes what the head has of `[min, end)` as a block into `parent`.
+    pub(super) fn write_block(
+        &self,
+        parent: &std::path::Path,
+        min: Timestamp,
+        end: Timestamp,
+    ) -> Result<Option<(std::path::PathBuf, BlockMeta)>, MaintenanceError> {
+        let mut cut = self.head.cut(TimeRange::new(min, end.saturating_sub(1)));
+        let symbols = std::mem::take(&mut cut.symbols);
+        let failed = |source| self.io_error("write a block", source);
+        let mut writer = BlockWriter::create(parent, min, end, symbols).map_err(failed)?;
+        for series in &cut.series {
+            writer.add(&series.labels, &self.head.cut_chunks(&cut, series)?).map_err(failed)?;
+        }
+        writer.finish().map_err(failed)
+    }
+
+    fn shorten_log(&self, done: &mut Maintenance) -> Result<(), MaintenanceError> {
+        let Some(keep_from) = self.blocks.load().blocks.iter().map(|block| block.meta().max_time).max() else {
+            return Ok(());
+        };
+        self.metrics.wal_truncations.inc();
+        match self.head.truncate_wal(keep_from) {
+            Ok(checkpointed) => {
+                done.checkpointed = checkpointed;
+                self.metrics.checkpoint_creations.inc_by(u64::from(checkpointed));
+                Ok(())
+            }
+            Err(source) => {
+                self.metrics.wal_truncations_failed.inc();
+                Err(self.io_error("shorten the log", source))
+            }
+        }
+    }
+
+    /// Deletes the blocks that lie further back from the newest block's end than the retention. As in Prometheus, the data's
+    /// own time counts, not the clock's: a database that was down for a month keeps what it has.
+    fn retain(&self, done: &mut Maintenance) {
+        let blocks = self.blocks.load_full();
+        let Some(newest) = blocks.blocks.iter().map(|block| block.meta().max_time).max() else { return };
+        if self.options.retention_ms == 0 {
+            return;
+        }
+        let oldest_kept = newest.saturating_sub(self.options.retention_ms);
+        let (old, kept): (Vec<_>, Vec<_>) =
+            blocks.blocks.iter().cloned().partition(|block| block.meta().max_time <= oldest_kept);
+        if old.is_empty() {
+            return;
+        }
+        self.blocks.store(Arc::new(BlockSet { blocks: kept, set_aside: blocks.set_aside.clone() }));
+        for block in old {
+            tracing::info!(block = %block.meta().ulid, "block deleted: beyond the retention time");
+            done.deleted.push(block.meta().ulid);
+            delete(&block);
+        }
+        self.metrics.time_retentions.inc();
+    }
+}

@@ -1,0 +1,166 @@
+//! Opening, closing, and telling what there is.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use model::{Clock, Timestamp};
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use storage::{Appendable, Appender};
+
+use super::blocks::{BlockSet, remove_unfinished};
+use crate::head::{CardinalityStats, Head, HeadOptions, HeadStats, ReplayReport, Transaction};
+use crate::lock::DirLock;
+use crate::meta::BlockMeta;
+use crate::metrics::{KindLabel, Metrics};
+use crate::options::{OpenError, Options};
+
+/// A database on a directory: takes samples, answers questions, and keeps itself in order when it is told to (`maintain`).
+///
+/// Crash: whatever a commit returned `Ok` for has been handed to the system and survives the death of the process. A power
+/// cut may take what the system had not written to disk yet, see `docs/format/wal.md`.
+pub struct Db {
+    pub(super) options: Options,
+    pub(super) head: Arc<Head>,
+    pub(super) blocks: ArcSwap<BlockSet>,
+    pub(super) metrics: Metrics,
+    /// Held by whoever changes the set of blocks.
+    pub(super) maintaining: Mutex<()>,
+    _lock: DirLock,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db").field("dir", &self.options.dir).finish_non_exhaustive()
+    }
+}
+
+impl Db {
+    /// Opens a directory, which may come from Prometheus, and takes in its log. Blocks that can't be opened are set aside.
+    pub fn open(options: Options, clock: Arc<dyn Clock>, registry: &mut Registry) -> Result<Arc<Self>, OpenError> {
+        options.check()?;
+        let dir = options.dir.clone();
+        let io_error = |source: io::Error| OpenError::Io { dir: dir.clone(), source };
+        fs::create_dir_all(&dir).map_err(io_error)?;
+        let lock = DirLock::take(&dir)?;
+        remove_unfinished(&dir).map_err(io_error)?;
+        let blocks = BlockSet::open(&dir).map_err(io_error)?;
+        let in_blocks = blocks.blocks.iter().map(|block| block.meta().max_time).max();
+        let metrics = Metrics::new(registry);
+        let head_options = HeadOptions {
+            chunk_range_ms: options.min_block_ms,
+            wal_segment_bytes: options.wal_segment_bytes,
+            wal_compression: options.wal_compression,
+        };
+        let min_valid = in_blocks.unwrap_or(Timestamp::MIN);
+        let head = Head::open(&dir.join("wal"), head_options, min_valid, metrics.clone()).map_err(io_error)?;
+        let start = Instant::now();
+        let report = head.replay().map_err(io_error)?;
+        head.drop_before(min_valid);
+        tell_replay(&report, &metrics, start);
+        let db = Db {
+            options,
+            head: Arc::new(head),
+            blocks: ArcSwap::from_pointee(blocks),
+            metrics,
+            maintaining: Mutex::new(()),
+            _lock: lock,
+        };
+        db.compare_with_clock(&*clock);
+        db.show_blocks();
+        Ok(Arc::new(db))
+    }
+
+    /// Tells a person when the stored samples are newer than the clock: samples of now may be refused until it catches up.
+    fn compare_with_clock(&self, clock: &dyn Clock) {
+        let now = clock.now();
+        if let Some((_, newest)) = self.head.time_range().filter(|(_, newest)| *newest > now) {
+            let ahead_ms = newest.as_ms() - now.as_ms();
+            tracing::warn!(ahead_ms, "the newest stored sample is ahead of the clock: older samples are refused till then");
+        }
+    }
+
+    /// Syncs the log to disk. The database may be used on; this is what a clean stop does before it lets go.
+    pub fn close(&self) -> io::Result<()> {
+        self.head.wal().sync()
+    }
+
+    /// The head in numbers.
+    pub fn head_stats(&self) -> HeadStats {
+        self.head.stats()
+    }
+
+    /// What makes the head large, the `limit` largest of each kind.
+    pub fn status(&self, limit: usize) -> CardinalityStats {
+        self.head.cardinality(limit)
+    }
+
+    /// The blocks that are open, oldest first.
+    pub fn blocks(&self) -> Vec<BlockMeta> {
+        self.blocks.load().blocks.iter().map(|block| block.meta().clone()).collect()
+    }
+
+    /// The folders of blocks that could not be opened.
+    pub fn blocks_set_aside(&self) -> Vec<std::path::PathBuf> {
+        self.blocks.load().set_aside.clone()
+    }
+
+    /// The options it was opened with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The bytes of all blocks and of the log.
+    pub fn disk_bytes(&self) -> u64 {
+        let log = fs::read_dir(self.head.wal().dir()).into_iter().flatten().flatten();
+        let log_bytes: u64 = log.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum();
+        log_bytes + self.blocks.load().byte_len()
+    }
+
+    /// Brings the metrics of blocks up to date.
+    pub(super) fn show_blocks(&self) {
+        let blocks = self.blocks.load();
+        self.metrics.blocks_loaded.set(blocks.blocks.len() as i64);
+        self.metrics.blocks_bytes.set(blocks.byte_len() as i64);
+        self.metrics.blocks_set_aside.set(blocks.set_aside.len() as i64);
+        self.metrics.lowest_timestamp.set(self.oldest().map_or(0, Timestamp::as_ms));
+        self.metrics.wal_segment_current.set(self.head.wal().current_segment() as i64);
+    }
+
+    /// The oldest time there may be a sample of.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        let head = self.head.time_range().map(|range| range.0);
+        let blocks = self.blocks.load().blocks.iter().map(|block| block.meta().min_time).min();
+        head.into_iter().chain(blocks).min()
+    }
+}
+
+fn tell_replay(report: &ReplayReport, metrics: &Metrics, start: Instant) {
+    let seconds = start.elapsed().as_secs_f64();
+    metrics.replay_seconds.set(seconds);
+    metrics.wal_corruptions.inc_by(report.damages);
+    for (kind, count) in &report.unread {
+        metrics.wal_unread_records.get_or_create(&KindLabel { kind }).inc_by(*count);
+        tracing::warn!(
+            kind,
+            count,
+            "the write-ahead log holds records that this version does not read: they are kept in the log, not shown"
+        );
+    }
+    if report.unknown_series > 0 {
+        tracing::warn!(samples = report.unknown_series, "samples of unknown series in the write-ahead log");
+    }
+    tracing::info!(
+        segments = report.segments, series = report.series, samples = report.samples, seconds, "write-ahead log replayed"
+    );
+}
+
+impl Appendable for Db {
+    fn appender(&self) -> Box<dyn Appender> {
+        Box::new(Transaction::new(Arc::clone(&self.head)))
+    }
+}

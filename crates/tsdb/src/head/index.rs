@@ -1,0 +1,277 @@
+//! Which series the head has: their labels, finding them by labels and by matchers.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+
+use hashbrown::HashTable;
+use model::Labels;
+
+use super::postings::PostingsMap;
+use super::symbols::Symbols;
+use crate::matching::{Postings, sort_union};
+
+/// A label as symbols.
+pub(super) type Pair = (u32, u32);
+
+/// A series of the index.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// The series' number in the log, never 0.
+    pub(super) reference: u64,
+    pub(super) labels: Box<[Pair]>,
+}
+
+/// Names a series: its place in the head, and its number in the log to tell it from one that had the place before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) slot: u32,
+    pub(super) reference: u64,
+}
+
+/// The labels of all series of the head. Slots are places that may be used again when a series is gone.
+#[derive(Debug, Default)]
+pub(super) struct HeadIndex {
+    symbols: Symbols,
+    /// By slot; `None` where nobody is.
+    entries: Vec<Option<Entry>>,
+    free: Vec<u32>,
+    by_labels: HashTable<Located>,
+    postings: PostingsMap,
+    last_reference: u64,
+}
+
+/// A slot with half the hash of its labels, so that the table can grow without reading labels.
+#[derive(Debug, Clone, Copy)]
+struct Located {
+    hash: u32,
+    slot: u32,
+}
+
+/// Spreads the half that is kept over all bits.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn half_hash(labels: &Labels) -> u32 {
+    labels.stable_hash() as u32
+}
+
+impl HeadIndex {
+    /// The series with exactly these labels.
+    pub(super) fn find(&self, labels: &Labels) -> Option<Place> {
+        let hash = half_hash(labels);
+        let found = self.by_labels.find(spread(hash), |at| at.hash == hash && self.has_labels(at.slot, labels))?;
+        self.place(found.slot)
+    }
+
+    fn has_labels(&self, slot: u32, labels: &Labels) -> bool {
+        let Some(entry) = &self.entries[slot as usize] else { return false };
+        let mut wanted = labels.iter();
+        entry.labels.iter().all(|(name, value)| wanted.next() == Some((self.symbols.get(*name), self.symbols.get(*value))))
+            && wanted.next().is_none()
+    }
+
+    /// Where the series of a slot is.
+    pub(super) fn place(&self, slot: u32) -> Option<Place> {
+        let entry = self.entries.get(slot as usize)?.as_ref()?;
+        Some(Place { slot, reference: entry.reference })
+    }
+
+    /// The number that the next series should get.
+    pub(super) fn next_reference(&self) -> u64 {
+        self.last_reference + 1
+    }
+
+    /// The highest number of a series so far.
+    pub(super) fn last_reference(&self) -> u64 {
+        self.last_reference
+    }
+
+    /// Never gives out a number up to this one.
+    pub(super) fn reserve_references(&mut self, up_to: u64) {
+        self.last_reference = self.last_reference.max(up_to);
+    }
+
+    /// Adds a series that isn't here; `None` where 32 bits of slots or 4 GiB of label text are full.
+    pub(super) fn add(&mut self, labels: &Labels, reference: u64) -> Option<Place> {
+        let mut pairs = Vec::with_capacity(labels.len());
+        for (name, value) in labels {
+            pairs.push((self.symbols.intern(name)?, self.symbols.intern(value)?));
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = u32::try_from(self.entries.len()).ok()?;
+                self.entries.push(None);
+                slot
+            }
+        };
+        for (name, value) in &pairs {
+            self.postings.add(*name, *value, slot);
+        }
+        self.entries[slot as usize] = Some(Entry { reference, labels: pairs.into() });
+        let located = Located { hash: half_hash(labels), slot };
+        self.by_labels.insert_unique(spread(located.hash), located, |at| spread(at.hash));
+        self.reserve_references(reference);
+        Some(Place { slot, reference })
+    }
+
+    /// Removes series. Where much is gone, symbols and tables are made anew, so that the memory comes back.
+    pub(super) fn remove(&mut self, slots: &[u32]) {
+        if slots.is_empty() {
+            return;
+        }
+        for slot in slots {
+            self.entries[*slot as usize] = None;
+        }
+        if slots.len() * 4 > self.len() {
+            self.rebuild();
+            return;
+        }
+        let entries = &self.entries;
+        let gone = |slot: u32| entries[slot as usize].is_none();
+        self.by_labels.retain(|at| !gone(at.slot));
+        self.postings.remove(&gone);
+        self.free.extend_from_slice(slots);
+        self.free.sort_unstable_by(|a, b| b.cmp(a)); // the lowest is taken first
+    }
+
+    fn rebuild(&mut self) {
+        let old = std::mem::take(&mut self.symbols);
+        let hashes: Vec<Located> =
+            self.by_labels.iter().filter(|at| self.entries[at.slot as usize].is_some()).copied().collect();
+        let mut symbols = Symbols::default();
+        let mut postings = PostingsMap::default();
+        self.free.clear();
+        for (slot, entry) in self.entries.iter_mut().enumerate() {
+            let slot = slot as u32;
+            let Some(entry) = entry else {
+                self.free.push(slot);
+                continue;
+            };
+            for (name, value) in &mut entry.labels {
+                let mut renumber = |symbol: &mut u32| {
+                    *symbol = symbols.intern(old.get(*symbol)).expect("a part of the old text fits where all of it did");
+                };
+                renumber(name);
+                renumber(value);
+                postings.add(*name, *value, slot);
+            }
+        }
+        self.free.reverse(); // the lowest is taken first
+        self.symbols = symbols;
+        self.postings = postings;
+        self.by_labels = HashTable::with_capacity(hashes.len());
+        for located in hashes {
+            self.by_labels.insert_unique(spread(located.hash), located, |at| spread(at.hash));
+        }
+    }
+
+    /// How many series there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_labels.len()
+    }
+
+    /// All series with their slots.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        self.entries.iter().enumerate().filter_map(|(slot, entry)| Some((slot as u32, entry.as_ref()?)))
+    }
+
+    /// The labels of a slot as text, sorted by name.
+    pub(super) fn pairs(&self, slot: u32) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        let labels = self.entries.get(slot as usize).and_then(Option::as_ref).map_or(&[][..], |entry| &entry.labels);
+        labels.iter().map(|(name, value)| (self.symbols.get(*name), self.symbols.get(*value)))
+    }
+
+    /// The labels of a slot.
+    pub(super) fn labels(&self, slot: u32) -> Labels {
+        Labels::from_sorted(self.pairs(slot))
+    }
+
+    /// The strings.
+    pub(super) fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// The names of all labels, in no order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.postings.names().map(|name| self.symbols.get(name))
+    }
+
+    /// The values of a label with the slots that have them, in no order.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = (&str, &[u32])> {
+        self.symbols
+            .find(name)
+            .into_iter()
+            .flat_map(|name| self.postings.values(name))
+            .map(|(value, slots)| (self.symbols.get(value), slots))
+    }
+}
+
+impl Postings for HeadIndex {
+    type Error = Infallible;
+
+    fn all(&self) -> Result<Cow<'_, [u32]>, Infallible> {
+        Ok(self.entries().map(|(slot, _)| slot).collect())
+    }
+
+    fn with_label(&self, name: &str, value: &str) -> Result<Cow<'_, [u32]>, Infallible> {
+        let slots = match (self.symbols.find(name), self.symbols.find(value)) {
+            (Some(name), Some(value)) => self.postings.get(name, value),
+            _ => &[],
+        };
+        Ok(Cow::Borrowed(slots))
+    }
+
+    fn with_values(
+        &self,
+        name: &str,
+        prefix: &str,
+        accepts: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Vec<u32>, Infallible> {
+        let mut out = Vec::new();
+        for (value, slots) in self.values(name) {
+            if value.starts_with(prefix) && accepts(value) {
+                out.extend_from_slice(slots);
+            }
+        }
+        sort_union(&mut out);
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Matcher;
+
+    use super::*;
+    use crate::matching::matching_series;
+
+    fn labels(i: usize) -> Labels {
+        Labels::from_pairs([("__name__", "m".to_owned()), ("i", i.to_string())])
+    }
+
+    #[test]
+    fn finds_adds_and_removes() {
+        for removed_percent in [10, 60] {
+            let mut index = HeadIndex::default();
+            for i in 0..100 {
+                let reference = index.next_reference();
+                assert_eq!(index.find(&labels(i)), None);
+                let place = index.add(&labels(i), reference).expect("room");
+                assert_eq!(index.find(&labels(i)), Some(place));
+            }
+            let gone: Vec<u32> = (0..removed_percent).collect();
+            index.remove(&gone);
+            assert_eq!(index.len(), 100 - gone.len());
+            assert_eq!((index.find(&labels(3)), index.labels(99)), (None, labels(99)));
+            let Ok(all) = matching_series(&index, &[Matcher::equal("__name__", "m")]);
+            assert_eq!(all, (removed_percent..100).collect::<Vec<_>>());
+            // A freed slot is used again, under another number.
+            let reference = index.next_reference();
+            assert_eq!(index.add(&labels(500), reference), Some(Place { slot: 0, reference: 101 }));
+            let Ok(all) = matching_series(&index, &[Matcher::equal("__name__", "m")]);
+            assert_eq!(all.first(), Some(&0));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The head: the newest samples, in memory and in the log.
+//!
+//! Locks are taken in this order and never the other way round: `barrier`, the log, `gate`, `index`, a page.
+//! - `barrier` is held shared by a commit from its check against the oldest valid time until its samples are in place; a cut
+//!   takes it exclusively for a moment, after which no sample can appear in the range that is cut.
+//! - `gate` is held shared by a commit while it puts its samples in place, and exclusively by a select while it copies what
+//!   it needs. So a select sees all of a commit or nothing, across all series, and no sample carries a mark of who may see it.
+//! - `index` guards which series there are; a page guards the samples of its series.
+
+mod export;
+mod index;
+mod pages;
+mod postings;
+mod replay;
+mod select;
+mod series;
+mod state;
+mod stats;
+mod symbols;
+mod transaction;
+
+pub(crate) use replay::ReplayReport;
+pub(crate) use state::{Head, HeadOptions};
+pub use stats::{CardinalityStats, HeadStats, NamedCount};
+pub(crate) use transaction::Transaction;

@@ -1,0 +1,155 @@
+//! Taking in the log at start-up.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use model::Labels;
+
+use super::pages::{PageCursor, PageList};
+use super::series::Verdict;
+use super::state::Head;
+use crate::wal::{
+    LoggedSample, RecordKind, Segment, SegmentReader, decode_samples, decode_series, latest_checkpoint, list_segments,
+    repair_segment,
+};
+
+/// What a replay found.
+#[derive(Debug, Default)]
+pub(crate) struct ReplayReport {
+    pub(crate) segments: u64,
+    pub(crate) series: u64,
+    pub(crate) samples: u64,
+    /// Places that could not be read; each was cut out of the log.
+    pub(crate) damages: u64,
+    /// Samples of series whose record is missing.
+    pub(crate) unknown_series: u64,
+    /// Records that this version does not read, by kind.
+    pub(crate) unread: BTreeMap<&'static str, u64>,
+}
+
+struct Replay<'a> {
+    head: &'a Head,
+    report: ReplayReport,
+    slots: HashMap<u64, u32, FixedState>,
+    pages: Arc<PageList>,
+    samples: Vec<LoggedSample>,
+    min_valid: i64,
+    segment: u64,
+}
+
+impl Head {
+    /// Reads checkpoint and segments into memory. Damage is counted, told and repaired: whole records on both sides of it are
+    /// kept, in this segment and in later ones.
+    pub(crate) fn replay(&self) -> io::Result<ReplayReport> {
+        let dir = self.wal.dir();
+        let checkpoint = latest_checkpoint(dir)?;
+        let mut inputs: Vec<Segment> = Vec::new();
+        if let Some(checkpoint) = &checkpoint {
+            inputs.extend(list_segments(&checkpoint.path)?);
+        }
+        let from_checkpoint = inputs.len();
+        let first = checkpoint.map_or(0, |checkpoint| checkpoint.index + 1);
+        let current = self.wal.current_segment();
+        inputs.extend(list_segments(dir)?.into_iter().filter(|s| (first..current).contains(&s.index)));
+        let mut replay = Replay {
+            head: self,
+            report: ReplayReport::default(),
+            slots: HashMap::default(),
+            pages: self.pages.snapshot(),
+            samples: Vec::new(),
+            min_valid: self.min_valid(),
+            segment: 0,
+        };
+        for (at, input) in inputs.iter().enumerate() {
+            replay.segment = if at < from_checkpoint { first } else { input.index };
+            replay.read(input)?;
+        }
+        Ok(replay.report)
+    }
+}
+
+impl Replay<'_> {
+    fn read(&mut self, input: &Segment) -> io::Result<()> {
+        let mut reader = SegmentReader::open(&input.path)?;
+        while let Some(record) = reader.next()? {
+            self.take(record, input);
+        }
+        self.report.segments += 1;
+        for damage in reader.damages() {
+            self.report.damages += 1;
+            tracing::warn!(
+                segment = %input.path.display(), offset = damage.offset, reason = damage.reason,
+                "damaged write-ahead log: whole records before and after are kept"
+            );
+        }
+        if reader.damages().is_empty() { Ok(()) } else { repair_segment(&input.path, &reader) }
+    }
+
+    fn take(&mut self, record: &[u8], input: &Segment) {
+        let kind = RecordKind::of(record);
+        let result = match kind {
+            RecordKind::Series => self.take_series(record),
+            RecordKind::Samples => {
+                let mut samples = std::mem::take(&mut self.samples);
+                samples.clear();
+                let result = decode_samples(record, &mut samples);
+                self.put(&samples);
+                self.samples = samples;
+                result
+            }
+            RecordKind::MmapMarker => Ok(()),
+            RecordKind::Unread(_) | RecordKind::Unknown(_) => {
+                *self.report.unread.entry(kind.name()).or_default() += 1;
+                Ok(())
+            }
+        };
+        if let Err(error) = result {
+            self.report.damages += 1;
+            tracing::warn!(segment = %input.path.display(), %error, "broken record in the write-ahead log");
+        }
+    }
+
+    fn take_series(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
+        let result = decode_series(record, |reference, pairs| {
+            let labels = Labels::from_pairs(pairs.iter().copied());
+            self.head.index.write().reserve_references(reference);
+            let Some(slot) = self.head.restore_series(&labels, reference) else { return };
+            // The log may know a series under several numbers; samples of either are to be found next time as well.
+            if slot.reference != reference {
+                self.head.gone.lock().insert(reference, self.segment);
+            }
+            self.slots.insert(reference, slot.slot);
+            self.report.series += 1;
+        });
+        self.pages = self.head.pages.snapshot();
+        result
+    }
+
+    fn put(&mut self, samples: &[LoggedSample]) {
+        let (mut min, mut max, mut chunks) = (i64::MAX, i64::MIN, 0);
+        let mut cursor = PageCursor::new(&self.pages);
+        for sample in samples {
+            let time = sample.time.as_ms();
+            if time < self.min_valid {
+                continue;
+            }
+            let Some(state) = self.slots.get(&sample.series).and_then(|slot| cursor.get(*slot)) else {
+                self.report.unknown_series += 1;
+                continue;
+            };
+            if state.verdict(time, sample.value) == Verdict::Fits {
+                chunks += u64::from(state.push(time, sample.value, self.head.options.chunk_range_ms));
+                self.report.samples += 1;
+                (min, max) = (min.min(time), max.max(time));
+            }
+        }
+        drop(cursor);
+        if min <= max {
+            self.head.widen(min, max);
+        }
+        self.head.add_chunks(chunks);
+    }
+}

@@ -1,0 +1,186 @@
+//! The head as a whole: its parts, its times, and how it sheds what has gone into blocks.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use model::Timestamp;
+use parking_lot::{Mutex, RwLock};
+
+use super::index::HeadIndex;
+use super::pages::Pages;
+use crate::metrics::Metrics;
+use crate::wal::{CheckpointFilter, Wal, WalCompression, list_segments, write_checkpoint};
+
+/// What a head needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct HeadOptions {
+    /// The width of the blocks that are cut from it; no chunk crosses such a border.
+    pub(crate) chunk_range_ms: i64,
+    pub(crate) wal_segment_bytes: u64,
+    pub(crate) wal_compression: WalCompression,
+}
+
+/// See the module above for the locks and their order.
+pub(crate) struct Head {
+    pub(super) options: HeadOptions,
+    pub(super) barrier: RwLock<()>,
+    pub(super) wal: Wal,
+    pub(super) gate: RwLock<()>,
+    pub(super) index: RwLock<HeadIndex>,
+    pub(super) pages: Pages,
+    /// Older samples are refused: they are in blocks.
+    min_valid: AtomicI64,
+    /// The oldest sample's time, `i64::MAX` while there is none.
+    min_time: AtomicI64,
+    /// The newest sample's time, `i64::MIN` while there is none.
+    max_time: AtomicI64,
+    chunks: AtomicU64,
+    /// Series that are gone from memory but may be named by segments up to this number.
+    pub(super) gone: Mutex<HashMap<u64, u64>>,
+    pub(super) metrics: Metrics,
+}
+
+impl Head {
+    /// An empty head over the log in `dir`; the log's content is taken in by `replay`.
+    pub(crate) fn open(dir: &Path, options: HeadOptions, min_valid: Timestamp, metrics: Metrics) -> io::Result<Self> {
+        let wal = Wal::open(dir, options.wal_segment_bytes, options.wal_compression)?;
+        Ok(Head {
+            options,
+            barrier: RwLock::new(()),
+            wal,
+            gate: RwLock::new(()),
+            index: RwLock::new(HeadIndex::default()),
+            pages: Pages::default(),
+            min_valid: AtomicI64::new(min_valid.as_ms()),
+            min_time: AtomicI64::new(i64::MAX),
+            max_time: AtomicI64::new(i64::MIN),
+            chunks: AtomicU64::new(0),
+            gone: Mutex::new(HashMap::new()),
+            metrics,
+        })
+    }
+
+    /// The log.
+    pub(crate) fn wal(&self) -> &Wal {
+        &self.wal
+    }
+
+    /// The oldest time that a block of its own doesn't cover.
+    pub(super) fn min_valid(&self) -> i64 {
+        self.min_valid.load(Ordering::SeqCst)
+    }
+
+    /// The oldest time that an append may have: nothing that is in blocks, and nothing older than half a block before the
+    /// newest sample, because the range it would go into may be cut at any moment.
+    pub(super) fn oldest_appendable(&self) -> i64 {
+        let newest = self.max_time.load(Ordering::SeqCst);
+        self.min_valid().max(newest.saturating_sub(self.options.chunk_range_ms / 2))
+    }
+
+    /// The times of the oldest and the newest sample; `None` while there is none.
+    pub(crate) fn time_range(&self) -> Option<(Timestamp, Timestamp)> {
+        let (min, max) = (self.min_time.load(Ordering::SeqCst), self.max_time.load(Ordering::SeqCst));
+        (min <= max).then_some((Timestamp::from_ms(min), Timestamp::from_ms(max)))
+    }
+
+    /// Takes note of times that have been added.
+    pub(super) fn widen(&self, min: i64, max: i64) {
+        self.min_time.fetch_min(min, Ordering::SeqCst);
+        self.max_time.fetch_max(max, Ordering::SeqCst);
+        self.show_times();
+    }
+
+    fn show_times(&self) {
+        if let Some((min, max)) = self.time_range() {
+            self.metrics.head_min_time.set(min.as_ms());
+            self.metrics.head_max_time.set(max.as_ms());
+        }
+    }
+
+    /// How many chunks there are.
+    pub(super) fn chunk_count(&self) -> u64 {
+        self.chunks.load(Ordering::SeqCst)
+    }
+
+    /// Counts chunks that were begun.
+    pub(super) fn add_chunks(&self, count: u64) {
+        if count > 0 {
+            let before = self.chunks.fetch_add(count, Ordering::SeqCst);
+            self.metrics.head_chunks.set((before + count) as i64);
+            self.metrics.head_chunks_created.inc_by(count);
+        }
+    }
+
+    /// From now on no sample before `time` can appear. Waits for commits under way.
+    pub(crate) fn forbid_before(&self, time: Timestamp) {
+        let _alone = self.barrier.write();
+        self.min_valid.fetch_max(time.as_ms(), Ordering::SeqCst);
+    }
+
+    /// Drops the chunks before `time`, which must be in blocks that readers see already, and the series that are left with
+    /// nothing.
+    pub(crate) fn drop_before(&self, time: Timestamp) {
+        let segment = self.wal.current_segment();
+        let _alone = self.gate.write();
+        let mut index = self.index.write();
+        let (mut empty, mut dropped, mut oldest) = (Vec::new(), 0, i64::MAX);
+        let mut gone = self.gone.lock();
+        let mut slot = 0_u32;
+        for page in self.pages.snapshot().iter() {
+            let mut states = page.lock();
+            for (at, state) in states.iter_mut().enumerate().filter(|(_, state)| state.reference != 0) {
+                dropped += state.truncate(time.as_ms());
+                oldest = oldest.min(state.first_time().unwrap_or(i64::MAX));
+                if state.chunk_count() == 0 && state.pending == 0 {
+                    gone.insert(state.reference, segment);
+                    *state = Default::default();
+                    empty.push(slot + at as u32);
+                }
+            }
+            slot += super::pages::PAGE_SERIES;
+        }
+        index.remove(&empty);
+        self.min_time.store(oldest, Ordering::SeqCst);
+        if oldest == i64::MAX {
+            self.max_time.store(i64::MIN, Ordering::SeqCst);
+        }
+        self.show_times();
+        let before = self.chunks.fetch_sub(dropped as u64, Ordering::SeqCst);
+        self.metrics.head_chunks.set(before as i64 - dropped as i64);
+        self.metrics.head_chunks_removed.inc_by(dropped as u64);
+        self.metrics.head_series.set(index.len() as i64);
+        self.metrics.head_series_removed.inc_by(empty.len() as u64);
+        self.metrics.head_truncations.inc();
+    }
+
+    /// Replaces the older two thirds of the log's complete segments by a checkpoint. The rest stays as it is, so a sample is
+    /// seldom written anew.
+    pub(crate) fn truncate_wal(&self, keep_from: Timestamp) -> io::Result<bool> {
+        self.wal.next_segment()?;
+        let segments = list_segments(self.wal.dir())?;
+        let (Some(first), Some(current)) = (segments.first(), segments.last()) else { return Ok(false) };
+        let complete = current.index.saturating_sub(1).saturating_sub(first.index);
+        let last = first.index + complete * 2 / 3;
+        if last <= first.index {
+            return Ok(false);
+        }
+        let living = self.living_references();
+        let gone = self.gone.lock().clone();
+        let keep_series =
+            |series: u64| living.binary_search(&series).is_ok() || gone.get(&series).is_some_and(|until| *until > last);
+        let filter = CheckpointFilter { min_time: keep_from, keep_series: &keep_series };
+        let HeadOptions { wal_segment_bytes, wal_compression, .. } = self.options;
+        write_checkpoint(self.wal.dir(), last, wal_segment_bytes, wal_compression, &filter)?;
+        self.wal.delete_through(last)?;
+        self.gone.lock().retain(|_, until| *until > last);
+        Ok(true)
+    }
+
+    fn living_references(&self) -> Vec<u64> {
+        let mut living: Vec<u64> = self.index.read().entries().map(|(_, entry)| entry.reference).collect();
+        living.sort_unstable();
+        living
+    }
+}

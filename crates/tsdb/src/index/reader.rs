@@ -1,0 +1,194 @@
+//! Reading an index that lies in memory or in a mapped file.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{Labels, TimeRange, Timestamp};
+
+use super::format::{MAGIC, SERIES_ALIGN, Toc, VERSION, corrupt, section};
+use super::postings_table::PostingsTable;
+use super::symbols::Symbols;
+use crate::binary::{Corrupt, Cursor};
+use crate::matching::{Postings, sort_union};
+
+/// A block's index. Only every 32nd symbol and label value is remembered in memory; the rest is read where it lies.
+#[derive(Debug, Clone)]
+pub struct Index {
+    file: Bytes,
+    tables: Arc<Tables>,
+}
+
+/// What is remembered in memory. Shared, so that cloning an index costs nothing.
+#[derive(Debug)]
+struct Tables {
+    symbols: Symbols,
+    postings: PostingsTable,
+}
+
+/// A series as the index knows it.
+#[derive(Debug, Clone)]
+pub struct IndexedSeries {
+    /// What it is.
+    pub labels: Labels,
+    /// Its chunks in order of time.
+    pub chunks: Vec<IndexedChunk>,
+}
+
+/// Where a chunk lies and which times it covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexedChunk {
+    /// The time of its first sample.
+    pub min_time: Timestamp,
+    /// The time of its last sample.
+    pub max_time: Timestamp,
+    /// The chunk file, counted from 0 (which is the file `000001`).
+    pub segment: u32,
+    /// The offset in that file, of the chunk's length.
+    pub offset: u32,
+}
+
+impl IndexedChunk {
+    /// The number that stands for the place in an index.
+    pub(crate) fn reference(&self) -> u64 {
+        u64::from(self.segment) << 32 | u64::from(self.offset)
+    }
+
+    /// Whether it has samples in `range`.
+    pub fn overlaps(&self, range: TimeRange) -> bool {
+        range.overlaps(TimeRange::new(self.min_time, self.max_time))
+    }
+}
+
+impl Index {
+    /// Opens an index: checks header, table of contents, symbols and postings table.
+    pub fn open(file: Bytes) -> Result<Self, Corrupt> {
+        let mut header = Cursor::new(&file);
+        match (header.be32(), header.u8()) {
+            (Some(MAGIC), Some(VERSION)) => {}
+            (Some(MAGIC), Some(version)) => {
+                return Err(corrupt(4, format!("index version {version} is not supported, want {VERSION}")));
+            }
+            _ => return Err(corrupt(0, "no index: the magic number is missing")),
+        }
+        let toc = Toc::decode(&file)?;
+        let symbols = Symbols::open(file.clone(), toc.symbols)?;
+        let postings = PostingsTable::open(file.clone(), toc.postings_table)?;
+        Ok(Index { file, tables: Arc::new(Tables { symbols, postings }) })
+    }
+
+    /// The bytes of the file.
+    pub fn byte_len(&self) -> usize {
+        self.file.len()
+    }
+
+    /// The names of all labels, sorted.
+    pub fn label_names(&self) -> Vec<String> {
+        self.tables.postings.names().filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The values of a label, sorted; at most `limit`, 0 for all.
+    pub fn label_values(&self, name: &str, limit: usize) -> Result<Vec<String>, Corrupt> {
+        let mut out = Vec::new();
+        self.tables.postings.walk_values(name, "", &mut |value, _| {
+            out.push(value.to_owned());
+            Ok(limit == 0 || out.len() < limit)
+        })?;
+        Ok(out)
+    }
+
+    /// A series by its number in the postings.
+    pub fn series(&self, number: u32) -> Result<IndexedSeries, Corrupt> {
+        let mut chunks = Vec::new();
+        let labels = self.series_parts(number, Some(&mut chunks))?;
+        Ok(IndexedSeries { labels, chunks })
+    }
+
+    /// Only the labels of a series.
+    pub fn series_labels(&self, number: u32) -> Result<Labels, Corrupt> {
+        self.series_parts(number, None)
+    }
+
+    fn series_parts(&self, number: u32, chunks: Option<&mut Vec<IndexedChunk>>) -> Result<Labels, Corrupt> {
+        let at = number as usize * SERIES_ALIGN;
+        let broken = || corrupt(at, "broken series");
+        let mut head = Cursor::new(self.file.get(at..).ok_or_else(broken)?);
+        let len = head.uvarint_usize().ok_or_else(broken)?;
+        let content = head.bytes(len).ok_or_else(broken)?;
+        if head.be32().ok_or_else(broken)? != crc32c::crc32c(content) {
+            return Err(corrupt(at, "checksum of a series is wrong"));
+        }
+        let mut cursor = Cursor::new(content);
+        let label_count = cursor.uvarint_usize().ok_or_else(broken)?;
+        let mut pairs = Vec::with_capacity(label_count.min(len));
+        for _ in 0..label_count {
+            let name = self.tables.symbols.get(cursor.uvarint().ok_or_else(broken)?)?;
+            let value = self.tables.symbols.get(cursor.uvarint().ok_or_else(broken)?)?;
+            pairs.push((name, value));
+        }
+        if let Some(chunks) = chunks {
+            read_chunks(&mut cursor, chunks).ok_or_else(broken)?;
+        }
+        Ok(Labels::from_sorted(pairs))
+    }
+
+    fn postings_at(&self, offset: u64) -> Result<impl Iterator<Item = u32>, Corrupt> {
+        let content = section(&self.file, offset, true)?;
+        let broken = || corrupt(content.start, "broken postings");
+        let mut cursor = Cursor::new(&self.file[content.clone()]);
+        let count = cursor.be32().ok_or_else(broken)? as usize;
+        let numbers = cursor.bytes(count.checked_mul(4).ok_or_else(broken)?).ok_or_else(broken)?;
+        Ok(numbers.chunks_exact(4).map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]])))
+    }
+}
+
+fn read_chunks(cursor: &mut Cursor<'_>, out: &mut Vec<IndexedChunk>) -> Option<()> {
+    let count = cursor.uvarint_usize()?;
+    let (mut last_time, mut reference) = (0_i64, 0_u64);
+    for i in 0..count {
+        let min = if i == 0 { cursor.varint()? } else { last_time.checked_add_unsigned(cursor.uvarint()?)? };
+        let max = min.checked_add_unsigned(cursor.uvarint()?)?;
+        reference = if i == 0 { cursor.uvarint()? } else { reference.wrapping_add(cursor.varint()? as u64) };
+        last_time = max;
+        out.push(IndexedChunk {
+            min_time: Timestamp::from_ms(min),
+            max_time: Timestamp::from_ms(max),
+            segment: (reference >> 32) as u32,
+            offset: reference as u32,
+        });
+    }
+    Some(())
+}
+
+impl Postings for Index {
+    type Error = Corrupt;
+
+    fn all(&self) -> Result<Cow<'_, [u32]>, Corrupt> {
+        self.with_label("", "")
+    }
+
+    fn with_label(&self, name: &str, value: &str) -> Result<Cow<'_, [u32]>, Corrupt> {
+        match self.tables.postings.find(name, value)? {
+            Some(offset) => Ok(self.postings_at(offset)?.collect::<Vec<_>>().into()),
+            None => Ok(Cow::Borrowed(&[])),
+        }
+    }
+
+    fn with_values(
+        &self,
+        name: &str,
+        prefix: &str,
+        accepts: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Vec<u32>, Corrupt> {
+        let mut out = Vec::new();
+        self.tables.postings.walk_values(name, prefix, &mut |value, offset| {
+            if accepts(value) {
+                out.extend(self.postings_at(offset)?);
+            }
+            Ok(true)
+        })?;
+        sort_union(&mut out);
+        Ok(out)
+    }
+}
+

@@ -1,0 +1,100 @@
+//! The database's own metrics, under Prometheus's names where it has the quantity.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// The kind of a record in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct KindLabel {
+    pub(crate) kind: &'static str,
+}
+
+macro_rules! metrics {
+    ($($(#[doc = $help:literal])+ $field:ident: $kind:ty = $name:literal $(, $make:expr)?;)+) => {
+        /// All metrics of one database. Cloning shares them.
+        #[derive(Debug, Clone)]
+        pub(crate) struct Metrics {
+            $($(#[doc = $help])+ pub(crate) $field: $kind,)+
+        }
+
+        impl Metrics {
+            /// Makes the metrics and registers them.
+            pub(crate) fn new(registry: &mut Registry) -> Self {
+                $(
+                    let $field: $kind = metrics!(@make $($make)?);
+                    registry.register($name, concat!($($help),+).trim_start().trim_end_matches('.'), $field.clone());
+                )+
+                Metrics { $($field),+ }
+            }
+        }
+    };
+    (@make) => { Default::default() };
+    (@make $make:expr) => { $make };
+}
+
+metrics! {
+    /// Total number of series in the head block.
+    head_series: Gauge = "prometheus_tsdb_head_series";
+    /// Total number of series created in the head.
+    head_series_created: Counter = "prometheus_tsdb_head_series_created";
+    /// Total number of series removed in the head.
+    head_series_removed: Counter = "prometheus_tsdb_head_series_removed";
+    /// Total number of chunks in the head block.
+    head_chunks: Gauge = "prometheus_tsdb_head_chunks";
+    /// Total number of chunks created in the head.
+    head_chunks_created: Counter = "prometheus_tsdb_head_chunks_created";
+    /// Total number of chunks removed in the head.
+    head_chunks_removed: Counter = "prometheus_tsdb_head_chunks_removed";
+    /// Total number of appended samples.
+    samples_appended: Counter = "prometheus_tsdb_head_samples_appended";
+    /// Minimum time bound of the head block, in milliseconds.
+    head_min_time: Gauge = "prometheus_tsdb_head_min_time";
+    /// Maximum time bound of the head block, in milliseconds.
+    head_max_time: Gauge = "prometheus_tsdb_head_max_time";
+    /// Total number of head truncations attempted.
+    head_truncations: Counter = "prometheus_tsdb_head_truncations";
+    /// Total number of out of order samples ingestion failed attempts.
+    out_of_order_samples: Counter = "prometheus_tsdb_out_of_order_samples";
+    /// Total number of out of bound samples ingestion failed attempts.
+    out_of_bound_samples: Counter = "prometheus_tsdb_out_of_bound_samples";
+    /// Total number of WAL corruptions.
+    wal_corruptions: Counter = "prometheus_tsdb_wal_corruptions";
+    /// Total number of WAL truncations attempted.
+    wal_truncations: Counter = "prometheus_tsdb_wal_truncations";
+    /// Total number of WAL truncations that failed.
+    wal_truncations_failed: Counter = "prometheus_tsdb_wal_truncations_failed";
+    /// Total number of WAL writes that failed.
+    wal_writes_failed: Counter = "prometheus_tsdb_wal_writes_failed";
+    /// Duration of syncing completed segments of the log to disk.
+    wal_fsync_seconds: Histogram = "prometheus_tsdb_wal_fsync_duration_seconds", Histogram::new(exponential_buckets(0.001, 4.0, 8));
+    /// Segment of the log that is written to.
+    wal_segment_current: Gauge = "prometheus_tsdb_wal_segment_current";
+    /// Bytes written to the log.
+    wal_written_bytes: Counter = "watershed_tsdb_wal_written_bytes";
+    /// Records found in the log at start that this version does not read.
+    wal_unread_records: Family<KindLabel, Counter> = "watershed_tsdb_wal_unread_records";
+    /// Total number of checkpoint creations attempted.
+    checkpoint_creations: Counter = "prometheus_tsdb_checkpoint_creations";
+    /// Duration of taking in the log at start.
+    replay_seconds: Gauge<f64, std::sync::atomic::AtomicU64> = "prometheus_tsdb_data_replay_duration_seconds";
+    /// Total number of compactions that were executed for the partition.
+    compactions: Counter = "prometheus_tsdb_compactions";
+    /// Total number of compactions that failed for the partition.
+    compactions_failed: Counter = "prometheus_tsdb_compactions_failed";
+    /// Duration of compaction runs.
+    compaction_seconds: Histogram = "prometheus_tsdb_compaction_duration_seconds", Histogram::new(exponential_buckets(0.01, 4.0, 8));
+    /// Number of currently loaded data blocks.
+    blocks_loaded: Gauge = "prometheus_tsdb_blocks_loaded";
+    /// The number of bytes that are currently used for local storage by all blocks.
+    blocks_bytes: Gauge = "prometheus_tsdb_storage_blocks_bytes";
+    /// Blocks that could not be opened and were set aside.
+    blocks_set_aside: Gauge = "watershed_tsdb_blocks_set_aside";
+    /// Lowest timestamp value stored in the database, in milliseconds.
+    lowest_timestamp: Gauge = "prometheus_tsdb_lowest_timestamp";
+    /// The number of times that blocks were deleted because the maximum time limit was exceeded.
+    time_retentions: Counter = "prometheus_tsdb_time_retentions";
+}

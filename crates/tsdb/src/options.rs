@@ -1,0 +1,80 @@
+//! What a database needs to know, and why it can't be opened.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::lock::LockError;
+use crate::wal::WalCompression;
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The data directory; made if it isn't there.
+    pub dir: PathBuf,
+    /// The width of the blocks that are cut from the head, in milliseconds.
+    pub min_block_ms: i64,
+    /// The widest block that compaction may make, in milliseconds. Kept for when there is compaction.
+    pub max_block_ms: i64,
+    /// Blocks that lie wholly before the newest sample by more than this are deleted; 0 keeps all.
+    pub retention_ms: i64,
+    /// The length of a log segment in bytes.
+    pub wal_segment_bytes: u64,
+    /// How the log is compressed.
+    pub wal_compression: WalCompression,
+}
+
+impl Options {
+    /// Prometheus's defaults: blocks of two hours, 15 days of retention, segments of 128 MiB, snappy.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        const HOUR_MS: i64 = 3_600_000;
+        Options {
+            dir: dir.into(),
+            min_block_ms: 2 * HOUR_MS,
+            max_block_ms: 36 * HOUR_MS,
+            retention_ms: 15 * 24 * HOUR_MS,
+            wal_segment_bytes: 128 << 20,
+            wal_compression: WalCompression::default(),
+        }
+    }
+}
+
+/// Why a database can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// An option makes no sense.
+    #[error("invalid option {option}: {reason}")]
+    Option {
+        /// Its name.
+        option: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Somebody else works on the directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A file or folder can't be used.
+    #[error("cannot open database in {dir}")]
+    Io {
+        /// The data directory.
+        dir: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Options {
+    /// Refuses what makes no sense.
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        let error = |option, reason: String| Err(OpenError::Option { option, reason });
+        if self.min_block_ms < 1 {
+            return error("min_block_ms", format!("{} is not positive", self.min_block_ms));
+        }
+        if self.max_block_ms < self.min_block_ms {
+            return error("max_block_ms", format!("{} is less than min_block_ms {}", self.max_block_ms, self.min_block_ms));
+        }
+        if self.retention_ms < 0 {
+            return error("retention_ms", format!("{} is negative", self.retention_ms));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! The log of a head: appended to by commits, cut from behind by checkpoints.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::format::WalCompression;
+use super::segments::{checkpoint_path, list_checkpoints, list_segments, segment_path};
+use super::writer::SegmentWriter;
+
+/// The write-ahead log.
+pub(crate) struct Wal {
+    dir: PathBuf,
+    writer: Mutex<SegmentWriter>,
+}
+
+/// Records that are written together. While a batch is open nobody else writes.
+pub(crate) struct Batch<'a> {
+    writer: MutexGuard<'a, SegmentWriter>,
+}
+
+impl Batch<'_> {
+    /// Adds a record.
+    pub(crate) fn add(&mut self, record: &[u8]) -> io::Result<()> {
+        self.writer.add(record)
+    }
+
+    /// Writes all records in one call (two, where a segment ends between them); the answer is the bytes written.
+    pub(crate) fn write(&mut self) -> io::Result<usize> {
+        let bytes = self.writer.pending_bytes();
+        self.writer.flush().map(|()| bytes)
+    }
+}
+
+impl Drop for Batch<'_> {
+    /// What was not written is forgotten.
+    fn drop(&mut self) {
+        self.writer.discard();
+    }
+}
+
+impl Wal {
+    /// Continues the log in `dir` with a new segment, as Prometheus does: a segment that may end in a torn record is never
+    /// appended to.
+    pub(crate) fn open(dir: &Path, segment_bytes: u64, compression: WalCompression) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let checkpoint = list_checkpoints(dir)?.last().map(|c| c.index);
+        let last = list_segments(dir)?.last().map(|s| s.index).max(checkpoint);
+        let writer = SegmentWriter::create(dir, last.map_or(0, |last| last + 1), segment_bytes, compression)?;
+        Ok(Wal { dir: dir.to_owned(), writer: Mutex::new(writer) })
+    }
+
+    /// The folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Begins a batch; waits for those of others.
+    pub(crate) fn batch(&self) -> Batch<'_> {
+        Batch { writer: self.writer.lock() }
+    }
+
+    /// The number of the segment that is written to.
+    pub(crate) fn current_segment(&self) -> u64 {
+        self.writer.lock().index()
+    }
+
+    /// Begins a new segment, so that all before it are complete.
+    pub(crate) fn next_segment(&self) -> io::Result<()> {
+        self.writer.lock().next_segment()
+    }
+
+    /// Syncs complete segments without holding up commits; the answer is how many.
+    pub(crate) fn sync_complete_segments(&self) -> io::Result<usize> {
+        let files = self.writer.lock().take_unsynced();
+        files.iter().try_for_each(File::sync_all)?;
+        Ok(files.len())
+    }
+
+    /// Syncs everything.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.writer.lock().sync()
+    }
+
+    /// Deletes the segments and checkpoints that the checkpoint of `last` replaces.
+    pub(crate) fn delete_through(&self, last: u64) -> io::Result<()> {
+        for segment in list_segments(&self.dir)?.iter().filter(|segment| segment.index <= last) {
+            fs::remove_file(segment_path(&self.dir, segment.index))?;
+        }
+        for checkpoint in list_checkpoints(&self.dir)?.iter().filter(|checkpoint| checkpoint.index < last) {
+            fs::remove_dir_all(checkpoint_path(&self.dir, checkpoint.index))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! The write-ahead log in Prometheus's format: segments of pages of record fragments, and checkpoints that replace old
+//! segments. See `docs/format/wal.md` and `docs/format/checkpoint.md`.
+//!
+//! Ordering: a commit is one batch of records in one `write`, series before the samples that name them. Crash: what `write`
+//! has taken survives the process; a record that was cut in the middle is dropped as a whole on replay.
+
+mod checkpoint;
+mod format;
+mod log;
+mod reader;
+mod record;
+mod repair;
+mod segments;
+mod writer;
+
+pub(crate) use checkpoint::{CheckpointFilter, write_checkpoint};
+pub use format::WalCompression;
+pub(crate) use log::Wal;
+pub(crate) use reader::SegmentReader;
+pub(crate) use record::{LoggedSample, RecordKind, decode_samples, decode_series, encode_samples, encode_series};
+pub(crate) use repair::repair_segment;
+pub(crate) use segments::{Segment, latest_checkpoint, list_segments};

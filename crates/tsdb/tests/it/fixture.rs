@@ -1,0 +1,92 @@
+//! What all tests need: opening a database, appending, reading everything back.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use model::{Labels, ManualClock, Matcher, TimeRange, Timestamp};
+use prometheus_client::registry::Registry;
+use storage::{Appendable, Queryable, Samples, SelectRequest};
+use tsdb::{Db, Options};
+
+/// All samples by series: time and the bits of the value.
+pub(crate) type Content = BTreeMap<String, Vec<(i64, u64)>>;
+
+/// Options with blocks of a minute and no retention.
+pub(crate) fn options(dir: &Path) -> Options {
+    Options { min_block_ms: 60_000, max_block_ms: 600_000, retention_ms: 0, ..Options::new(dir) }
+}
+
+pub(crate) fn open(options: Options) -> (Arc<Db>, Registry) {
+    let mut registry = Registry::default();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_ms(i64::MAX / 2)));
+    let db = Db::open(options, clock, &mut registry).expect("the directory opens");
+    (db, registry)
+}
+
+pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
+    Labels::from_pairs(pairs.iter().copied())
+}
+
+pub(crate) fn ms(ms: i64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+/// Appends and commits in one transaction.
+pub(crate) fn append(db: &Db, samples: &[(&Labels, i64, f64)]) {
+    let mut appender = db.appender();
+    for (labels, time, value) in samples {
+        appender.append(labels, ms(*time), *value).expect("the sample is taken");
+    }
+    appender.commit().expect("the log is written");
+}
+
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+/// What a selection gives within a range.
+pub(crate) fn select(db: &dyn Queryable, matchers: Vec<Matcher>, range: TimeRange) -> Content {
+    let set = block_on(db.select(&SelectRequest::new(matchers, range))).expect("selects");
+    let mut out = Content::new();
+    let mut samples = Samples::default();
+    let mut last: Option<Labels> = None;
+    for series in set.series {
+        let series = series.expect("series can be read");
+        assert!(last.as_ref().is_none_or(|last| *last < series.labels), "sorted, each once");
+        last = Some(series.labels.clone());
+        series.decode(range, &mut samples).expect("chunks can be read");
+        if !samples.is_empty() {
+            let values = samples.times.iter().copied().zip(samples.values.iter().map(|value| value.to_bits())).collect();
+            out.insert(series.labels.to_string(), values);
+        }
+    }
+    out
+}
+
+/// Everything.
+pub(crate) fn content(db: &Db) -> Content {
+    select(db, vec![], TimeRange::ALL)
+}
+
+/// The value of a metric as it is exposed.
+pub(crate) fn metric(registry: &Registry, name: &str) -> f64 {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).expect("text");
+    let line = text.lines().find(|line| line.split([' ', '{']).next() == Some(name));
+    line.and_then(|line| line.rsplit(' ').next()).and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// A copy of a directory as a killed process would leave it.
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("folder");
+    for entry in std::fs::read_dir(from).expect("folder") {
+        let entry = entry.expect("entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("type").is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The database as its users see it: through its traits, through files, and through Prometheus's own programs.
+
+mod crash;
+mod db;
+mod fixture;
+mod model_check;
+mod peers;

@@ -1,0 +1,1 @@
+//! Prometheus and promtool on our directories, and we on theirs.

@@ -59,7 +59,7 @@ async function buildDist() {
     entryPoints: { app: 'src/main.tsx' },
     outdir: 'dist',
     format: 'iife',
-    target: ['chrome109', 'firefox115', 'safari16'],
+    target: ['chrome111', 'firefox115', 'safari16.4'],
     minify: true,
     define: { 'process.env.NODE_ENV': '"production"' },
     metafile: true,

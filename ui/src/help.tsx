@@ -6,7 +6,7 @@ import { useStore } from './store';
 
 const ANYWHERE: ReadonlyArray<readonly [string[], string]> = [
   [['/'], 'Go to the filter or the editor'],
-  [['r'], 'Refresh'],
+  [['r'], 'Refresh, or run again'],
   [['p'], 'Pause or resume refreshing'],
   [['?'], 'These keys'],
 ];

@@ -21,6 +21,13 @@ function current(): Location {
 
 export const location = createStore<Location>({ path: '', search: '' });
 
+let moved = false;
+
+/** Whether the page shown is still the one that the browser opened. */
+export function firstPage(): boolean {
+  return !moved;
+}
+
 /** Starts following the browser's back and forward buttons. */
 export function startRouter(): void {
   location.set(current());
@@ -36,6 +43,7 @@ export function href(path: string, search = ''): string {
 export function navigate(path: string, search = '', replace = false): void {
   const target = href(path, search);
   if (target === window.location.pathname + window.location.search) return;
+  moved = true;
   if (replace) history.replaceState(null, '', target);
   else history.pushState(null, '', target);
   location.set(current());

@@ -31,14 +31,14 @@ function focusFirst(selector: string): boolean {
 const SINGLE: Readonly<Record<string, () => boolean>> = {
   '/': () => focusFirst('[data-slash-focus]') || focusFirst('.cm-content'),
   '?': () => (helpOpen.set(!helpOpen.get()), true),
-  r: () => clickFirst('[data-refresh]'),
-  p: () => clickFirst('[data-pause]'),
+  r: () => clickAll('[data-refresh]'),
+  p: () => clickAll('[data-pause]'),
 };
 
-function clickFirst(selector: string): boolean {
-  const element = document.querySelector<HTMLElement>(selector);
-  element?.click();
-  return element !== null;
+function clickAll(selector: string): boolean {
+  const elements = document.querySelectorAll<HTMLElement>(selector);
+  elements.forEach((element) => element.click());
+  return elements.length > 0;
 }
 
 /** Starts listening. `allowed` says which pages exist on this node. */

@@ -3,11 +3,12 @@ import { usePoll } from '../api/poll';
 import type { Alert, Rule, RuleGroup, Rules } from '../api/types';
 import { formatDuration } from '../format/duration';
 import { filterTexts, matchesFilter } from '../format/labels';
-import { formatSI, parseSampleValue } from '../format/number';
+import { formatCount, formatSI, parseSampleValue } from '../format/number';
 import { type Choice, FilterField, FoldButton, Freshness, Toggles, toggled, useFold, useLimit } from '../parts/controls';
 import { LabelTags } from '../parts/series';
 import { Ago, Badge, Empty, Loaded, toneOf } from '../parts/status';
 import { ExpressionLink } from './expression';
+import { GROUPS_SHOWN, MoreGroups } from './groups';
 import { type Filters, stateShown, useFilters } from './filters';
 
 const STATES = ['firing', 'pending', 'inactive'] as const;
@@ -26,15 +27,16 @@ export function AlertsPage() {
 function AlertGroups({ groups, filters }: { groups: RuleGroup[]; filters: Filters }) {
   const alerting = groups.map((group) => ({ ...group, rules: group.rules.filter(({ type }) => type === 'alerting') }));
   const rules = alerting.flatMap((group) => group.rules);
-  if (rules.length === 0) {
-    return <Empty title="No alerting rules"><p>The configuration’s <code>rule_files</code> define none.</p></Empty>;
-  }
   const choices: Choice[] = STATES.map((state) => ({
     id: state, label: state, tone: toneOf(state), count: rules.filter((rule) => rule.state === state).length,
   }));
   const shown = alerting
     .map((group) => ({ group, rules: group.rules.filter((rule) => ruleShown(rule, group, filters)) }))
     .filter((each) => each.rules.length > 0);
+  const page = useLimit(shown, GROUPS_SHOWN);
+  if (rules.length === 0) {
+    return <Empty title="No alerting rules"><p>The configuration’s <code>rule_files</code> define none.</p></Empty>;
+  }
   return (
     <>
       <div class="filter-bar">
@@ -42,13 +44,14 @@ function AlertGroups({ groups, filters }: { groups: RuleGroup[]; filters: Filter
         <FilterField label="Filter by name, label or annotation" value={filters.text} onChange={filters.setText} />
       </div>
       {shown.length === 0 && <Empty title="No alerting rule matches the filter" />}
-      {shown.map(({ group, rules: matching }) => (
+      {page.shown.map(({ group, rules: matching }) => (
         <section class="group" key={`${group.file} ${group.name}`} aria-label={`Group ${group.name}`}>
           <h2 class="group-head">{group.name} <span class="muted group-file">{group.file}</span></h2>
           {/* Names need not be unique in a group; the place among those of one name is. */}
           {matching.map((rule) => <AlertRule key={ruleKey(rule, group)} id={ruleKey(rule, group)} rule={rule} />)}
         </section>
       ))}
+      <MoreGroups rest={page.rest} onAll={page.showAll} />
     </>
   );
 }
@@ -59,6 +62,7 @@ function ruleKey(rule: Rule, group: RuleGroup): string {
 
 function ruleShown(rule: Rule, group: RuleGroup, { text, states }: Filters): boolean {
   if (!stateShown(states, rule.state ?? 'unknown')) return false;
+  if (text.trim() === '') return true;
   const active = (rule.alerts ?? []).flatMap(({ labels }) => filterTexts(labels));
   return matchesFilter(text, [
     rule.name, group.name, group.file, ...filterTexts(rule.labels ?? {}), ...Object.values(rule.annotations ?? {}), ...active,
@@ -75,7 +79,7 @@ function AlertRule({ rule, id }: { rule: Rule; id: string }) {
         <span class="rule-name">{rule.name}</span>
         {rule.health === 'err' && <Badge tone="bad">evaluation fails</Badge>}
         <span class="rule-state">
-          {alerts.length > 0 && <span class="muted">{alerts.length} active</span>}
+          {alerts.length > 0 && <span class="muted">{formatCount(alerts.length)} active</span>}
           <Badge tone={toneOf(state)}>{state}</Badge>
         </span>
       </FoldButton>
@@ -112,7 +116,7 @@ function ActiveAlerts({ alerts }: { alerts: Alert[] }) {
           {shown.map((alert) => <ActiveAlert key={JSON.stringify(alert.labels)} alert={alert} />)}
         </tbody>
       </table>
-      {rest > 0 && <p class="more">{rest} more. <button type="button" class="button" onClick={showAll}>Show all</button></p>}
+      {rest > 0 && <p class="more">{formatCount(rest)} more. <button type="button" class="button" onClick={showAll}>Show all</button></p>}
     </>
   );
 }

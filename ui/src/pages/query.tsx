@@ -2,21 +2,18 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { PanelView } from '../query/panel';
 import { type Panel, emptyPanel, formatPanels, parsePanels } from '../query/url';
-import { location, navigate } from '../router';
+import { firstPage, location, navigate } from '../router';
 import { useStore } from '../store';
-
-// The editor takes the keyboard when the browser opens an empty page, not when a person comes from another one by keys.
-let visited = false;
 
 export function QueryPage() {
   const { search } = useStore(location);
   const panels = parsePanels(search);
   const ids = usePanelIds(panels.length);
-  const fresh = useRef(!visited).current;
+  // The editor takes the keyboard when the browser opens this page, not when a person comes from another one by keys.
+  const fresh = useRef(firstPage()).current;
   const show = (next: readonly Panel[]): void => navigate('query', formatPanels(next));
 
   useEffect(() => {
-    visited = true;
     const first = panels[0]?.expr.replace(/\s+/g, ' ').slice(0, 60);
     document.title = first ? `${first} · Watershed` : 'Query · Watershed';
   }, [search]);

@@ -3,10 +3,11 @@ import { usePoll } from '../api/poll';
 import type { Rule, RuleGroup, Rules } from '../api/types';
 import { formatDuration, formatSeconds } from '../format/duration';
 import { filterTexts, matchesFilter } from '../format/labels';
-import { type Choice, FilterField, Freshness, Toggles, toggled } from '../parts/controls';
+import { type Choice, FilterField, Freshness, Toggles, toggled, useLimit } from '../parts/controls';
 import { LabelTags } from '../parts/series';
 import { Ago, Badge, Empty, Loaded, toneOf } from '../parts/status';
 import { ExpressionLink } from './expression';
+import { GROUPS_SHOWN, MoreGroups } from './groups';
 import { type Filters, stateShown, useFilters } from './filters';
 
 const HEALTH: Readonly<Record<string, string>> = { ok: 'ok', err: 'error', unknown: 'not evaluated' };
@@ -23,9 +24,6 @@ export function RulesPage() {
 }
 
 function RuleGroups({ groups, filters }: { groups: RuleGroup[]; filters: Filters }) {
-  if (groups.length === 0) {
-    return <Empty title="No rules"><p>The configuration’s <code>rule_files</code> name no file with a group.</p></Empty>;
-  }
   const rules = groups.flatMap((group) => group.rules);
   const choices: Choice[] = ['ok', 'err', 'unknown'].map((id) => ({
     id, label: HEALTH[id] ?? id, tone: toneOf(id), count: rules.filter((rule) => rule.health === id).length,
@@ -33,6 +31,10 @@ function RuleGroups({ groups, filters }: { groups: RuleGroup[]; filters: Filters
   const shown = groups
     .map((group) => ({ group, rules: group.rules.filter((rule) => ruleShown(rule, group, filters)) }))
     .filter((each) => each.rules.length > 0);
+  const page = useLimit(shown, GROUPS_SHOWN);
+  if (groups.length === 0) {
+    return <Empty title="No rules"><p>The configuration’s <code>rule_files</code> name no file with a group.</p></Empty>;
+  }
   return (
     <>
       <div class="filter-bar">
@@ -40,7 +42,8 @@ function RuleGroups({ groups, filters }: { groups: RuleGroup[]; filters: Filters
         <FilterField label="Filter by name, expression or label" value={filters.text} onChange={filters.setText} />
       </div>
       {shown.length === 0 && <Empty title="No rule matches the filter" />}
-      {shown.map(({ group, rules: matching }) => <Group key={`${group.file} ${group.name}`} group={group} rules={matching} />)}
+      {page.shown.map(({ group, rules: matching }) => <Group key={`${group.file} ${group.name}`} group={group} rules={matching} />)}
+      <MoreGroups rest={page.rest} onAll={page.showAll} />
     </>
   );
 }

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Polled } from '../api/poll';
+import { formatCount } from '../format/number';
 import { refreshing } from '../settings';
 import { useStore } from '../store';
 import { Ago } from './status';
@@ -49,7 +50,7 @@ export function Toggles(props: { label: string; choices: readonly Choice[]; chos
           aria-pressed={props.chosen.has(id)}
           onClick={() => props.onToggle(id)}
         >
-          <span class="badge-mark" aria-hidden="true" />{label} <span class="toggle-count">{count}</span>
+          <span class="badge-mark" aria-hidden="true" />{label} <span class="toggle-count">{formatCount(count)}</span>
         </button>
       ))}
     </div>

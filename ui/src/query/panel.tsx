@@ -96,7 +96,7 @@ function ExecuteButton({ run, onRun }: { run: Run; onRun(): void }) {
   }, [run.loading]);
   return slow
     ? <button type="button" class="button execute" onClick={run.cancel}>Cancel</button>
-    : <button type="button" class="button primary execute" data-testid="execute" onClick={onRun}>Execute</button>;
+    : <button type="button" class="button primary execute" data-testid="execute" data-refresh onClick={onRun}>Execute</button>;
 }
 
 function Tabs({ id, tab, onTab }: { id: string; tab: Tab; onTab(tab: Tab): void }) {

@@ -80,6 +80,7 @@ function lineSeries(index: number, { stacked, theme }: PlotOptions): uPlot.Serie
     stroke: colour,
     width: stacked ? 1 : 1.6,
     spanGaps: false,
+    pxAlign: 0,
     ...(stacked ? { fill: `${colour}${theme === 'dark' ? '66' : '59'}` } : {}),
     // Curves carry no points, except where a lone sample would not be visible at all.
     points: {

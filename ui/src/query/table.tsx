@@ -67,7 +67,7 @@ function ResultRow({ row, zone: shownZone }: { row: Row; zone: Zone }) {
   return (
     <tr>
       <td>{row.name === '' ? <span class="muted">{row.kind}</span> : <Series labels={row.labels} />}</td>
-      <td class="numeric value">
+      <td class={`numeric value ${row.kind === 'string' || row.kind === 'histogram' ? 'prose' : ''}`}>
         {row.kind === 'samples'
           ? <Samples samples={row.samples} zone={shownZone} />
           : row.text}

@@ -72,7 +72,7 @@ fn accumulate<C: Cell>(
         for (at, value) in cells.iter().enumerate().filter_map(|(at, cell)| Some((at, cell.value()?))) {
             column.set(at, value);
         }
-        if !column.is_empty() {
+        if !column.is_blank() {
             sink(groups.labels(group).clone(), &mut column)?;
         }
     }

@@ -159,7 +159,7 @@ impl Join<'_> {
                         column.set(step, result);
                     }
                 }
-                if !column.is_empty() {
+                if !column.is_blank() {
                     out.add(labels, &mut column)?;
                 }
             }
@@ -240,15 +240,20 @@ impl Join<'_> {
     }
 }
 
-/// Which pairs of series may clash: those of the same group, and with `group_left` of the same result labels.
+/// A group, and with `group_left` the labels of the result.
+type PairKey = (usize, Option<Labels>);
+/// A series of the many side and one of the other side, by their places.
+type Pair = (usize, usize);
+
+/// Which pairs of series may clash: those with the same key.
 #[derive(Default)]
 struct Pairs {
-    seen: HashMap<(usize, Option<Labels>), Vec<(usize, usize)>, foldhash::fast::RandomState>,
+    seen: HashMap<PairKey, Vec<Pair>, foldhash::fast::RandomState>,
 }
 
 impl Pairs {
     /// The pairs that came before this one with the same key.
-    fn others(&mut self, key: (usize, Option<Labels>), pair: (usize, usize)) -> &[(usize, usize)] {
+    fn others(&mut self, key: PairKey, pair: Pair) -> &[Pair] {
         let pairs = self.seen.entry(key).or_default();
         // The series itself, with another partner at other steps, is no other.
         let before = pairs.iter().take_while(|(many, _)| *many != pair.0).count();

@@ -113,7 +113,7 @@ impl Evaluator<'_> {
                     span: call.args[0].span,
                 };
                 function(&input, &mut column)?;
-                if column.is_empty() {
+                if column.is_blank() {
                     return Ok(());
                 }
                 sink(if keeps_name { labels.clone() } else { without_metadata(labels) }, &mut column)
@@ -172,7 +172,7 @@ impl Evaluator<'_> {
             _ => Labels::empty(),
         };
         let mut column = absent::column(seen);
-        if column.is_empty() { Ok(()) } else { sink(labels, &mut column) }
+        if column.is_blank() { Ok(()) } else { sink(labels, &mut column) }
     }
 
     fn relabel(&self, call: &Call, steps: Steps, sink: &mut Sink<'_>) -> Done {

@@ -35,7 +35,7 @@ impl Column {
     }
 
     /// Whether every place is empty.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.floats.iter().all(|value| is_stale(*value))
     }
 

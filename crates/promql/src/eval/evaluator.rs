@@ -82,13 +82,13 @@ impl Evaluator<'_> {
         if !drop_name || differ_without_name(expr) {
             return self.vector(expr, steps, &mut |labels, column| {
                 change(column);
-                if column.is_empty() { Ok(()) } else { sink(relabel(&labels), column) }
+                if column.is_blank() { Ok(()) } else { sink(relabel(&labels), column) }
             });
         }
         self.merged(steps, sink, &mut |merge| {
             self.vector(expr, steps, &mut |labels, column| {
                 change(column);
-                if column.is_empty() { Ok(()) } else { merge(relabel(&labels), column) }
+                if column.is_blank() { Ok(()) } else { merge(relabel(&labels), column) }
             })
         })
     }

@@ -52,7 +52,7 @@ pub(crate) fn keep(
         }
     }
     let (members, _) = members(series, grouping);
-    let mut kept = vec![Column::default(); series.len()];
+    let mut kept: Vec<Option<Column>> = vec![None; series.len()];
     let mut order = Vec::new();
     let mut chosen: Vec<(usize, f64)> = Vec::new();
     for (at, k) in k.iter().enumerate().filter(|(_, k)| **k >= 1.0) {
@@ -66,15 +66,20 @@ pub(crate) fn keep(
             }
             chosen.truncate(*k as usize);
             for (one, value) in &chosen {
-                if kept[*one].len() == 0 {
-                    kept[*one].reset(steps.count);
+                let column = kept[*one].get_or_insert_with(|| {
                     order.push(*one);
-                }
-                kept[*one].set(at, *value);
+                    Column::empty(steps.count)
+                });
+                column.set(at, *value);
             }
         }
     }
-    order.into_iter().try_for_each(|one| sink(series[one].labels.clone(), &mut kept[one]))
+    for one in order {
+        if let Some(mut column) = kept[one].take() {
+            sink(series[one].labels.clone(), &mut column)?;
+        }
+    }
+    Ok(())
 }
 
 /// NaN comes last, everything else in the given order.
@@ -111,7 +116,7 @@ pub(crate) fn keep_ratio(
             let keeps = if ratio >= 0.0 { place < ratio } else { place >= 1.0 + ratio };
             (keeps && ratio != 0.0).then_some(value)
         });
-        if !one.column.is_empty() {
+        if !one.column.is_blank() {
             sink(one.labels, &mut one.column)?;
         }
     }
@@ -143,7 +148,7 @@ pub(crate) fn quantiles(
                 column.set(at, quantile(*q, &mut values));
             }
         }
-        if !column.is_empty() {
+        if !column.is_blank() {
             sink(groups.labels(group).clone(), &mut column)?;
         }
     }

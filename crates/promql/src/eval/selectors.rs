@@ -39,7 +39,7 @@ impl Evaluator<'_> {
         let mut column = Column::default();
         self.decoded(selector, looks, lookback_ms, &mut |labels, samples| {
             instant::fill(samples, looks, lookback_ms, times, &mut column);
-            if column.is_empty() { Ok(()) } else { sink(labels.clone(), &mut column) }
+            if column.is_blank() { Ok(()) } else { sink(labels.clone(), &mut column) }
         })
     }
 

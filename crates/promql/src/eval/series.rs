@@ -68,7 +68,7 @@ impl SeriesSet {
     /// Gives everything away that has a value.
     pub(crate) fn drain_into(self, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
         for mut series in self.series {
-            if !series.column.is_empty() {
+            if !series.column.is_blank() {
                 sink(series.labels, &mut series.column)?;
             }
         }

@@ -237,10 +237,9 @@ impl Lexer<'_> {
                 None if quote == '`' => return Err("unterminated raw string".to_owned()),
                 None => return Err("unterminated quoted string".to_owned()),
                 Some('\n') if quote != '`' => return Err("unterminated quoted string".to_owned()),
-                Some('\\') if quote != '`' => match self.bump() {
-                    None => return Err("escape sequence not terminated".to_owned()),
-                    Some(_) => {}
-                },
+                Some('\\') if quote != '`' => {
+                    self.bump().ok_or("escape sequence not terminated")?;
+                }
                 Some(c) if c == quote => break,
                 Some(_) => {}
             }

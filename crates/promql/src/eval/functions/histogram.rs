@@ -6,7 +6,7 @@ use model::{BUCKET_LABEL, Labels, format_float};
 use crate::eval::column::Column;
 use crate::eval::context::Notes;
 use crate::eval::failure::QueryFailure;
-use crate::eval::series::{Sink, StepSeries, is_metadata};
+use crate::eval::series::{SeriesSet, Sink, StepSeries, without_metadata};
 use crate::eval::steps::Steps;
 use crate::syntax::Span;
 
@@ -45,14 +45,15 @@ fn per_histogram(
             notes.warn(&message, span);
             continue;
         };
-        let labels = one.labels.filtered(|name| name != BUCKET_LABEL && !is_metadata(name));
+        // Histograms of different metrics stay apart here; that they are the same without a name is an error below.
+        let labels = one.labels.filtered(|name| name != BUCKET_LABEL);
         let at = *index.entry(labels.clone()).or_insert_with(|| {
             histograms.push((labels, Vec::new()));
             histograms.len() - 1
         });
         histograms[at].1.push((bound, one.column));
     }
-    let mut buckets = Vec::new();
+    let (mut buckets, mut results) = (Vec::new(), SeriesSet::default());
     for (labels, mut columns) in histograms {
         columns.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut out = Column::empty(steps.count);
@@ -73,11 +74,9 @@ fn per_histogram(
                 Some(_) => out.set(at, compute_without_end(at, &mut compute)),
             }
         }
-        if !out.is_empty() {
-            sink(labels, &mut out)?;
-        }
+        results.add(without_metadata(&labels), &mut out)?;
     }
-    Ok(())
+    results.drain_into(sink)
 }
 
 /// A histogram without `+Inf` has no value, unless the question has its answer without looking.

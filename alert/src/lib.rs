@@ -1,1 +1,38 @@
-//! TBD
+//! Alert delivery: routing, grouping, inhibition, silences, receivers, forwarding, and Alertmanager's API v2.
+//!
+//! It runs inside a shard, so that an alert needs nothing outside its cluster, and reads Alertmanager's configuration file.
+//! No library does this; what is ours beyond Alertmanager's behaviour is that alerts and the log of what was told are
+//! journalled, so that a kill -9 neither repeats a notification nor resolves an alert that still fires.
+//!
+//! Receivers other than webhooks, time intervals and the pair's replication are not served yet; a configuration that asks
+//! for them is refused by name.
+
+mod alert;
+mod alertmanager;
+mod api;
+mod attempt;
+mod dispatcher;
+mod engine;
+mod fanout;
+mod fingerprint;
+mod forward;
+mod inhibit;
+mod journal;
+mod loading;
+mod matcher_text;
+mod metrics;
+mod notification_log;
+mod receiver;
+mod route;
+mod silence;
+mod state;
+mod store;
+
+pub use alertmanager::Alertmanager;
+pub use engine::Options;
+pub use fanout::{Fanout, Wiring};
+pub use fingerprint::Fingerprint;
+pub use forward::{Alerting, AlertmanagerConfig, Destination, Forwarder, LocalConfig, RawAlerting};
+pub use journal::JournalError;
+pub use loading::Config;
+pub use matcher_text::{MatcherError, parse_matchers};

@@ -1,0 +1,376 @@
+//! The running pipeline: takes alerts, waits for what is due, delivers it.
+//!
+//! Ordering: every change is made under one lock and is in the journal before the lock is given back; nothing is awaited
+//! under it. A group is told by one task at a time. Cancellation: on [`Engine::stop`] attempts under way may end within a
+//! short bound, waits between attempts end at once; what wasn't delivered is not in the log and goes out after the next
+//! start. Crash: between a receiver's answer and its record in the journal a notification may be told twice, never lost.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use model::{Clock, Labels, Timestamp};
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::alert::Alert;
+use crate::attempt::SendError;
+use crate::journal::JournalError;
+use crate::loading::Config;
+use crate::metrics::{Failure, Integration, Metrics, StateLabel, StatusLabel};
+use crate::receiver::{Message, Subject, Webhook, idempotency_key};
+use crate::silence::SilenceState;
+use crate::state::{AlertView, Delivery, Plan, ReceiveError, State};
+
+/// A group's notification may take its `group_interval`, but never less than this.
+const DELIVERY_TIME_MIN: Duration = Duration::from_secs(10);
+/// The waits between attempts: doubling between these.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// How many attempts may be under way at a time.
+const ATTEMPTS_MAX: usize = 64;
+/// How often old things are forgotten and counted.
+const MAINTENANCE_MS: i64 = 10_000;
+/// The clock is looked at this often at least, because it may jump.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long attempts under way may take once the engine stops.
+const DRAIN: Duration = Duration::from_secs(3);
+
+const WEBHOOK: Integration = Integration { integration: "webhook" };
+
+/// What the pipeline is given from outside.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The data directory; the journal lies in its folder `alert`.
+    pub data_dir: PathBuf,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where a person finds this node: the `externalURL` of messages.
+    pub external_url: String,
+}
+
+/// An alert as somebody tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Incoming {
+    /// What identifies it.
+    pub labels: Labels,
+    /// What is told about it.
+    pub annotations: Labels,
+    /// Since when it fires; now where nobody says.
+    pub starts_at: Option<Timestamp>,
+    /// When it ended or will count as ended; `resolve_timeout` from now where nobody says.
+    pub ends_at: Option<Timestamp>,
+    /// Where a person sees the expression behind it.
+    pub generator_url: String,
+}
+
+/// Why alerts were not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IncomingError {
+    /// Some make no sense; the others were taken.
+    #[error("{0}")]
+    Invalid(String),
+    /// They couldn't be held.
+    #[error(transparent)]
+    Refused(#[from] ReceiveError),
+}
+
+/// The running pipeline.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    /// Changed only under the lock of `state`, whose groups belong to its routes.
+    config: ArcSwap<Config>,
+    state: Mutex<State>,
+    options: Options,
+    started_at: Timestamp,
+    metrics: Metrics,
+    wake: Notify,
+    stop: CancellationToken,
+    attempts: Semaphore,
+}
+
+impl Engine {
+    /// Takes up the state in the data directory; nothing is delivered before [`Engine::run`].
+    pub(crate) fn open(config: Config, options: Options, registry: &mut Registry) -> Result<Self, JournalError> {
+        let now = options.clock.now();
+        let (state, unreadable) = State::open(&options.data_dir, &config, now)?;
+        if unreadable > 0 {
+            tracing::warn!(lines = unreadable, "the alert journal had unreadable lines, which were left out");
+        }
+        let metrics = Metrics::new(registry);
+        metrics.config_ok.set(1);
+        let engine = Engine {
+            config: ArcSwap::from_pointee(config),
+            state: Mutex::new(state),
+            started_at: now,
+            options,
+            metrics,
+            wake: Notify::new(),
+            stop: CancellationToken::new(),
+            attempts: Semaphore::new(ATTEMPTS_MAX),
+        };
+        engine.count(now);
+        Ok(engine)
+    }
+
+    /// Puts another configuration in place. Alerts, silences and the log stay.
+    pub(crate) fn reload(&self, config: Config) {
+        let now = self.now();
+        let mut state = self.state.lock();
+        state.reroute(&config, now);
+        self.config.store(Arc::new(config));
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Takes alerts. They are in the journal when this returns.
+    pub(crate) fn receive(&self, incoming: Vec<Incoming>) -> Result<(), IncomingError> {
+        let now = self.now();
+        let (mut taken, mut invalid) = (Vec::with_capacity(incoming.len()), Vec::new());
+        let config = self.config();
+        for alert in incoming {
+            match checked(alert, &config, now) {
+                Ok(alert) => {
+                    let status = if alert.is_resolved(now) { "resolved" } else { "firing" };
+                    self.metrics.received.get_or_create(&StatusLabel { status }).inc();
+                    taken.push(alert);
+                }
+                Err(reason) => {
+                    self.metrics.invalid.inc();
+                    invalid.push(reason);
+                }
+            }
+        }
+        let mut state = self.state.lock();
+        let outcome = state.receive(taken, &self.config(), now);
+        drop(state);
+        self.wake.notify_one();
+        self.count_journal_errors(&outcome);
+        outcome?;
+        if invalid.is_empty() { Ok(()) } else { Err(IncomingError::Invalid(invalid.join("; "))) }
+    }
+
+    /// Works with the state under its lock.
+    pub(crate) fn with_state<T>(&self, work: impl FnOnce(&mut State, &Config, Timestamp) -> T) -> T {
+        let mut state = self.state.lock();
+        let config = self.config();
+        work(&mut state, &config, self.now())
+    }
+
+    /// The configuration in force.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// The time when the engine was opened.
+    pub(crate) fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// Delivers what is due until [`Engine::stop`] is called.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let mut deliveries = JoinSet::new();
+        let mut maintained_at = self.now();
+        while !self.stop.is_cancelled() {
+            let now = self.now();
+            for plan in self.due(now) {
+                deliveries.spawn(Arc::clone(&self).tell(plan, self.config()));
+            }
+            if now - maintained_at >= MAINTENANCE_MS {
+                maintained_at = now;
+                self.maintain().await;
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(self.wait()) => {}
+                Some(ended) = deliveries.join_next() => report_panic(&ended),
+            }
+        }
+        let drained = async { while deliveries.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("notifications were still under way when the time for stopping was up");
+        }
+        let synced = self.state.lock().sync();
+        self.note(synced);
+    }
+
+    /// Ends [`Engine::run`].
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
+    fn due(&self, now: Timestamp) -> Vec<Plan> {
+        let mut state = self.state.lock();
+        let plans = state.plan(&self.config(), now);
+        let settled = state.settle(&plans, now);
+        drop(state);
+        self.note(settled);
+        plans
+    }
+
+    fn wait(&self) -> Duration {
+        let due = self.state.lock().next_due();
+        let ms = due.map_or(i64::MAX, |due| due.as_ms().saturating_sub(self.now().as_ms()));
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(WAIT_MAX)
+    }
+
+    async fn maintain(self: &Arc<Self>) {
+        let engine = Arc::clone(self);
+        let work = move || {
+            let now = engine.now();
+            let outcome = engine.state.lock().maintain(now);
+            engine.note(outcome);
+            engine.count(now);
+        };
+        // Rewriting the journal waits for the disk.
+        if let Err(e) = tokio::task::spawn_blocking(work).await {
+            tracing::error!(error = %e, "the upkeep of the alert state failed");
+        }
+    }
+
+    async fn tell(self: Arc<Self>, plan: Plan, config: Arc<Config>) {
+        let route = config.routes.get(plan.flush.route);
+        let interval = Duration::from_millis(u64::try_from(route.group_interval_ms).unwrap_or(0));
+        let deadline = Instant::now() + interval.max(DELIVERY_TIME_MIN);
+        let mut deliveries = plan.deliveries.iter();
+        let all = futures::future::join_all(deliveries.by_ref().map(|d| self.deliver(&plan, d, &config, deadline)));
+        let delivered = all.await.into_iter().all(|delivered| delivered);
+        self.state.lock().finish(&plan.flush, delivered);
+        self.wake.notify_one();
+    }
+
+    /// Delivers one message; whether it arrived.
+    async fn deliver(&self, plan: &Plan, delivery: &Delivery, config: &Config, deadline: Instant) -> bool {
+        let route = config.routes.get(plan.flush.route);
+        let webhook = config.receiver(&route.receiver).and_then(|receiver| receiver.webhooks.get(delivery.integration));
+        if let Some(webhook) = webhook.filter(|_| !delivery.alerts.is_empty()) {
+            let subject = Subject {
+                receiver: &route.receiver,
+                route_key: &route.key,
+                group_labels: &plan.flush.group.labels,
+                external_url: &self.options.external_url,
+            };
+            let message = Message::new(&subject, &delivery.alerts, webhook.max_alerts, plan.flush.at);
+            self.metrics.notifications.get_or_create(&WEBHOOK).inc();
+            let sent = self.send(webhook, &message, &idempotency_key(&delivery.intent, delivery.last), deadline).await;
+            if let Err(e) = sent {
+                let reason = if matches!(e, SendError::Refused(_)) { "clientError" } else { "serverError" };
+                self.metrics.failed.get_or_create(&Failure { integration: "webhook", reason }).inc();
+                tracing::error!(receiver = route.receiver, group = %plan.flush.group.labels, error = %e, "notification failed");
+                return false;
+            }
+        }
+        let recorded = self.state.lock().record(delivery.intent.clone());
+        self.note(recorded);
+        true
+    }
+
+    /// Attempts until the message is taken or refused, or time is up.
+    async fn send(&self, webhook: &Webhook, message: &Message, key: &str, deadline: Instant) -> Result<(), SendError> {
+        let body =
+            serde_json::to_vec(message).map_err(|e| SendError::Refused(format!("cannot write the message: {e}")))?;
+        let body = Bytes::from(body);
+        let (mut wait, wait_max) = BACKOFF;
+        let mut attempts = 0_u32;
+        loop {
+            attempts += 1;
+            let reason = match tokio::time::timeout_at(deadline, self.attempt(webhook, body.clone(), key)).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(SendError::Retry(reason))) => reason,
+                Ok(Err(refused)) => return Err(refused),
+                Err(_) => "the receiver didn't answer in time".to_owned(),
+            };
+            if attempts == 1 {
+                tracing::warn!(error = reason, "notification failed, trying again");
+            }
+            let given_up = Instant::now() + wait >= deadline;
+            let stopped =
+                tokio::time::timeout(if given_up { Duration::ZERO } else { wait }, self.stop.cancelled()).await;
+            if given_up || stopped.is_ok() {
+                return Err(SendError::Retry(format!("{reason} ({attempts} attempts)")));
+            }
+            wait = (wait * 2).min(wait_max);
+        }
+    }
+
+    async fn attempt(&self, webhook: &Webhook, body: Bytes, key: &str) -> Result<(), SendError> {
+        let permit = self.attempts.acquire().await.map_err(|e| SendError::Retry(e.to_string()))?;
+        let begun = Instant::now();
+        let outcome = webhook.send(body, key).await;
+        drop(permit);
+        self.metrics.requests.get_or_create(&WEBHOOK).inc();
+        self.metrics.latency.get_or_create(&WEBHOOK).observe(begun.elapsed().as_secs_f64());
+        if outcome.is_err() {
+            self.metrics.requests_failed.get_or_create(&WEBHOOK).inc();
+        }
+        outcome
+    }
+
+    fn count(&self, now: Timestamp) {
+        let state = self.state.lock();
+        let views = state.alert_views(&self.config(), now);
+        let suppressed = views.iter().filter(|view| AlertView::is_suppressed(view)).count();
+        let silences: Vec<SilenceState> = state.silences().iter().map(|s| s.state(now)).collect();
+        self.metrics.groups.set(gauge(state.group_count()));
+        self.metrics.journal_bytes.set(state.journal_bytes());
+        drop(state);
+        for (state, count) in [("active", views.len() - suppressed), ("suppressed", suppressed)] {
+            self.metrics.alerts.get_or_create(&StateLabel { state }).set(gauge(count));
+        }
+        let names =
+            [("active", SilenceState::Active), ("pending", SilenceState::Pending), ("expired", SilenceState::Expired)];
+        for (state, which) in names {
+            let count = silences.iter().filter(|s| **s == which).count();
+            self.metrics.silences.get_or_create(&StateLabel { state }).set(gauge(count));
+        }
+    }
+
+    fn count_journal_errors(&self, outcome: &Result<(), ReceiveError>) {
+        if let Err(ReceiveError::Journal(_)) = outcome {
+            self.metrics.journal_errors.inc();
+        }
+    }
+
+    fn note(&self, outcome: Result<(), JournalError>) {
+        if let Err(e) = outcome {
+            self.metrics.journal_errors.inc();
+            let cause = std::error::Error::source(&e).map(ToString::to_string).unwrap_or_default();
+            tracing::error!(error = %e, cause, "the alert journal can't be written: a restart may repeat notifications");
+        }
+    }
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn report_panic(ended: &Result<(), tokio::task::JoinError>) {
+    if let Err(e) = ended {
+        tracing::error!(error = %e, "a delivery broke down");
+    }
+}
+
+/// An alert with its times in place; or why it makes no sense.
+fn checked(incoming: Incoming, config: &Config, now: Timestamp) -> Result<Alert, String> {
+    if incoming.labels.is_empty() {
+        return Err("an alert needs at least one label".to_owned());
+    }
+    let starts_at = incoming.starts_at.or(incoming.ends_at).unwrap_or(now);
+    let timeout = incoming.ends_at.is_none();
+    let ends_at = incoming.ends_at.unwrap_or_else(|| now.saturating_add(config.resolve_timeout_ms));
+    if ends_at < starts_at {
+        return Err(format!("the alert {} ends before it starts", incoming.labels));
+    }
+    let Incoming { labels, annotations, generator_url, .. } = incoming;
+    Ok(Alert { labels, annotations, starts_at, ends_at, updated_at: now, generator_url, timeout })
+}

@@ -1,0 +1,234 @@
+use std::path::Path;
+
+use super::*;
+use crate::silence::SilenceMatcher;
+
+const MINUTE_MS: i64 = 60_000;
+
+fn config(send_resolved: bool) -> Config {
+    let text = format!(
+        "
+route: {{receiver: hook, group_by: [alertname], group_wait: 10s, group_interval: 1m, repeat_interval: 1h}}
+receivers: [{{name: hook, webhook_configs: [{{url: 'http://127.0.0.1:9/', send_resolved: {send_resolved}}}]}}]
+inhibit_rules: [{{source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [alertname]}}]
+"
+    );
+    Config::load(&text, Path::new("alertmanager.yml")).unwrap()
+}
+
+/// A pipeline whose receiver takes everything, at a time that the test moves.
+struct Bench {
+    dir: tempfile::TempDir,
+    config: Config,
+    state: State,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn new(send_resolved: bool) -> Self {
+        let (dir, config, now) = (tempfile::tempdir().unwrap(), config(send_resolved), Timestamp::from_ms(1_000_000));
+        let state = State::open(dir.path(), &config, now).unwrap().0;
+        Bench { dir, config, state, now }
+    }
+
+    /// Fires alerts (`name/instance/severity`) that hold for five minutes without being sent again.
+    fn fire(&mut self, specs: &[&str]) {
+        self.receive(specs, 5 * MINUTE_MS);
+    }
+
+    fn resolve(&mut self, specs: &[&str]) {
+        self.receive(specs, 0);
+    }
+
+    fn receive(&mut self, specs: &[&str], ends_in_ms: i64) {
+        let alert = |spec: &&str| {
+            let mut parts = spec.split('/');
+            let names = ["alertname", "instance", "severity"].into_iter();
+            Alert {
+                labels: Labels::from_pairs(names.map(|name| (name, parts.next().unwrap_or("")))),
+                annotations: Labels::empty(),
+                starts_at: self.now - 1,
+                ends_at: self.now + ends_in_ms,
+                updated_at: self.now,
+                generator_url: String::new(),
+                timeout: false,
+            }
+        };
+        self.state.receive(specs.iter().map(alert).collect(), &self.config, self.now).unwrap();
+    }
+
+    /// Moves the time on and delivers what is due; the instances told, those that are over in brackets.
+    fn after(&mut self, ms: i64) -> Vec<String> {
+        self.now += ms;
+        let plans = self.state.plan(&self.config, self.now);
+        self.state.settle(&plans, self.now).unwrap();
+        let mut told = Vec::new();
+        for plan in plans {
+            for delivery in plan.deliveries {
+                let show = |(_, alert): &(Fingerprint, Alert)| match alert.labels.value("instance") {
+                    name if alert.is_resolved(self.now) => format!("[{name}]"),
+                    name => name.to_owned(),
+                };
+                told.push(delivery.alerts.iter().map(show).collect::<Vec<_>>().join(" "));
+                self.state.record(delivery.intent).unwrap();
+            }
+            self.state.finish(&plan.flush, true);
+        }
+        told
+    }
+
+    /// What a kill -9 and a start after `ms` make of it.
+    fn restart(&mut self, ms: i64) {
+        self.now += ms;
+        self.state = State::open(self.dir.path(), &self.config, self.now).unwrap().0;
+    }
+}
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn the_life_of_a_group() {
+    let mut bench = Bench::new(true);
+    bench.fire(&["Down/a"]);
+    assert_eq!(bench.after(5000), NOTHING);
+    bench.fire(&["Down/b"]);
+    assert_eq!(bench.after(5000), ["a b"]);
+    bench.fire(&["Down/a", "Down/b"]);
+    assert_eq!(bench.after(MINUTE_MS), NOTHING, "nothing has changed");
+    bench.resolve(&["Down/a"]);
+    assert_eq!(bench.after(MINUTE_MS - 1), NOTHING, "the interval isn't over");
+    assert_eq!(bench.after(1), ["[a] b"]);
+    bench.fire(&["Down/b"]);
+    bench.resolve(&["Down/b"]);
+    assert_eq!(bench.after(MINUTE_MS), ["[b]"]);
+    assert_eq!(bench.state.group_count(), 0);
+}
+
+#[test]
+fn an_unchanged_group_is_repeated_after_the_repeat_interval() {
+    let mut bench = Bench::new(true);
+    bench.fire(&["Down/a"]);
+    assert_eq!(bench.after(10_000), ["a"]);
+    let mut told = Vec::new();
+    for minute in 1..=60 {
+        bench.fire(&["Down/a"]);
+        told.extend(bench.after(MINUTE_MS).into_iter().map(|_| minute));
+    }
+    assert_eq!(told, [60]);
+}
+
+#[test]
+fn an_alert_that_is_not_sent_again_times_out() {
+    let mut bench = Bench::new(true);
+    bench.fire(&["Down/a"]);
+    assert_eq!(bench.after(10_000), ["a"]);
+    assert_eq!(bench.after(4 * MINUTE_MS), NOTHING);
+    assert_eq!(bench.after(MINUTE_MS), ["[a]"]);
+}
+
+#[test]
+fn a_restart_repeats_nothing_and_forgets_nothing() {
+    let mut bench = Bench::new(true);
+    bench.fire(&["Down/a"]);
+    assert_eq!(bench.after(10_000), ["a"]);
+    bench.restart(1000);
+    assert_eq!(bench.after(0), NOTHING, "a was told before");
+    bench.resolve(&["Down/a"]);
+    bench.restart(1000);
+    assert_eq!(bench.after(0), ["[a]"], "its end wasn't");
+    bench.restart(1000);
+    assert_eq!(bench.after(MINUTE_MS), NOTHING);
+}
+
+#[test]
+fn an_alert_survives_an_outage_longer_than_its_end() {
+    let mut bench = Bench::new(true);
+    bench.fire(&["Down/a"]);
+    assert_eq!(bench.after(10_000), ["a"]);
+    bench.restart(60 * MINUTE_MS - 10_000);
+    assert_eq!(bench.after(0), NOTHING, "nobody could send it again while we were away");
+    bench.fire(&["Down/a"]);
+    assert_eq!(bench.after(MINUTE_MS), ["a"], "repeated, never resolved");
+}
+
+#[test]
+fn what_timed_out_stays_over_after_a_restart() {
+    let mut bench = Bench::new(true);
+    bench.fire(&["Down/a"]);
+    assert_eq!(bench.after(10_000), ["a"]);
+    assert_eq!(bench.after(5 * MINUTE_MS), ["[a]"]);
+    bench.restart(1000);
+    assert_eq!(bench.after(MINUTE_MS), NOTHING);
+    assert_eq!(bench.state.alert_views(&bench.config, bench.now), []);
+}
+
+#[test]
+fn silences_mute_and_survive() {
+    let mut bench = Bench::new(true);
+    let matcher = SilenceMatcher { name: "instance".into(), value: "a".into(), is_regex: false, is_equal: true };
+    let request = SilenceRequest {
+        id: None,
+        matchers: vec![matcher],
+        starts_at: bench.now,
+        ends_at: bench.now + 10 * MINUTE_MS,
+        created_by: "ops".into(),
+        comment: "upgrade".into(),
+    };
+    let id = bench.state.set_silence(request, bench.now).unwrap();
+    bench.fire(&["Down/a", "Down/b"]);
+    bench.restart(1000);
+    let views = bench.state.alert_views(&bench.config, bench.now);
+    let silenced: Vec<&[String]> = views.iter().filter(|v| v.is_suppressed()).map(|v| &v.silenced_by[..]).collect();
+    assert_eq!(silenced, [[id.clone()]]);
+    assert_eq!(bench.after(10_000), ["b"]);
+    bench.state.expire_silence(&id, bench.now).unwrap();
+    bench.restart(1000);
+    assert_eq!(bench.after(MINUTE_MS), ["a b"]);
+}
+
+#[test]
+fn a_critical_alert_mutes_the_warning() {
+    let mut bench = Bench::new(true);
+    bench.fire(&["Down/a/warning", "Down/b/critical"]);
+    assert_eq!(bench.after(10_000), ["b"]);
+    bench.resolve(&["Down/b/critical"]);
+    assert_eq!(bench.after(MINUTE_MS), ["a [b]"]);
+}
+
+#[test]
+fn without_send_resolved_the_end_is_not_told_and_a_new_incident_is() {
+    let mut bench = Bench::new(false);
+    bench.fire(&["Down/a"]);
+    assert_eq!(bench.after(10_000), ["a"]);
+    bench.resolve(&["Down/a"]);
+    assert_eq!(bench.after(MINUTE_MS), [""], "an empty delivery, which only clears the log");
+    bench.fire(&["Down/a"]);
+    assert_eq!(bench.after(10_000), ["a"]);
+}
+
+#[test]
+fn what_was_not_delivered_is_due_again() {
+    let mut bench = Bench::new(true);
+    bench.fire(&["Down/a"]);
+    bench.now += 10_000;
+    let plans = bench.state.plan(&bench.config, bench.now);
+    assert_eq!(plans.len(), 1);
+    bench.state.finish(&plans[0].flush, false);
+    assert_eq!(bench.after(MINUTE_MS), ["a"]);
+}
+
+#[test]
+fn the_journal_stays_bounded() {
+    let mut bench = Bench::new(true);
+    let path = bench.dir.path().join("alert/journal");
+    let mut largest = 0;
+    for round in 0..2000 {
+        let specs: Vec<String> = (0..20).map(|i| format!("Down{i}/{round}")).collect();
+        bench.fire(&specs.iter().map(String::as_str).collect::<Vec<_>>());
+        bench.resolve(&specs.iter().map(String::as_str).collect::<Vec<_>>());
+        bench.after(MINUTE_MS);
+        bench.state.maintain(bench.now).unwrap();
+        largest = largest.max(std::fs::metadata(&path).unwrap().len());
+    }
+    assert!(largest < 4 << 20, "{largest} bytes");
+}

@@ -1,0 +1,12 @@
+//! The pipeline over real sockets: webhooks that answer, fail and come back, restarts, Debian's Alertmanager and amtool.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+#[path = "pipeline/amtool.rs"]
+mod amtool;
+#[path = "pipeline/bench.rs"]
+mod bench;
+#[path = "pipeline/delivery.rs"]
+mod delivery;
+#[path = "pipeline/forwarding.rs"]
+mod forwarding;

@@ -1,1 +1,15 @@
-//! TBD
+//! The wire between the tiers: what a node shows at `/federate`, and what pulls it from there.
+//!
+//! [`Federate`] is the serving half: the newest sample of every series that is asked for, in Prometheus's text format, so that a
+//! real Prometheus can pull from a shard. [`Puller`] is the pulling half: one task for each replica of each shard takes
+//! `/federate` of it, be it a shard or a real Prometheus, and stores the samples with their own labels and times. Nobody
+//! else has both halves with the same view of labels, times and ends of series, so it is our own.
+//!
+//! The pull by cursor, which loses nothing, comes as another [`Protocol`]. What a selector means is not known
+//! here: whoever builds a [`Federate`] brings the parser.
+
+mod pull;
+mod serve;
+
+pub use pull::{Config, Protocol, Puller, RawConfig, ReplicaState, ReplicaStatus, ShardConfig, ShardStatus};
+pub use serve::{Federate, FederateError, router};

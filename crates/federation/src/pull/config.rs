@@ -1,0 +1,191 @@
+//! The section `federation` of a global's file.
+
+use std::collections::HashSet;
+
+use config::{HttpClientConfig, Ignored, Report, Spanned};
+use serde::Deserialize;
+use url::Url;
+
+/// `federation` as written.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawConfig {
+    selectors: Vec<Spanned<String>>,
+    replica_labels: Vec<Spanned<String>>,
+    shards: Vec<Spanned<RawShard>>,
+    file_sd_configs: Option<Spanned<Ignored>>,
+    dns_sd_configs: Option<Spanned<Ignored>>,
+    kubernetes_sd_configs: Option<Spanned<Ignored>>,
+}
+
+config::with_http_client! {
+    /// One shard as written, with the words of an HTTP client beside its own.
+    #[derive(Debug, Clone, Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct RawShard {
+        /// The name on pages and in metrics.
+        name: Option<Spanned<String>>,
+        /// Base URLs.
+        replicas: Vec<Spanned<String>>,
+        /// Instead of those of the section.
+        selectors: Option<Vec<Spanned<String>>>,
+    }
+}
+
+/// Whom to pull, and what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The labels in which the replicas of a shard differ.
+    pub replica_labels: Vec<String>,
+    /// In the order of the file.
+    pub shards: Vec<ShardConfig>,
+}
+
+/// One shard: the replicas that watch the same targets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardConfig {
+    /// The name on pages and in metrics, unlike that of any other shard.
+    pub name: String,
+    /// Base URLs, without query and credentials.
+    pub replicas: Vec<Url>,
+    /// What is pulled: each one a `match[]`.
+    pub selectors: Vec<String>,
+    /// How to talk to the replicas.
+    pub http: HttpClientConfig,
+}
+
+impl RawConfig {
+    /// Every selector with its place, so that whoever knows PromQL can check them before they are sent.
+    pub fn selectors(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.selectors.iter().chain(self.shards.iter().flat_map(|shard| shard.selectors.iter().flatten()))
+    }
+
+    /// Checks what was written.
+    pub fn validate(self, report: &mut Report) -> Config {
+        report.unsupported("file_sd_configs", self.file_sd_configs.as_ref());
+        report.unsupported("dns_sd_configs", self.dns_sd_configs.as_ref());
+        report.unsupported("kubernetes_sd_configs", self.kubernetes_sd_configs.as_ref());
+        let selectors = validate_selectors(&self.selectors, report);
+        let mut names = HashSet::new();
+        let mut shards = Vec::new();
+        for shard in self.shards {
+            if let Some(shard) = validate_shard(shard, &selectors, report) {
+                if !names.insert(shard.value.name.clone()) {
+                    report.error(&shard, format_args!("the shard {:?} is given twice", shard.name));
+                }
+                shards.push(shard.value);
+            }
+        }
+        Config { replica_labels: self.replica_labels.into_iter().map(|label| label.value).collect(), shards }
+    }
+}
+
+/// The shard, standing where its name stands.
+fn validate_shard(raw: Spanned<RawShard>, selectors: &[String], report: &mut Report) -> Option<Spanned<ShardConfig>> {
+    let (position, mut raw) = (raw.position, raw.value);
+    let http = HttpClientConfig::validate(raw.take_http_client(), report);
+    if http.tls.server_name.is_some() {
+        report.error(
+            position,
+            "tls_config.server_name is not supported for shards: use the certificate's name in the URL",
+        );
+    }
+    let selectors = match &raw.selectors {
+        Some(own) => validate_selectors(own, report),
+        None => selectors.to_vec(),
+    };
+    if selectors.is_empty() {
+        report.error(position, "the shard has nothing to pull: give selectors here or in federation");
+    }
+    if raw.replicas.is_empty() {
+        report.error(position, "the shard has no replicas");
+    }
+    let mut replicas: Vec<Url> = Vec::new();
+    for replica in &raw.replicas {
+        match report.check(replica, replica_url(replica)) {
+            Some(url) if replicas.contains(&url) => report.error(replica, "the replica is given twice"),
+            url => replicas.extend(url),
+        }
+    }
+    let Some(name) = raw.name.filter(|name| !name.is_empty()) else {
+        report.error(position, "the shard has no name");
+        return None;
+    };
+    Some(Spanned::new(ShardConfig { name: name.value, replicas, selectors, http }, name.position))
+}
+
+fn validate_selectors(raw: &[Spanned<String>], report: &mut Report) -> Vec<String> {
+    for empty in raw.iter().filter(|selector| selector.trim().is_empty()) {
+        report.error(empty, "the selector is empty");
+    }
+    raw.iter().map(|selector| selector.value.clone()).collect()
+}
+
+fn replica_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("the replica is not a URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return Err("the replica's URL must begin with http:// or https:// and name a host".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("credentials don't belong into the replica's URL: use basic_auth".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("the replica's URL is the address of the node, without a query".to_owned());
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn validate(text: &str) -> Result<Config, String> {
+        let raw: RawConfig = config::load(text, "global.yml").map_err(|errors| errors.to_string())?;
+        let mut report = Report::new("global.yml");
+        let config = raw.validate(&mut report);
+        report.finish(config).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn reads_shards() {
+        let config = validate(
+            "selectors: ['{__name__=~\"job:.*\"}', up]\n\
+             replica_labels: [replica]\n\
+             shards:\n\
+             - name: eu-1\n  replicas: [http://10.0.0.1:9090, 'https://10.0.0.2/mon/']\n  basic_auth: {username: a, password: b}\n\
+             - name: us-1\n  replicas: [http://10.0.1.1:9090]\n  selectors: [ALERTS]\n",
+        )
+        .expect("valid");
+        assert_eq!(config.replica_labels, ["replica"]);
+        let [eu, us] = config.shards.as_slice() else { panic!("{config:?}") };
+        assert_eq!((eu.name.as_str(), eu.selectors.len(), eu.replicas.len()), ("eu-1", 2, 2));
+        assert!(eu.http.authorization.is_some() && us.http.authorization.is_none());
+        assert_eq!(us.selectors, ["ALERTS"]);
+        assert_eq!(validate("{}"), Ok(Config::default()));
+    }
+
+    #[test]
+    fn refuses_with_the_place() {
+        let check = |text: &str, want: &str| {
+            let error = validate(text).expect_err(text);
+            assert!(error.contains(want), "{text}: {error}");
+        };
+        let shard = |rest: &str| format!("selectors: [up]\nshards:\n- name: a\n{rest}");
+        check("selecters: [up]", "did you mean \"selectors\"?");
+        check("file_sd_configs: []", "file_sd_configs is not supported yet");
+        check("shards:\n- {name: a, replicas: ['http://h']}", "nothing to pull");
+        check(&shard("  replicas: []"), "has no replicas");
+        check(&shard("  replicas: [h:9090]"), "global.yml:4:14: the replica's URL must begin with http://");
+        check(&shard("  replicas: [':']"), "is not a URL");
+        check(&shard("  replicas: ['http://u:secret@h']"), "use basic_auth");
+        check(&shard("  replicas: ['http://h/?a=b']"), "without a query");
+        check(&shard("  replicas: ['http://h', 'http://h']"), "given twice");
+        check(
+            &shard("  replicas: ['http://h']\n- name: a\n  replicas: ['http://i']"),
+            "global.yml:5:9: the shard \"a\" is given",
+        );
+        check("selectors: [up]\nshards:\n- replicas: ['http://h']", "the shard has no name");
+        check("selectors: [' ']", "global.yml:1:13: the selector is empty");
+        assert!(!validate(&shard("  replicas: ['http://u:secret@h']")).expect_err("refused").contains("secret"));
+    }
+}

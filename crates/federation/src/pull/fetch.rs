@@ -1,0 +1,124 @@
+//! One request to a replica, and everything that can go wrong with a pull.
+
+use std::io::Read;
+
+use config::HttpClientError;
+use exposition::text::ParseError;
+use flate2::read::MultiGzDecoder;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use storage::CommitError;
+
+use crate::pull::protocol::{self, Protocol};
+use crate::pull::spec::ReplicaSpec;
+
+/// An answer may have so many bytes, compressed or not.
+const BODY_BYTES_MAX: usize = 256 << 20;
+/// So much of an error's text is kept.
+const ERROR_BYTES_MAX: usize = 200;
+const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
+
+/// Why a pull brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PullError {
+    #[error("the HTTP client can't be used")]
+    Client(#[from] HttpClientError),
+    #[error("the request failed")]
+    Request(#[source] reqwest::Error),
+    #[error("the replica answered {status}: {text}")]
+    Status { status: reqwest::StatusCode, text: String },
+    #[error("the content type {0:?} is none that can be pulled")]
+    ContentType(String),
+    #[error("the content encoding {0:?} was not asked for")]
+    ContentEncoding(String),
+    #[error("the answer is larger than {BODY_BYTES_MAX} bytes, the limit of a pull")]
+    TooLarge,
+    #[error("the answer's compression is broken")]
+    Gzip(#[source] std::io::Error),
+    #[error("the answer is no exposition")]
+    Parse(#[from] ParseError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error("storing the samples broke off")]
+    Aborted,
+}
+
+impl PullError {
+    /// The error with all its causes.
+    pub(super) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        text
+    }
+}
+
+/// An answer that has come in whole.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) protocol: Protocol,
+    bytes: Vec<u8>,
+    gzip: bool,
+}
+
+impl Body {
+    /// The text itself. Decompresses, so it belongs on a thread that may block.
+    pub(super) fn plain(self) -> Result<Vec<u8>, PullError> {
+        if !self.gzip {
+            return Ok(self.bytes);
+        }
+        let mut plain = Vec::with_capacity(self.bytes.len().saturating_mul(8).min(BODY_BYTES_MAX));
+        let mut decoder = MultiGzDecoder::new(self.bytes.as_slice()).take(BODY_BYTES_MAX as u64 + 1);
+        decoder.read_to_end(&mut plain).map_err(PullError::Gzip)?;
+        if plain.len() > BODY_BYTES_MAX { Err(PullError::TooLarge) } else { Ok(plain) }
+    }
+}
+
+/// Asks the replica for its samples. The client's timeout bounds the whole of it.
+pub(super) async fn fetch(client: &reqwest::Client, spec: &ReplicaSpec) -> Result<Body, PullError> {
+    let request = client
+        .get(spec.federate_url())
+        .header(ACCEPT, protocol::ACCEPT)
+        .header(ACCEPT_ENCODING, "gzip")
+        .header(TIMEOUT_HEADER, spec.timeout.as_secs_f64().to_string());
+    let mut response = spec.http.authorize(request)?.send().await.map_err(request_error)?;
+    let status = response.status();
+    if !status.is_success() {
+        let text = read(&mut response, ERROR_BYTES_MAX).await.unwrap_or_default();
+        return Err(PullError::Status { status, text: first_line(&text) });
+    }
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = header(CONTENT_TYPE);
+    let protocol =
+        Protocol::from_content_type(content_type).ok_or_else(|| PullError::ContentType(content_type.to_owned()))?;
+    let gzip = match header(CONTENT_ENCODING) {
+        "" | "identity" => false,
+        "gzip" => true,
+        other => return Err(PullError::ContentEncoding(other.to_owned())),
+    };
+    let bytes = read(&mut response, BODY_BYTES_MAX + 1).await.map_err(request_error)?;
+    if bytes.len() > BODY_BYTES_MAX { Err(PullError::TooLarge) } else { Ok(Body { protocol, bytes, gzip }) }
+}
+
+/// The address stands on the page beside the error, and its query is long.
+fn request_error(error: reqwest::Error) -> PullError {
+    PullError::Request(error.without_url())
+}
+
+/// Reads at most `max` bytes.
+async fn read(response: &mut reqwest::Response, max: usize) -> Result<Vec<u8>, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while bytes.len() < max
+        && let Some(chunk) = response.chunk().await?
+    {
+        bytes.extend_from_slice(&chunk[..chunk.len().min(max - bytes.len())]);
+    }
+    Ok(bytes)
+}
+
+fn first_line(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,17 @@
+//! The pulling half: who is pulled, when, how, and what becomes of it.
+
+mod config;
+mod fetch;
+mod ingest;
+mod metrics;
+mod protocol;
+mod puller;
+mod replica;
+mod schedule;
+mod spec;
+mod status;
+
+pub use config::{Config, RawConfig, ShardConfig};
+pub use protocol::Protocol;
+pub use puller::Puller;
+pub use status::{ReplicaState, ReplicaStatus, ShardStatus};

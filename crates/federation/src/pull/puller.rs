@@ -1,0 +1,158 @@
+//! All replicas of all shards.
+
+use std::sync::Arc;
+
+use model::Clock;
+use parking_lot::{Mutex, RwLock};
+use prometheus_client::registry::Registry;
+use storage::Appendable;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::pull::config::Config;
+use crate::pull::ingest::Ingest;
+use crate::pull::metrics::Metrics;
+use crate::pull::replica::Replica;
+use crate::pull::spec::ReplicaSpec;
+use crate::pull::status::{ReplicaStatus, ShardStatus};
+
+/// The pulling half of federation: a task for each replica.
+pub struct Puller {
+    clock: Arc<dyn Clock>,
+    appendable: Arc<dyn Appendable>,
+    metrics: Metrics,
+    tasks: tokio::sync::Mutex<Vec<Task>>,
+    /// What the tasks tell, in the order of the configuration.
+    view: RwLock<Vec<ShardView>>,
+}
+
+struct Task {
+    spec: Arc<ReplicaSpec>,
+    status: Arc<Mutex<ReplicaStatus>>,
+    stop: CancellationToken,
+    end: JoinHandle<Replica>,
+}
+
+struct ShardView {
+    name: String,
+    replicas: Vec<Arc<Mutex<ReplicaStatus>>>,
+}
+
+impl Puller {
+    /// A puller without shards; [`apply`](Self::apply) brings them.
+    pub fn new(clock: Arc<dyn Clock>, appendable: Arc<dyn Appendable>, registry: &mut Registry) -> Arc<Self> {
+        Arc::new(Puller {
+            clock,
+            appendable,
+            metrics: Metrics::new(registry),
+            tasks: tokio::sync::Mutex::default(),
+            view: RwLock::default(),
+        })
+    }
+
+    /// Pulls these shards from now on, each replica every `interval_ms`, a pull taking at most `timeout_ms`. A replica for
+    /// which nothing changes is left alone, one that is pulled in another way goes on with its series, and the series of one
+    /// that is gone end now.
+    pub async fn apply(&self, config: Config, interval_ms: i64, timeout_ms: i64) {
+        let mut tasks = self.tasks.lock().await;
+        let mut before = std::mem::take(&mut *tasks);
+        let mut take = |is: &dyn Fn(&ReplicaSpec) -> bool| {
+            before.iter().position(|task| is(&task.spec)).map(|found| before.swap_remove(found))
+        };
+        let (mut view, mut changed) = (Vec::new(), Vec::new());
+        for shard in &config.shards {
+            let mut replicas = Vec::new();
+            for spec in ReplicaSpec::of_shard(&config, shard, interval_ms, timeout_ms) {
+                if let Some(task) = take(&|known| *known == spec) {
+                    replicas.push(task.status.clone());
+                    tasks.push(task);
+                    continue;
+                }
+                let replaced = take(&|known| known.is_same_replica(&spec));
+                let unknown = || Arc::new(Mutex::new(ReplicaStatus::unknown(&spec.url)));
+                let status = replaced.as_ref().map_or_else(unknown, |task| task.status.clone());
+                replicas.push(status.clone());
+                changed.push((spec, status, replaced));
+            }
+            view.push(ShardView { name: shard.name.clone(), replicas });
+        }
+        for task in before.iter().chain(changed.iter().filter_map(|(_, _, replaced)| replaced.as_ref())) {
+            task.stop.cancel();
+        }
+        for task in before {
+            self.retire(task).await;
+        }
+        for (spec, status, replaced) in changed {
+            let ingest = match replaced {
+                Some(task) => stopped(task).await.map(Replica::into_ingest).unwrap_or_default(),
+                None => Ingest::default(),
+            };
+            tasks.push(self.start(spec, status, ingest));
+        }
+        *self.view.write() = view;
+    }
+
+    /// Stops all pulls. Series don't end: the next run goes on with them.
+    pub async fn shutdown(&self) {
+        let tasks = std::mem::take(&mut *self.tasks.lock().await);
+        for task in &tasks {
+            task.stop.cancel();
+        }
+        for task in tasks {
+            stopped(task).await;
+        }
+    }
+
+    /// How every replica of every shard is doing, in the order of the configuration.
+    pub fn status(&self) -> Vec<ShardStatus> {
+        let shard_status = |shard: &ShardView| ShardStatus {
+            name: shard.name.clone(),
+            replicas: shard.replicas.iter().map(|replica| replica.lock().clone()).collect(),
+        };
+        self.view.read().iter().map(shard_status).collect()
+    }
+
+    fn start(&self, spec: ReplicaSpec, status: Arc<Mutex<ReplicaStatus>>, ingest: Ingest) -> Task {
+        let (spec, stop) = (Arc::new(spec), CancellationToken::new());
+        let replica = Replica::new(
+            spec.clone(),
+            self.clock.clone(),
+            self.appendable.clone(),
+            self.metrics.clone(),
+            status.clone(),
+            ingest,
+        );
+        let end = tokio::spawn(replica.run(stop.clone()));
+        Task { spec, status, stop, end }
+    }
+
+    /// Waits for the stopped task of a replica that is gone, and ends its series.
+    async fn retire(&self, task: Task) {
+        let shard = task.spec.shard.clone();
+        let Some(mut replica) = stopped(task).await else { return };
+        self.metrics.forget(&replica.metric_labels());
+        let now = self.clock.now();
+        match tokio::task::spawn_blocking(move || replica.end_series(now)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, %shard, "the series of a removed replica did not end"),
+            Err(error) => tracing::error!(%error, %shard, "ending the series of a removed replica broke off"),
+        }
+    }
+}
+
+/// Waits for a task that was told to stop.
+async fn stopped(task: Task) -> Option<Replica> {
+    let ended = task.end.await;
+    if let Err(error) = &ended {
+        tracing::error!(%error, shard = %task.spec.shard, "a pulling task broke off");
+    }
+    ended.ok()
+}
+
+impl Drop for Puller {
+    fn drop(&mut self) {
+        for task in self.tasks.get_mut() {
+            task.stop.cancel();
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What is known of the shards, for pages.
+
+use std::time::Duration;
+
+use model::Timestamp;
+
+use crate::pull::protocol::Protocol;
+
+/// Whether a replica answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplicaState {
+    /// It was not pulled yet.
+    #[default]
+    Unknown,
+    /// The last pull succeeded.
+    Up,
+    /// The last pull failed.
+    Down,
+}
+
+impl ReplicaState {
+    /// The word on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ReplicaState::Unknown => "unknown",
+            ReplicaState::Up => "up",
+            ReplicaState::Down => "down",
+        }
+    }
+}
+
+/// One shard at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShardStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// In the order of the configuration.
+    pub replicas: Vec<ReplicaStatus>,
+}
+
+/// One replica as the last pull saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplicaStatus {
+    /// Its base URL.
+    pub url: String,
+    /// The value of its replica label, empty while none was seen.
+    pub replica: String,
+    /// Whether it answers.
+    pub state: ReplicaState,
+    /// How it is pulled.
+    pub protocol: Protocol,
+    /// When the last pull began.
+    pub last_pull: Option<Timestamp>,
+    /// How long the last pull took, storing included.
+    pub last_pull_duration: Duration,
+    /// How many new samples the last pull stored.
+    pub last_pull_samples: u64,
+    /// The newest sample that any pull brought.
+    pub newest_sample: Option<Timestamp>,
+    /// Why the last pull failed, where it did.
+    pub last_error: Option<String>,
+}
+
+impl ReplicaStatus {
+    /// A replica that was not pulled yet.
+    pub(super) fn unknown(url: &url::Url) -> Self {
+        ReplicaStatus {
+            url: url.as_str().trim_end_matches('/').to_owned(),
+            replica: String::new(),
+            state: ReplicaState::Unknown,
+            protocol: Protocol::Text,
+            last_pull: None,
+            last_pull_duration: Duration::ZERO,
+            last_pull_samples: 0,
+            newest_sample: None,
+            last_error: None,
+        }
+    }
+}

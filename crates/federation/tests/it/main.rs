@@ -1,0 +1,6 @@
+//! Both halves over real sockets, with each other and with a real Prometheus.
+
+mod memory;
+mod nodes;
+mod over_http;
+mod prometheus;

@@ -1,0 +1,58 @@
+//! A serving node, a pulling node, and waiting for what they do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use federation::{Config, Federate, Puller, RawConfig, router};
+use model::{Labels, METRIC_NAME, Matcher, SystemClock};
+use prometheus_client::registry::Registry;
+
+use crate::memory::Memory;
+
+/// How long anything may take here.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Serves `/federate` of `memory` on a port of its own until the runtime ends; the answer is the base URL.
+pub(crate) async fn serve(memory: &Memory, external: &[(&str, &str)]) -> (String, tokio::task::JoinHandle<()>) {
+    let parse = |text: &str| match text {
+        "{}" => Err("1:3: parse error: a selector must not be empty".to_owned()),
+        "all" => Ok(vec![]),
+        name => Ok(vec![Matcher::equal(METRIC_NAME, name)]),
+    };
+    let federate = Federate::new(Arc::new(memory.clone()), Arc::new(SystemClock), parse);
+    federate.set_external_labels(Labels::from_pairs(external.iter().copied()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let server = async move { axum::serve(listener, router(federate)).await.expect("serving") };
+    (url, tokio::spawn(server))
+}
+
+/// A puller that stores into `memory`.
+pub(crate) fn puller(memory: &Memory, registry: &mut Registry) -> Arc<Puller> {
+    // Another test of this process may have done so already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    Puller::new(Arc::new(SystemClock), Arc::new(memory.clone()), registry)
+}
+
+pub(crate) fn config(text: &str) -> Config {
+    let raw: RawConfig = config::load(text, "global.yml").expect("valid YAML");
+    let mut report = config::Report::new("global.yml");
+    let config = raw.validate(&mut report);
+    report.finish(config).expect("a valid section")
+}
+
+/// Waits until `look` finds something.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let waiting = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    match tokio::time::timeout(PATIENCE, waiting).await {
+        Ok(found) => found,
+        Err(_) => panic!("waited {PATIENCE:?} for {what}"),
+    }
+}

@@ -1,7 +1,39 @@
-//! Rule groups: recording rules, alerting rules and their state.
+//! Rules: recording series, and alerts with their state.
+//!
+//! Rule files are Prometheus's ([`RuleSet::load`]), and so are the states of an alert, their times, their series and their
+//! metrics. Three things differ, on purpose:
+//! - A group is evaluated for times that are multiples of its interval, so both replicas of a pair give their results the
+//!   same timestamps (`schedule`).
+//! - A group's evaluation is one transaction; its later rules see the results of its earlier ones before anyone else
+//!   does (`pending`).
+//! - Reading the state of alerts back after a restart is tried again where it fails, and survives a reload in between.
+//!
+//! There is no library for any of this. Delivering alerts is behind [`Notifier`]; expressions are the business of `promql`,
+//! samples that of `storage`. Relabelling and external labels are put on alerts by whoever delivers them.
 
+mod alerts;
+mod definition;
+mod evaluate;
+mod files;
+mod group;
+mod manager;
+mod metrics;
 mod notify;
+mod pending;
+mod position;
+mod raw;
+mod restore;
+mod schedule;
+mod shared;
 mod status;
+mod validate;
+mod write;
 
+pub use alerts::RESOLVED_RETENTION_MS;
+pub use definition::{Alerting, Rule, RuleGroup, RuleKind, Text};
+pub use files::RuleSet;
+pub use manager::{Manager, Options};
 pub use notify::{Alert, Notifier};
+pub use shared::Settings;
 pub use status::{AlertState, AlertStatus, AlertingStatus, GroupStatus, Health, RuleStatus};
+pub use validate::GroupDefaults;

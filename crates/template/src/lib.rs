@@ -21,3 +21,4 @@ mod vectors;
 pub use error::TemplateError;
 pub use expand::{Context, QueryFn, RuleData, Template};
 pub use gotmpl::Value;
+pub use text::table_link;

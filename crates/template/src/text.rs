@@ -57,8 +57,8 @@ pub(crate) fn graph_link(expr: &str) -> String {
     format!("/graph?g0.expr={}&g0.tab=0", url_encode(expr))
 }
 
-/// `tableLink`: the path of an expression's table.
-pub(crate) fn table_link(expr: &str) -> String {
+/// The path of the page that shows an expression as a table, as `tableLink` gives it and Prometheus links alerts to.
+pub fn table_link(expr: &str) -> String {
     format!("/graph?g0.expr={}&g0.tab=1", url_encode(expr))
 }
 

@@ -46,7 +46,8 @@ export function listenForShortcuts(allowed: (path: string) => boolean): void {
   let goUntil = 0;
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    if (helpOpen.get() && event.key !== '?') return; // the dialog has the keys
+    // An open dialog has the keys; `?` closes the one that it opened.
+    if (document.querySelector('dialog[open]') && !(helpOpen.get() && event.key === '?')) return;
     const going = Date.now() < goUntil;
     goUntil = 0;
     const page = going ? GOTO.find(([key]) => key === event.key)?.[1] : undefined;

@@ -5,6 +5,7 @@ import { formatDuration } from '../format/duration';
 import { filterTexts, matchesFilter } from '../format/labels';
 import { formatCount, formatSI, parseSampleValue } from '../format/number';
 import { type Choice, FilterField, FoldButton, Freshness, Toggles, toggled, useFold, useLimit } from '../parts/controls';
+import { ExternalLink } from '../parts/link';
 import { LabelTags } from '../parts/series';
 import { Ago, Badge, Empty, Loaded, toneOf } from '../parts/status';
 import { ExpressionLink } from './expression';
@@ -92,7 +93,7 @@ function AlertRule({ rule, id }: { rule: Rule; id: string }) {
             {(rule.keepFiringFor ?? 0) > 0 && <><dt>Keep firing for</dt><dd>{formatDuration((rule.keepFiringFor ?? 0) * 1000)}</dd></>}
             <dt>Labels</dt><dd><LabelTags labels={rule.labels} /></dd>
             {Object.entries(rule.annotations ?? {}).map(([name, text]) => [
-              <dt key={`${name} name`}>{name}</dt>, <dd key={name}><Annotation text={text} /></dd>,
+              <dt key={`${name} name`}>{name}</dt>, <dd key={name}><ExternalLink address={text} /></dd>,
             ])}
           </dl>
           {alerts.length > 0 && <ActiveAlerts alerts={alerts} />}
@@ -100,10 +101,6 @@ function AlertRule({ rule, id }: { rule: Rule; id: string }) {
       )}
     </div>
   );
-}
-
-function Annotation({ text }: { text: string }) {
-  return /^https?:\/\/\S+$/.test(text) ? <a href={text} target="_blank" rel="noreferrer">{text}</a> : <>{text}</>;
 }
 
 function ActiveAlerts({ alerts }: { alerts: Alert[] }) {
@@ -128,7 +125,7 @@ function ActiveAlert({ alert }: { alert: Alert }) {
       <td data-label="Labels">
         <LabelTags labels={alert.labels} omit={['alertname']} />
         {Object.entries(alert.annotations).map(([name, text]) => (
-          <div class="annotation" key={name}><span class="muted">{name}:</span> <Annotation text={text} /></div>
+          <div class="annotation" key={name}><span class="muted">{name}:</span> <ExternalLink address={text} /></div>
         ))}
       </td>
       <td data-label="State">

@@ -6,6 +6,7 @@ import { formatSeconds } from '../format/duration';
 import { formatBytes, formatCount } from '../format/number';
 import { matchesFilter } from '../format/labels';
 import { FilterField, Freshness } from '../parts/controls';
+import { ExternalLink } from '../parts/link';
 import { Ago, Badge, Empty, Loaded, Notice, toneOf } from '../parts/status';
 import { blockSpan, newestFirst, totalBytes } from './blocks';
 import { freshness } from './freshness';
@@ -74,7 +75,7 @@ function ReplicaView({ replica, at }: { replica: Replica; at: number }) {
     <div class="replica" data-testid="hierarchy-replica" data-state={replica.state}>
       <div class="replica-head">
         <strong>{replica.replica || 'replica'}</strong>
-        <a href={replica.url} target="_blank" rel="noreferrer" class="endpoint">{replica.url}</a>
+        <ExternalLink address={replica.url} />
         <Badge tone={toneOf(replica.state)}>{replica.state}</Badge>
       </div>
       <dl class="replica-facts">

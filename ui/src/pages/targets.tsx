@@ -7,6 +7,7 @@ import { formatSeconds } from '../format/duration';
 import { filterTexts, matchesFilter } from '../format/labels';
 import { formatCount } from '../format/number';
 import { type Choice, FilterField, FoldButton, Freshness, Toggles, toggled, useFold, useLimit } from '../parts/controls';
+import { ExternalLink } from '../parts/link';
 import { LabelTags } from '../parts/series';
 import { Ago, Badge, Empty, ErrorBox, Loaded, toneOf } from '../parts/status';
 import { type Filters, stateShown, useFilters } from './filters';
@@ -110,7 +111,7 @@ function TargetRow({ target }: { target: Target }) {
   return (
     <tbody data-testid="target-row" data-health={target.health}>
       <tr>
-        <td data-label="Endpoint"><a href={target.globalUrl || target.scrapeUrl} target="_blank" rel="noreferrer" class="endpoint">{target.scrapeUrl}</a></td>
+        <td data-label="Endpoint"><ExternalLink address={target.globalUrl || target.scrapeUrl} text={target.scrapeUrl} /></td>
         <td data-label="State"><Badge tone={toneOf(target.health)}>{target.health}</Badge></td>
         <td data-label="Labels">
           <LabelTags labels={target.labels} />{' '}

@@ -67,6 +67,8 @@ function historyWalk(): (view: EditorView, direction: 1 | -1) => boolean {
  * would fight with fast typing.
  */
 export interface EditorProps {
+  /** Filled with a way to put text in at the cursor. */
+  handle: { current: ((text: string) => void) | null };
   /** The text to show: put in place of the editor's own when it changes to something other than what was just run. */
   text: string;
   /** Counts the times that `text` was asked for although it had not changed. */
@@ -97,6 +99,7 @@ export function Editor(props: EditorProps) {
       parent: host.current as HTMLDivElement,
       state: EditorState.create({
         doc: latest.current.text,
+        selection: { anchor: latest.current.text.length },
         extensions: [
           history(),
           indentOnInput(),
@@ -125,6 +128,10 @@ export function Editor(props: EditorProps) {
       }),
     });
     view.current = editor;
+    latest.current.handle.current = (text) => {
+      editor.dispatch(editor.state.replaceSelection(text));
+      editor.focus();
+    };
     if (latest.current.autoFocus) editor.focus();
     return () => {
       editor.destroy();

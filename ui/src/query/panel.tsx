@@ -7,6 +7,7 @@ import { Editor } from './editor';
 import { RangeField, StepField, TimeField } from './fields';
 import { Graph } from './graph';
 import { forgetQueries, pastQueries } from './history';
+import { MetricsButton } from './metrics';
 import { chooseStep, longerRange, shorterRange } from './resolution';
 import { type Outcome, type Run, useRun } from './run';
 import { ResultTable } from './table';
@@ -32,6 +33,7 @@ export interface PanelProps {
 
 export function PanelView({ panel, id, autoFocus, removable, onChange, onRemove }: PanelProps) {
   const draft = useRef(panel.expr);
+  const insert = useRef<((text: string) => void) | null>(null);
   const [runs, setRuns] = useState(0);
   const [revision, setRevision] = useState(0);
   const run = useRun(panel, runs);
@@ -60,7 +62,8 @@ export function PanelView({ panel, id, autoFocus, removable, onChange, onRemove 
   return (
     <section class="panel" aria-label={panel.expr ? `Query ${panel.expr}` : 'Query'}>
       <div class="editor-row">
-        <Editor text={panel.expr} revision={revision} autoFocus={autoFocus && panel.expr === ''} onChange={(text) => (draft.current = text)} onRun={execute} />
+        <Editor handle={insert} text={panel.expr} revision={revision} autoFocus={autoFocus && panel.expr === ''} onChange={(text) => (draft.current = text)} onRun={execute} />
+        <MetricsButton onPick={(name) => insert.current?.(name)} />
         <HistoryMenu id={`${id}-history`} onPick={pick} />
         <ExecuteButton run={run} onRun={() => execute(draft.current)} />
         {removable && <button type="button" class="button quiet" aria-label="Remove panel" title="Remove panel" onClick={onRemove}>×</button>}
@@ -95,7 +98,7 @@ function ExecuteButton({ run, onRun }: { run: Run; onRun(): void }) {
     return () => clearTimeout(timer);
   }, [run.loading]);
   return slow
-    ? <button type="button" class="button execute" onClick={run.cancel}>Cancel</button>
+    ? <button type="button" class="button execute" data-testid="cancel" onClick={run.cancel}>Cancel</button>
     : <button type="button" class="button primary execute" data-testid="execute" data-refresh onClick={onRun}>Execute</button>;
 }
 

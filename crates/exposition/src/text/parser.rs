@@ -255,3 +255,26 @@ fn line_end(input: &[u8], from: usize) -> usize {
 fn token_end(line: &[u8], from: usize) -> usize {
     line[from..].iter().position(|byte| matches!(byte, b' ' | b'\t')).map_or(line.len(), |len| from + len)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Where a line is an exposition, both twins cut it at the same places.
+        #[test]
+        fn the_fast_way_agrees_with_the_slow_way(line in "(a|b|1|[ {}\",=]|[.+]|\n|\\{a=\"|\"\\} 1|a\\{b=\"c\"\\}){1,12}") {
+            let input = line.as_bytes();
+            if let Some(fast) = locate_fast(input, 0)
+                && parse_series(&input[..fast.series_end], &mut LabelsScratch::default()).is_ok()
+            {
+                match locate_slow(input, 0) {
+                    Ok(slow) => prop_assert_eq!((fast.series_end, fast.line_end, 0), (slow.series_end, slow.line_end, slow.newlines)),
+                    Err(error) => prop_assert!(false, "{:?}", error),
+                }
+            }
+        }
+    }
+}

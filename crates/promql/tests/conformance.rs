@@ -8,7 +8,7 @@ use promql::testlang::{Report, run};
 use promql::{Engine, EngineOptions};
 
 /// How many of upstream's cases pass; it may only grow.
-const UPSTREAM_PASSED_MIN: usize = 870;
+const UPSTREAM_PASSED_MIN: usize = 885;
 
 fn scripts(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a readable folder");

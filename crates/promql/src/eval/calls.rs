@@ -42,7 +42,9 @@ impl Evaluator<'_> {
             "absent_over_time" => self.absent_over_time(&call.args[0], steps, sink),
             "label_replace" | "label_join" => self.relabel(call, steps, sink),
             "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => self.sort(call, span, steps, sink),
-            "histogram_quantile" | "histogram_fraction" => self.classic_histogram(call, steps, sink),
+            "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
+                self.classic_histogram(call, steps, sink)
+            }
             // Floats are no histograms: these functions pass them over.
             "histogram_avg" | "histogram_count" | "histogram_stddev" | "histogram_stdvar" | "histogram_sum" => {
                 self.vector(&call.args[0], steps, &mut |_, _| Ok(()))
@@ -214,17 +216,24 @@ impl Evaluator<'_> {
 
     fn classic_histogram(&self, call: &Call, steps: Steps, sink: &mut Sink<'_>) -> Done {
         let scalars = self.scalars(&call.args, steps)?;
-        let Some(arg) = call.args.last() else { return Ok(()) };
+        let Some(arg) = call.args.iter().find(|arg| arg.value_type() == ValueType::Vector) else { return Ok(()) };
         let series = self.collect(arg, steps)?;
-        let (held, notes) = (series.len(), &self.context.notes);
-        match &scalars[..] {
-            [quantiles] => {
-                let spans = (call.args[0].span, arg.span);
-                histogram::quantiles(series, quantiles, steps, notes, spans, sink)?;
+        let held = series.len();
+        let mut histograms = histogram::Histograms::group(series, steps, &self.context.notes, arg.span);
+        match (call.function.name, &scalars[..]) {
+            ("histogram_fraction", [lower, upper, ..]) => histograms.fractions(lower, upper)?,
+            ("histogram_quantiles", quantiles) => {
+                let label = self.text(&call.args[1])?;
+                for (values, arg) in quantiles.iter().zip(&call.args[2..]) {
+                    histograms.quantiles(values, arg.span, Some(label))?;
+                }
             }
-            [lower, upper, ..] => histogram::fractions(series, (lower, upper), steps, notes, arg.span, sink)?,
-            [] => {}
+            (_, quantiles) => {
+                let spans = call.args.iter().map(|arg| arg.span);
+                quantiles.iter().zip(spans).try_for_each(|(values, span)| histograms.quantiles(values, span, None))?;
+            }
         }
+        histograms.finish(sink)?;
         self.release(held, steps);
         Ok(())
     }

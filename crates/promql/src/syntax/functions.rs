@@ -55,7 +55,7 @@ pub(crate) fn why_unknown(name: &str) -> String {
                 "unknown function with name {quoted}: it is called \"double_exponential_smoothing\" since Prometheus 3"
             )
         }
-        "info" | "start_timestamp" | "histogram_quantiles" => format!("function {quoted} is not supported yet"),
+        "info" | "start_timestamp" => format!("function {quoted} is not supported yet"),
         _ => format!("unknown function with name {quoted}"),
     }
 }
@@ -115,6 +115,7 @@ const FUNCTIONS: &[Function] = &[
     vector("histogram_count", &[Vector]),
     vector("histogram_fraction", &[Scalar, Scalar, Vector]),
     vector("histogram_quantile", &[Scalar, Vector]),
+    vector("histogram_quantiles", &[Vector, Text, Scalar, Scalar]).variadic(9).experimental(),
     vector("histogram_stddev", &[Vector]),
     vector("histogram_stdvar", &[Vector]),
     vector("histogram_sum", &[Vector]),

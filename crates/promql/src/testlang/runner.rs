@@ -45,7 +45,6 @@ const MISSING: &[(&str, &str)] = &[
     ("trim native histograms", "native histograms"),
     ("function \"info\" is not supported yet", "info"),
     ("function \"start_timestamp\" is not supported yet", "start timestamps"),
-    ("function \"histogram_quantiles\" is not supported yet", "histogram_quantiles"),
 ];
 const NATIVE: &str = "native histograms";
 

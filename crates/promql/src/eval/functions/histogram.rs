@@ -1,12 +1,12 @@
-//! `histogram_quantile` and `histogram_fraction` of classic buckets.
+//! `histogram_quantile`, `histogram_quantiles` and `histogram_fraction` of classic buckets.
 
 use hashbrown::HashMap;
-use model::{BUCKET_LABEL, Labels, format_float};
+use model::{BUCKET_LABEL, Labels, LabelsBuilder, format_float};
 
 use crate::eval::column::Column;
 use crate::eval::context::Notes;
 use crate::eval::failure::QueryFailure;
-use crate::eval::series::{SeriesSet, Sink, StepSeries, without_metadata};
+use crate::eval::series::{SeriesSet, Sink, StepSeries, is_metadata};
 use crate::eval::steps::Steps;
 use crate::syntax::Span;
 
@@ -20,91 +20,116 @@ struct Bucket {
 /// Counts that differ by less than this share of their sum are equal; floats that were summed in another order do.
 const SMALL_DIFFERENCE: f64 = 1e-12;
 
-/// Groups series that are buckets of the same histogram and computes one value per histogram and step. `compute` gets the
-/// place of the step and the buckets sorted by bound, those with equal bounds added up; only histograms with `+Inf` come
-/// there, for others the value is NaN.
-fn per_histogram(
-    series: Vec<StepSeries>,
+/// Classic histograms: the buckets' columns by the labels that the buckets have in common.
+pub(crate) struct Histograms<'a> {
+    histograms: Vec<(Labels, Vec<(f64, Column)>)>,
     steps: Steps,
-    notes: &Notes,
+    notes: &'a Notes,
+    /// Where the buckets come from in the query.
     span: Span,
-    sink: &mut Sink<'_>,
-    mut compute: impl FnMut(usize, &mut Vec<Bucket>) -> f64,
-) -> Result<(), QueryFailure> {
-    let mut index: HashMap<Labels, usize, foldhash::fast::RandomState> = HashMap::default();
-    let mut histograms: Vec<(Labels, Vec<(f64, Column)>)> = Vec::new();
-    for one in series {
-        let le = one.labels.value(BUCKET_LABEL);
-        let Some(bound) = model::parse_float(le) else {
-            let mut message =
-                format!("bucket label \"le\" is missing or has a malformed value of {}", model::quote(le));
-            let name = one.labels.metric_name();
-            if !name.is_empty() {
-                message.push_str(&format!(" for metric name {}", model::quote(name)));
-            }
-            notes.warn(&message, span);
-            continue;
-        };
-        // Histograms of different metrics stay apart here; that they are the same without a name is an error below.
-        let labels = one.labels.filtered(|name| name != BUCKET_LABEL);
-        let at = *index.entry(labels.clone()).or_insert_with(|| {
-            histograms.push((labels, Vec::new()));
-            histograms.len() - 1
-        });
-        histograms[at].1.push((bound, one.column));
-    }
-    let (mut buckets, mut results) = (Vec::new(), SeriesSet::default());
-    for (labels, mut columns) in histograms {
-        columns.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut out = Column::empty(steps.count);
-        for at in 0..steps.count {
-            buckets.clear();
-            for (bound, count) in columns.iter().filter_map(|(bound, column)| Some((*bound, column.get(at)?))) {
-                match buckets.last_mut() {
-                    Some(Bucket { bound: last, count: sum }) if *last == bound => *sum += count,
-                    _ => buckets.push(Bucket { bound, count }),
-                }
-            }
-            match buckets.last() {
-                None => {}
-                Some(last) if last.bound == f64::INFINITY => {
-                    let value = compute(at, &mut buckets);
-                    out.set(at, value);
-                }
-                Some(_) => out.set(at, compute_without_end(at, &mut compute)),
-            }
+    results: SeriesSet,
+}
+
+impl<'a> Histograms<'a> {
+    /// Groups series that are buckets of the same histogram. What has no `le` that is a number is told and left out.
+    pub(crate) fn group(series: Vec<StepSeries>, steps: Steps, notes: &'a Notes, span: Span) -> Self {
+        let mut index: HashMap<Labels, usize, foldhash::fast::RandomState> = HashMap::default();
+        let mut histograms: Vec<(Labels, Vec<(f64, Column)>)> = Vec::new();
+        for one in series {
+            let le = one.labels.value(BUCKET_LABEL);
+            let Some(bound) = model::parse_float(le) else {
+                let why = "bucket label \"le\" is missing or has a malformed value of";
+                let name = match one.labels.metric_name() {
+                    "" => String::new(),
+                    name => format!(" for metric name {}", model::quote(name)),
+                };
+                notes.warn(&format!("{why} {}{name}", model::quote(le)), span);
+                continue;
+            };
+            // Histograms of different metrics stay apart; that they are the same without a name is an error later.
+            let labels = one.labels.filtered(|name| name != BUCKET_LABEL);
+            let at = *index.entry(labels.clone()).or_insert_with(|| {
+                histograms.push((labels, Vec::new()));
+                histograms.len() - 1
+            });
+            histograms[at].1.push((bound, one.column));
         }
-        results.add(without_metadata(&labels), &mut out)?;
+        for (_, columns) in &mut histograms {
+            columns.sort_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        Histograms { histograms, steps, notes, span, results: SeriesSet::default() }
     }
-    results.drain_into(sink)
+
+    /// Computes one value per histogram and step, and sets `label` on the results. `compute` gets the place of the step
+    /// and the buckets sorted by bound, those with equal bounds added up; of a histogram without `+Inf` it gets none.
+    fn compute(
+        &mut self,
+        label: Option<(&str, &str)>,
+        mut compute: impl FnMut(usize, &mut [Bucket]) -> f64,
+    ) -> Result<(), QueryFailure> {
+        let mut buckets: Vec<Bucket> = Vec::new();
+        for (labels, columns) in &self.histograms {
+            let mut out = Column::empty(self.steps.count);
+            for at in 0..self.steps.count {
+                buckets.clear();
+                for (bound, count) in columns.iter().filter_map(|(bound, column)| Some((*bound, column.get(at)?))) {
+                    match buckets.last_mut() {
+                        Some(last) if last.bound == bound => last.count += count,
+                        _ => buckets.push(Bucket { bound, count }),
+                    }
+                }
+                if let Some(last) = buckets.last() {
+                    let complete = last.bound == f64::INFINITY;
+                    out.set(at, compute(at, if complete { &mut buckets } else { &mut [] }));
+                }
+            }
+            let mut builder = LabelsBuilder::new(labels);
+            builder.retain(|name, _| !is_metadata(name));
+            if let Some((name, value)) = label {
+                builder.set(name, value);
+            }
+            self.results.add(builder.build(), &mut out)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the quantiles; `quantiles` has one value per step and stands at `span` in the query. With `label` each result
+    /// tells its quantile under that name.
+    pub(crate) fn quantiles(&mut self, quantiles: &[f64], span: Span, label: Option<&str>) -> Result<(), QueryFailure> {
+        for q in quantiles.iter().filter(|q| !(0.0..=1.0).contains(*q)) {
+            let got = format_float(*q);
+            self.notes.warn(&format!("quantile value should be between 0 and 1, got {got}"), span);
+        }
+        let written = quantiles.first().map(|q| format_label_float(*q)).unwrap_or_default();
+        let mut fix = Fix::default();
+        let steps = self.steps;
+        self.compute(label.map(|name| (name, written.as_str())), |at, buckets| {
+            bucket_quantile(quantiles[at], buckets, steps.time(at), &mut fix)
+        })?;
+        for message in fix.messages {
+            self.notes.info(&message, self.span);
+        }
+        Ok(())
+    }
+
+    /// Adds the shares of observations between `lower` and `upper`, each with one value per step.
+    pub(crate) fn fractions(&mut self, lower: &[f64], upper: &[f64]) -> Result<(), QueryFailure> {
+        self.compute(None, |at, buckets| bucket_fraction(lower[at], upper[at], buckets))
+    }
+
+    /// Gives the results away.
+    pub(crate) fn finish(self, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
+        self.results.drain_into(sink)
+    }
 }
 
-/// A histogram without `+Inf` has no value, unless the question has its answer without looking.
-fn compute_without_end(at: usize, compute: &mut impl FnMut(usize, &mut Vec<Bucket>) -> f64) -> f64 {
-    compute(at, &mut Vec::new())
-}
-
-/// The quantiles of the histograms in `series`; `quantiles` has one value per step.
-pub(crate) fn quantiles(
-    series: Vec<StepSeries>,
-    quantiles: &[f64],
-    steps: Steps,
-    notes: &Notes,
-    (quantile_span, span): (Span, Span),
-    sink: &mut Sink<'_>,
-) -> Result<(), QueryFailure> {
-    for q in quantiles.iter().filter(|q| !(0.0..=1.0).contains(*q)) {
-        let got = format_float(*q);
-        notes.warn(&format!("quantile value should be between 0 and 1, got {got}"), quantile_span);
+/// A number as the label values `le` and `quantile` have it: with a point even where it is whole.
+fn format_label_float(value: f64) -> String {
+    let mut text = format_float(value);
+    if value.is_finite() && !text.contains(['.', 'e']) {
+        text.push_str(".0");
     }
-    let mut fix = Fix::default();
-    let done = per_histogram(series, steps, notes, span, sink, |at, buckets| {
-        bucket_quantile(quantiles[at], buckets, steps.time(at), &mut fix)
-    });
-    for message in fix.messages {
-        notes.info(&message, span);
-    }
-    done
+    text
 }
 
 /// What was said about buckets whose counts fall.
@@ -187,18 +212,6 @@ fn almost_equal(a: f64, b: f64) -> bool {
         return difference < SMALL_DIFFERENCE * f64::MIN_POSITIVE;
     }
     difference / sum.min(f64::MAX) < SMALL_DIFFERENCE
-}
-
-/// The shares of observations between `bounds.0` and `bounds.1`, each with one value per step.
-pub(crate) fn fractions(
-    series: Vec<StepSeries>,
-    bounds: (&[f64], &[f64]),
-    steps: Steps,
-    notes: &Notes,
-    span: Span,
-    sink: &mut Sink<'_>,
-) -> Result<(), QueryFailure> {
-    per_histogram(series, steps, notes, span, sink, |at, buckets| bucket_fraction(bounds.0[at], bounds.1[at], buckets))
 }
 
 fn bucket_fraction(lower: f64, upper: f64, buckets: &[Bucket]) -> f64 {

@@ -22,7 +22,10 @@ async function buildTests() {
   const entries = (await readdir('src', { recursive: true })).filter((name) => name.endsWith('.test.ts')).sort();
   await build({
     ...shared,
-    entryPoints: entries.map((name) => ({ in: join('src', name), out: name.replace(/\.ts$/, '').replaceAll('/', '.') })),
+    entryPoints: entries.map((name) => ({
+      in: join('src', name),
+      out: name.replace(/\.ts$/, '').replaceAll('/', '.'),
+    })),
     outdir: '.test-build',
     outExtension: { '.js': '.mjs' },
     format: 'esm',
@@ -40,14 +43,16 @@ function bundledPackages(metafile) {
 }
 
 async function licences(packages) {
-  const texts = await Promise.all(packages.map(async (name) => {
-    const folder = join('node_modules', name);
-    const { version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
-    const files = (await readdir(folder)).filter((file) => /^(licen[cs]e|notice)/i.test(file)).sort();
-    if (files.length === 0) throw new Error(`${name} has no licence file`);
-    const bodies = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
-    return `${name} ${version} (${license})\n\n${bodies.map((body) => body.trim()).join('\n\n')}\n`;
-  }));
+  const texts = await Promise.all(
+    packages.map(async (name) => {
+      const folder = join('node_modules', name);
+      const { version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+      const files = (await readdir(folder)).filter((file) => /^(licen[cs]e|notice)/i.test(file)).sort();
+      if (files.length === 0) throw new Error(`${name} has no licence file`);
+      const bodies = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
+      return `${name} ${version} (${license})\n\n${bodies.map((body) => body.trim()).join('\n\n')}\n`;
+    }),
+  );
   return texts.join(`\n${'-'.repeat(80)}\n\n`);
 }
 
@@ -65,9 +70,14 @@ async function buildDist() {
     metafile: true,
   });
   let html = await readFile('src/index.html', 'utf8');
+  // The server puts its external path into exactly this element.
+  if (!html.includes('<base href="/">')) throw new Error('src/index.html lacks <base href="/">');
   // A digest in the query string makes a browser fetch a new bundle at once, whatever caching the server allows.
   for (const file of ['app.css', 'app.js']) {
-    const digest = createHash('sha256').update(await readFile(join('dist', file))).digest('hex').slice(0, 12);
+    const digest = createHash('sha256')
+      .update(await readFile(join('dist', file)))
+      .digest('hex')
+      .slice(0, 12);
     html = html.replace(`assets/${file}`, `assets/${file}?v=${digest}`);
   }
   await writeFile('dist/index.html', html);

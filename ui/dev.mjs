@@ -28,10 +28,14 @@ function send(response, status, type, body, headers = {}) {
 
 function passOn(incoming, response, path) {
   const target = new URL(path, options.node);
-  const outgoing = request(target, { method: incoming.method, headers: { ...incoming.headers, host: target.host } }, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers);
-    answer.pipe(response);
-  });
+  const outgoing = request(
+    target,
+    { method: incoming.method, headers: { ...incoming.headers, host: target.host } },
+    (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    },
+  );
   outgoing.on('error', (error) => send(response, 502, 'text/plain', `${options.node}: ${error.message}\n`));
   incoming.pipe(outgoing);
 }
@@ -55,12 +59,17 @@ async function handle(incoming, response) {
     return send(response, 302, 'text/plain', '', { location: `${options.prefix}query${url.search}` });
   }
   const asset = /^assets\/([\w.-]+)$/.exec(path)?.[1];
-  if (asset) return send(response, 200, TYPES[extname(asset)] ?? 'application/octet-stream', await readFile(join(dist, asset)));
+  if (asset)
+    return send(response, 200, TYPES[extname(asset)] ?? 'application/octet-stream', await readFile(join(dist, asset)));
   if (!PAGES.has(path.replace(/\/$/, ''))) return send(response, 404, 'text/plain', 'no such page\n');
   const html = await readFile(join(dist, 'index.html'), 'utf8');
   return send(response, 200, 'text/html', html.replace('<base href="/">', `<base href="${options.prefix}">`));
 }
 
 createServer((incoming, response) => {
-  handle(incoming, response).catch((error) => send(response, error.code === 'ENOENT' ? 404 : 502, 'text/plain', `${error.message}\n`));
-}).listen(Number(options.port), '127.0.0.1', () => console.log(`http://127.0.0.1:${options.port}${options.prefix}query → ${options.node}`));
+  handle(incoming, response).catch((error) =>
+    send(response, error.code === 'ENOENT' ? 404 : 502, 'text/plain', `${error.message}\n`),
+  );
+}).listen(Number(options.port), '127.0.0.1', () =>
+  console.log(`http://127.0.0.1:${options.port}${options.prefix}query → ${options.node}`),
+);

@@ -42,16 +42,40 @@ export function App() {
   }, [path]);
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>Skip to content</a>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById('main')?.focus();
+        }}
+      >
+        Skip to content
+      </a>
       <header class="top-bar">
         <a class="brand" href={href('query')} data-route>
-          <svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="7" /><path d="M7 7l9 10L25 7M16 17v9" /></svg>
+          <svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true">
+            <rect width="32" height="32" rx="7" />
+            <path d="M7 7l9 10L25 7M16 17v9" />
+          </svg>
           Watershed
         </a>
-        {ownTier && <span class="tier" title={`This node is a ${ownTier}`}>{ownTier}</span>}
+        {ownTier && (
+          <span class="tier" title={`This node is a ${ownTier}`}>
+            {ownTier}
+          </span>
+        )}
         <nav aria-label="Pages">
           {pages.map((each) => (
-            <a key={each.path} href={href(each.path)} data-route data-testid={`nav-${each.path}`} aria-current={each.path === path ? 'page' : undefined}>{each.label}</a>
+            <a
+              key={each.path}
+              href={href(each.path)}
+              data-route
+              data-testid={`nav-${each.path}`}
+              aria-current={each.path === path ? 'page' : undefined}
+            >
+              {each.label}
+            </a>
           ))}
         </nav>
         <Settings />
@@ -66,7 +90,11 @@ export function App() {
 
 function PageView({ page, ownTier }: { page: Page; ownTier: string }) {
   if (page.globalOnly && ownTier !== '' && ownTier !== 'global') {
-    return <Empty title="Only a global has a hierarchy"><p>This node is a {ownTier}. Open this page on a global that pulls from it.</p></Empty>;
+    return (
+      <Empty title="Only a global has a hierarchy">
+        <p>This node is a {ownTier}. Open this page on a global that pulls from it.</p>
+      </Empty>
+    );
   }
   const View = page.view;
   return <View key={page.path} />;
@@ -75,7 +103,12 @@ function PageView({ page, ownTier }: { page: Page; ownTier: string }) {
 function NotFound({ path }: { path: string }) {
   return (
     <Empty title="There is no such page">
-      <p><code>/{path}</code> is none of this node’s pages. <a href={href('query')} data-route>Go to Query</a></p>
+      <p>
+        <code>/{path}</code> is none of this node’s pages.{' '}
+        <a href={href('query')} data-route>
+          Go to Query
+        </a>
+      </p>
     </Empty>
   );
 }
@@ -87,13 +120,35 @@ function Settings() {
   const chosenZone = useStore(zone);
   return (
     <div class="settings">
-      <button type="button" class="button quiet" title="Time zone of all times shown" aria-label={`Times in ${chosenZone === 'utc' ? 'UTC' : 'local time'}; change`} onClick={() => zone.set(chosenZone === 'utc' ? 'local' : 'utc')}>
+      <button
+        type="button"
+        class="button quiet"
+        title="Time zone of all times shown"
+        aria-label={`Times in ${chosenZone === 'utc' ? 'UTC' : 'local time'}; change`}
+        onClick={() => zone.set(chosenZone === 'utc' ? 'local' : 'utc')}
+      >
         {chosenZone === 'utc' ? 'UTC' : 'Local'}
       </button>
-      <button type="button" class="button quiet" data-testid="theme" title="Theme: auto, light, dark" aria-label={`Theme: ${chosenTheme}; change`} onClick={() => theme.set(NEXT_THEME[chosenTheme])}>
-        <ThemeMark theme={chosenTheme} /><span class="wide-only">{chosenTheme}</span>
+      <button
+        type="button"
+        class="button quiet"
+        data-testid="theme"
+        title="Theme: auto, light, dark"
+        aria-label={`Theme: ${chosenTheme}; change`}
+        onClick={() => theme.set(NEXT_THEME[chosenTheme])}
+      >
+        <ThemeMark theme={chosenTheme} />
+        <span class="wide-only">{chosenTheme}</span>
       </button>
-      <button type="button" class="button quiet" title="Keyboard shortcuts (?)" aria-label="Keyboard shortcuts" onClick={() => helpOpen.set(true)}>?</button>
+      <button
+        type="button"
+        class="button quiet"
+        title="Keyboard shortcuts (?)"
+        aria-label="Keyboard shortcuts"
+        onClick={() => helpOpen.set(true)}
+      >
+        ?
+      </button>
     </div>
   );
 }

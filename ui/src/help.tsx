@@ -28,7 +28,13 @@ export function Help({ hierarchy }: { hierarchy: boolean }) {
   }, [open]);
   const pages = GOTO.filter(([, path]) => hierarchy || path !== 'hierarchy');
   return (
-    <dialog ref={dialog} class="help" aria-label="Keyboard shortcuts" onClose={() => helpOpen.set(false)} onClick={(event) => event.target === dialog.current && helpOpen.set(false)}>
+    <dialog
+      ref={dialog}
+      class="help"
+      aria-label="Keyboard shortcuts"
+      onClose={() => helpOpen.set(false)}
+      onClick={(event) => event.target === dialog.current && helpOpen.set(false)}
+    >
       <div class="help-body">
         <h2>Keys</h2>
         <div class="columns">
@@ -36,7 +42,9 @@ export function Help({ hierarchy }: { hierarchy: boolean }) {
           <KeyList title="Anywhere" keys={ANYWHERE} />
           <KeyList title="Editor" keys={EDITOR} />
         </div>
-        <form method="dialog"><button class="button">Close</button></form>
+        <form method="dialog">
+          <button class="button">Close</button>
+        </form>
       </div>
     </dialog>
   );
@@ -48,7 +56,14 @@ function KeyList({ title, keys }: { title: string; keys: ReadonlyArray<readonly 
       <h3>{title}</h3>
       <dl class="keys">
         {keys.map(([names, meaning]) => (
-          <div key={meaning}><dt>{names.map((name, i) => <Key key={i}>{name}</Key>)}</dt><dd>{meaning}</dd></div>
+          <div key={meaning}>
+            <dt>
+              {names.map((name, i) => (
+                <Key key={i}>{name}</Key>
+              ))}
+            </dt>
+            <dd>{meaning}</dd>
+          </div>
         ))}
       </dl>
     </section>

@@ -68,7 +68,8 @@ export function queryHref(expr: string, graph = false): string {
 
 /** Follows a plain left click on a link of ours inside the page; any other click is the browser's. */
 export function followLink(event: MouseEvent): void {
-  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    return;
   const link = (event.target as Element | null)?.closest?.('a');
   if (!link || link.target || link.origin !== window.location.origin || link.hasAttribute('download')) return;
   const base = basePath();

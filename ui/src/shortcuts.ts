@@ -19,7 +19,9 @@ export const GOTO: ReadonlyArray<readonly [string, string, string]> = [
 const SEQUENCE_MS = 1500;
 
 function typing(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }
 
 function focusFirst(selector: string): boolean {

@@ -13,14 +13,25 @@ function failure(status: number, statusText: string, body: string): ApiError {
 }
 
 test('a good answer gives its data, warnings and infos', () => {
-  const answer = openEnvelope<number[]>(200, 'OK', '{"status":"success","data":[1],"warnings":["slow"],"infos":["note"]}');
+  const answer = openEnvelope<number[]>(
+    200,
+    'OK',
+    '{"status":"success","data":[1],"warnings":["slow"],"infos":["note"]}',
+  );
   assert.deepEqual(answer, { data: [1], warnings: ['slow'], infos: ['note'] });
   assert.deepEqual(openEnvelope(200, 'OK', '{"status":"success","data":null}').data, null);
 });
 
 test('every way to fail is told apart', () => {
   const cases: Array<[number, string, string, string, RegExp, boolean]> = [
-    [400, 'Bad Request', '{"status":"error","errorType":"bad_data","error":"1:3: parse error"}', 'bad_data', /^1:3: parse error$/, false],
+    [
+      400,
+      'Bad Request',
+      '{"status":"error","errorType":"bad_data","error":"1:3: parse error"}',
+      'bad_data',
+      /^1:3: parse error$/,
+      false,
+    ],
     [422, '', '{"status":"error","errorType":"execution","error":"many-to-many"}', 'execution', /many-to-many/, false],
     [503, '', '{"status":"error","errorType":"unavailable","error":"starting"}', 'unavailable', /starting/, true],
     [502, 'Bad Gateway', '<html>nginx</html>', 'http', /^HTTP 502 Bad Gateway \(the proxy/, true],

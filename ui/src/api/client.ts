@@ -2,7 +2,11 @@
 
 /** What went wrong: `type` is the API's errorType, or `unreachable`, `http`, `unexpected` where there was no API answer. */
 export class ApiError extends Error {
-  constructor(readonly type: string, message: string, readonly status = 0) {
+  constructor(
+    readonly type: string,
+    message: string,
+    readonly status = 0,
+  ) {
     super(message);
     this.name = 'ApiError';
   }

@@ -34,11 +34,12 @@ export function usePoll<T>(path: string, once = false): Polled<T> {
   const running = useStore(refreshing) === 'on' && !once;
   const [state, setState] = useState<{ path: string; error: ApiError | undefined }>({ path, error: undefined });
   const [asked, setAsked] = useState(0);
-  const asOf = useRef('');
+  const answered = useRef('');
 
   useEffect(() => {
     const controller = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    const wanted = `${path} ${asked}`;
     const ask = async (): Promise<void> => {
       let error: ApiError | undefined;
       try {
@@ -49,6 +50,7 @@ export function usePoll<T>(path: string, once = false): Polled<T> {
         error = asApiError(thrown);
       }
       if (controller.signal.aborted) return;
+      answered.current = wanted;
       setState({ path, error });
       if (running) timer = setTimeout(next, REFRESH_MS);
     };
@@ -57,9 +59,7 @@ export function usePoll<T>(path: string, once = false): Polled<T> {
       else void ask();
     };
     // Pausing or resuming restarts the effect; only a new path or a wish to refresh asks at once.
-    const wanted = `${path} ${asked}`;
-    if (running || asOf.current !== wanted) void ask();
-    asOf.current = wanted;
+    if (running || answered.current !== wanted) void ask();
     return () => {
       controller.abort();
       clearTimeout(timer);

@@ -54,7 +54,12 @@ function significant(value: number): string {
 }
 
 function wholeUnits(seconds: number): string {
-  const units: ReadonlyArray<readonly [string, number]> = [['d', 86_400], ['h', 3_600], ['m', 60], ['s', 1]];
+  const units: ReadonlyArray<readonly [string, number]> = [
+    ['d', 86_400],
+    ['h', 3_600],
+    ['m', 60],
+    ['s', 1],
+  ];
   const first = units.findIndex(([, size]) => seconds >= size);
   const [unit, size] = units[first] ?? ['s', 1];
   const whole = Math.floor(seconds / size);

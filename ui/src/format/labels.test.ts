@@ -17,8 +17,14 @@ test('seriesName writes a selector', () => {
 test('a filter matches when all its words occur', () => {
   const texts = ['InstanceDown', ...filterTexts({ severity: 'critical', team: 'platform' })];
   const cases: Array<[string, boolean]> = [
-    ['', true], ['  ', true], ['instancedown', true], ['down critical', true], ['severity=critical', true],
-    ['severity="critical"', true], ['team=p', true], ['down warning', false],
+    ['', true],
+    ['  ', true],
+    ['instancedown', true],
+    ['down critical', true],
+    ['severity=critical', true],
+    ['severity="critical"', true],
+    ['team=p', true],
+    ['down warning', false],
   ];
   for (const [filter, expected] of cases) assert.equal(matchesFilter(filter, texts), expected, filter);
 });

@@ -18,11 +18,24 @@ test('local time reads back what it wrote', () => {
 test('parseTime reads absolute, relative and Unix times', () => {
   const now = AT;
   const cases: Array<[string, number | null]> = [
-    ['2026-11-21 02:20:05.120', AT], ['2026-11-21T02:20:05.12Z', AT], ['2026-11-21 04:20:05.120+02:00', AT],
-    ['2026-11-21', Date.UTC(2026, 10, 21)], ['2026-11-21 02:20', Date.UTC(2026, 10, 21, 2, 20)],
-    ['now', now], ['now-90m', now - 5_400_000], ['now - 1h', now - 3_600_000], ['now+5m', now + 300_000],
-    ['1763691605', 1_763_691_605_000], ['1763691605.5', 1_763_691_605_500],
-    ['', null], ['yesterday', null], ['2026-02-30', null], ['2026-13-01', null], ['2026-11-21 25:00', null], ['now-', null], ['12', null],
+    ['2026-11-21 02:20:05.120', AT],
+    ['2026-11-21T02:20:05.12Z', AT],
+    ['2026-11-21 04:20:05.120+02:00', AT],
+    ['2026-11-21', Date.UTC(2026, 10, 21)],
+    ['2026-11-21 02:20', Date.UTC(2026, 10, 21, 2, 20)],
+    ['now', now],
+    ['now-90m', now - 5_400_000],
+    ['now - 1h', now - 3_600_000],
+    ['now+5m', now + 300_000],
+    ['1763691605', 1_763_691_605_000],
+    ['1763691605.5', 1_763_691_605_500],
+    ['', null],
+    ['yesterday', null],
+    ['2026-02-30', null],
+    ['2026-13-01', null],
+    ['2026-11-21 25:00', null],
+    ['now-', null],
+    ['12', null],
   ];
   for (const [text, expected] of cases) assert.equal(parseTime(text, 'utc', now), expected, text);
 });
@@ -43,7 +56,11 @@ test('formatRelative', () => {
 test('the date stands under the first tick and where a day begins', () => {
   const hour = 3_600_000;
   const start = Date.UTC(2026, 10, 20, 23);
-  assert.deepEqual(formatTimeTicks([start, start + hour, start + 2 * hour], 'utc'), ['23:00\n2026-11-20', '00:00\n2026-11-21', '01:00']);
+  assert.deepEqual(formatTimeTicks([start, start + hour, start + 2 * hour], 'utc'), [
+    '23:00\n2026-11-20',
+    '00:00\n2026-11-21',
+    '01:00',
+  ]);
   assert.deepEqual(formatTimeTicks([start, start + 15_000], 'utc'), ['23:00:00\n2026-11-20', '23:00:15']);
   assert.deepEqual(formatTimeTicks([start, start + 24 * hour], 'utc'), ['2026-11-20', '2026-11-21']);
 });

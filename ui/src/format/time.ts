@@ -17,12 +17,20 @@ function fieldsOf(ms: number, zone: Zone): Fields {
   const date = new Date(ms);
   return zone === 'utc'
     ? {
-        year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate(),
-        hour: date.getUTCHours(), minute: date.getUTCMinutes(), second: date.getUTCSeconds(),
+        year: date.getUTCFullYear(),
+        month: date.getUTCMonth() + 1,
+        day: date.getUTCDate(),
+        hour: date.getUTCHours(),
+        minute: date.getUTCMinutes(),
+        second: date.getUTCSeconds(),
       }
     : {
-        year: date.getFullYear(), month: date.getMonth() + 1, day: date.getDate(),
-        hour: date.getHours(), minute: date.getMinutes(), second: date.getSeconds(),
+        year: date.getFullYear(),
+        month: date.getMonth() + 1,
+        day: date.getDate(),
+        hour: date.getHours(),
+        minute: date.getMinutes(),
+        second: date.getSeconds(),
       };
 }
 
@@ -59,8 +67,14 @@ export function parseTime(text: string, zone: Zone, nowMs: number): number | nul
 }
 
 function fromParts(parts: RegExpExecArray, zone: Zone): number | null {
-  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map((part) => Number(part ?? 0)) as
-    [number, number, number, number, number, number];
+  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map((part) => Number(part ?? 0)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const millisecond = Number((parts[7] ?? '0').padEnd(3, '0'));
   const utc = Date.UTC(year, month - 1, day, hour, minute, second, millisecond);
   // Date rolls 30 February over into March; that is a typing error here.

@@ -4,7 +4,16 @@ import type { Alert, Rule, RuleGroup, Rules } from '../api/types';
 import { formatDuration } from '../format/duration';
 import { filterTexts, matchesFilter } from '../format/labels';
 import { formatCount, formatSI, parseSampleValue } from '../format/number';
-import { type Choice, FilterField, FoldButton, Freshness, Toggles, toggled, useFold, useLimit } from '../parts/controls';
+import {
+  type Choice,
+  FilterField,
+  FoldButton,
+  Freshness,
+  Toggles,
+  toggled,
+  useFold,
+  useLimit,
+} from '../parts/controls';
 import { ExternalLink } from '../parts/link';
 import { LabelTags } from '../parts/series';
 import { Ago, Badge, Empty, Loaded, toneOf } from '../parts/status';
@@ -19,7 +28,10 @@ export function AlertsPage() {
   const filters = useFilters();
   return (
     <>
-      <header class="page-head"><h1>Alerts</h1><Freshness polled={polled} /></header>
+      <header class="page-head">
+        <h1>Alerts</h1>
+        <Freshness polled={polled} />
+      </header>
       <Loaded polled={polled}>{({ groups }) => <AlertGroups groups={groups} filters={filters} />}</Loaded>
     </>
   );
@@ -29,27 +41,45 @@ function AlertGroups({ groups, filters }: { groups: RuleGroup[]; filters: Filter
   const alerting = groups.map((group) => ({ ...group, rules: group.rules.filter(({ type }) => type === 'alerting') }));
   const rules = alerting.flatMap((group) => group.rules);
   const choices: Choice[] = STATES.map((state) => ({
-    id: state, label: state, tone: toneOf(state), count: rules.filter((rule) => rule.state === state).length,
+    id: state,
+    label: state,
+    tone: toneOf(state),
+    count: rules.filter((rule) => rule.state === state).length,
   }));
   const shown = alerting
     .map((group) => ({ group, rules: group.rules.filter((rule) => ruleShown(rule, group, filters)) }))
     .filter((each) => each.rules.length > 0);
   const page = useLimit(shown, GROUPS_SHOWN);
   if (rules.length === 0) {
-    return <Empty title="No alerting rules"><p>The configuration’s <code>rule_files</code> define none.</p></Empty>;
+    return (
+      <Empty title="No alerting rules">
+        <p>
+          The configuration’s <code>rule_files</code> define none.
+        </p>
+      </Empty>
+    );
   }
   return (
     <>
       <div class="filter-bar">
-        <Toggles label="States" choices={choices} chosen={filters.states} onToggle={(id) => filters.setStates(toggled(filters.states, id))} />
+        <Toggles
+          label="States"
+          choices={choices}
+          chosen={filters.states}
+          onToggle={(id) => filters.setStates(toggled(filters.states, id))}
+        />
         <FilterField label="Filter by name, label or annotation" value={filters.text} onChange={filters.setText} />
       </div>
       {shown.length === 0 && <Empty title="No alerting rule matches the filter" />}
       {page.shown.map(({ group, rules: matching }) => (
         <section class="group" key={`${group.file} ${group.name}`} aria-label={`Group ${group.name}`}>
-          <h2 class="group-head">{group.name} <span class="muted group-file">{group.file}</span></h2>
+          <h2 class="group-head">
+            {group.name} <span class="muted group-file">{group.file}</span>
+          </h2>
           {/* Names need not be unique in a group; the place among those of one name is. */}
-          {matching.map((rule) => <AlertRule key={ruleKey(rule, group)} id={ruleKey(rule, group)} rule={rule} />)}
+          {matching.map((rule) => (
+            <AlertRule key={ruleKey(rule, group)} id={ruleKey(rule, group)} rule={rule} />
+          ))}
         </section>
       ))}
       <MoreGroups rest={page.rest} onAll={page.showAll} />
@@ -66,7 +96,12 @@ function ruleShown(rule: Rule, group: RuleGroup, { text, states }: Filters): boo
   if (text.trim() === '') return true;
   const active = (rule.alerts ?? []).flatMap(({ labels }) => filterTexts(labels));
   return matchesFilter(text, [
-    rule.name, group.name, group.file, ...filterTexts(rule.labels ?? {}), ...Object.values(rule.annotations ?? {}), ...active,
+    rule.name,
+    group.name,
+    group.file,
+    ...filterTexts(rule.labels ?? {}),
+    ...Object.values(rule.annotations ?? {}),
+    ...active,
   ]);
 }
 
@@ -86,14 +121,37 @@ function AlertRule({ rule, id }: { rule: Rule; id: string }) {
       </FoldButton>
       {open && (
         <div class="rule-body" id={id}>
-          {rule.lastError && <div class="banner tone-bad" role="alert">{rule.lastError}</div>}
+          {rule.lastError && (
+            <div class="banner tone-bad" role="alert">
+              {rule.lastError}
+            </div>
+          )}
           <dl class="facts-list">
-            <dt>Expression</dt><dd><ExpressionLink expr={rule.query} graph /></dd>
-            {(rule.duration ?? 0) > 0 && <><dt>For</dt><dd>{formatDuration((rule.duration ?? 0) * 1000)}</dd></>}
-            {(rule.keepFiringFor ?? 0) > 0 && <><dt>Keep firing for</dt><dd>{formatDuration((rule.keepFiringFor ?? 0) * 1000)}</dd></>}
-            <dt>Labels</dt><dd><LabelTags labels={rule.labels} /></dd>
+            <dt>Expression</dt>
+            <dd>
+              <ExpressionLink expr={rule.query} graph />
+            </dd>
+            {(rule.duration ?? 0) > 0 && (
+              <>
+                <dt>For</dt>
+                <dd>{formatDuration((rule.duration ?? 0) * 1000)}</dd>
+              </>
+            )}
+            {(rule.keepFiringFor ?? 0) > 0 && (
+              <>
+                <dt>Keep firing for</dt>
+                <dd>{formatDuration((rule.keepFiringFor ?? 0) * 1000)}</dd>
+              </>
+            )}
+            <dt>Labels</dt>
+            <dd>
+              <LabelTags labels={rule.labels} />
+            </dd>
             {Object.entries(rule.annotations ?? {}).map(([name, text]) => [
-              <dt key={`${name} name`}>{name}</dt>, <dd key={name}><ExternalLink address={text} /></dd>,
+              <dt key={`${name} name`}>{name}</dt>,
+              <dd key={name}>
+                <ExternalLink address={text} />
+              </dd>,
             ])}
           </dl>
           {alerts.length > 0 && <ActiveAlerts alerts={alerts} />}
@@ -108,12 +166,30 @@ function ActiveAlerts({ alerts }: { alerts: Alert[] }) {
   return (
     <>
       <table class="stackable">
-        <thead><tr><th scope="col">Labels</th><th scope="col">State</th><th scope="col">Active since</th><th scope="col" class="numeric">Value</th></tr></thead>
+        <thead>
+          <tr>
+            <th scope="col">Labels</th>
+            <th scope="col">State</th>
+            <th scope="col">Active since</th>
+            <th scope="col" class="numeric">
+              Value
+            </th>
+          </tr>
+        </thead>
         <tbody>
-          {shown.map((alert) => <ActiveAlert key={JSON.stringify(alert.labels)} alert={alert} />)}
+          {shown.map((alert) => (
+            <ActiveAlert key={JSON.stringify(alert.labels)} alert={alert} />
+          ))}
         </tbody>
       </table>
-      {rest > 0 && <p class="more">{formatCount(rest)} more. <button type="button" class="button" onClick={showAll}>Show all</button></p>}
+      {rest > 0 && (
+        <p class="more">
+          {formatCount(rest)} more.{' '}
+          <button type="button" class="button" onClick={showAll}>
+            Show all
+          </button>
+        </p>
+      )}
     </>
   );
 }
@@ -125,15 +201,25 @@ function ActiveAlert({ alert }: { alert: Alert }) {
       <td data-label="Labels">
         <LabelTags labels={alert.labels} omit={['alertname']} />
         {Object.entries(alert.annotations).map(([name, text]) => (
-          <div class="annotation" key={name}><span class="muted">{name}:</span> <ExternalLink address={text} /></div>
+          <div class="annotation" key={name}>
+            <span class="muted">{name}:</span> <ExternalLink address={text} />
+          </div>
         ))}
       </td>
       <td data-label="State">
         <Badge tone={toneOf(alert.state)}>{alert.state}</Badge>
-        {alert.keepFiringSince && <div class="muted">kept firing since <Ago time={alert.keepFiringSince} /></div>}
+        {alert.keepFiringSince && (
+          <div class="muted">
+            kept firing since <Ago time={alert.keepFiringSince} />
+          </div>
+        )}
       </td>
-      <td data-label="Active since"><Ago time={alert.activeAt} /></td>
-      <td data-label="Value" class="numeric" title={alert.value}>{formatSI(value, 5)}</td>
+      <td data-label="Active since">
+        <Ago time={alert.activeAt} />
+      </td>
+      <td data-label="Value" class="numeric" title={alert.value}>
+        {formatSI(value, 5)}
+      </td>
     </tr>
   );
 }

@@ -32,7 +32,9 @@ export interface Lane {
 
 // Labels and resolution as texts; a resolution of zero means raw samples.
 function traits(block: Block): string[] {
-  const labels = Object.entries(block.labels).map(([name, value]) => `${name}=${value}`).sort();
+  const labels = Object.entries(block.labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .sort();
   return block.resolution > 0 ? [...labels, `resolution=${block.resolution / 60_000}m`] : labels;
 }
 
@@ -44,7 +46,9 @@ export function lanes(blocks: readonly Block[]): Lane[] {
   const found: Lane[] = [];
   for (const block of [...blocks].sort((a, b) => a.minTime - b.minTime)) {
     const title = (all.get(block) ?? []).filter((trait) => !common.has(trait)).join(', ');
-    const free = found.find((lane) => lane.title === title && (lane.blocks[lane.blocks.length - 1] as Block).maxTime <= block.minTime);
+    const free = found.find(
+      (lane) => lane.title === title && (lane.blocks[lane.blocks.length - 1] as Block).maxTime <= block.minTime,
+    );
     if (free) free.blocks.push(block);
     else found.push({ title, blocks: [block] });
   }

@@ -18,7 +18,10 @@ export function HierarchyPage() {
   const { text, setText } = useFilters();
   return (
     <>
-      <header class="page-head"><h1>Hierarchy</h1><Freshness polled={polled} /></header>
+      <header class="page-head">
+        <h1>Hierarchy</h1>
+        <Freshness polled={polled} />
+      </header>
       <Loaded polled={polled}>
         {(data) => (
           <>
@@ -31,25 +34,52 @@ export function HierarchyPage() {
   );
 }
 
-function Shards({ shards, at, filter, onFilter }: { shards: Shard[]; at: number; filter: string; onFilter(text: string): void }) {
+function Shards({
+  shards,
+  at,
+  filter,
+  onFilter,
+}: {
+  shards: Shard[];
+  at: number;
+  filter: string;
+  onFilter(text: string): void;
+}) {
   if (shards.length === 0) {
-    return <Empty title="No shards"><p>This global’s configuration names none to pull from.</p></Empty>;
+    return (
+      <Empty title="No shards">
+        <p>This global’s configuration names none to pull from.</p>
+      </Empty>
+    );
   }
   const replicas = shards.flatMap((shard) => shard.replicas);
   const up = replicas.filter(({ state }) => state === 'up').length;
   const silent = shards.filter((shard) => !shard.replicas.some(({ state }) => state === 'up')).length;
-  const shown = shards.filter(({ name, replicas: own }) => matchesFilter(filter, [name, ...own.flatMap((r) => [r.url, r.state, r.replica, r.lastError])]));
+  const shown = shards.filter(({ name, replicas: own }) =>
+    matchesFilter(filter, [name, ...own.flatMap((r) => [r.url, r.state, r.replica, r.lastError])]),
+  );
   return (
     <>
       <div class="filter-bar">
         <p class="summary">
           {formatCount(shards.length)} {shards.length === 1 ? 'shard' : 'shards'}, {up} of {replicas.length} replicas up
-          {silent > 0 && <> · <Badge tone="bad">{silent} without any replica</Badge></>}
+          {silent > 0 && (
+            <>
+              {' '}
+              · <Badge tone="bad">{silent} without any replica</Badge>
+            </>
+          )}
         </p>
-        {shards.length > 4 && <FilterField label="Filter by shard, address or state" value={filter} onChange={onFilter} />}
+        {shards.length > 4 && (
+          <FilterField label="Filter by shard, address or state" value={filter} onChange={onFilter} />
+        )}
       </div>
       {shown.length === 0 && <Empty title="No shard matches the filter" />}
-      <div class="shards">{shown.map((shard) => <ShardCard key={shard.name} shard={shard} at={at} />)}</div>
+      <div class="shards">
+        {shown.map((shard) => (
+          <ShardCard key={shard.name} shard={shard} at={at} />
+        ))}
+      </div>
     </>
   );
 }
@@ -58,10 +88,22 @@ function ShardCard({ shard, at }: { shard: Shard; at: number }) {
   const up = shard.replicas.filter(({ state }) => state === 'up').length;
   const tone = up === 0 ? 'bad' : up < shard.replicas.length ? 'warn' : 'good';
   return (
-    <section class={`card tone-${tone}`} data-testid="hierarchy-shard" data-name={shard.name} aria-label={`Shard ${shard.name}`}>
-      <h2 class="card-head">{shard.name} <Badge tone={tone}>{up}/{shard.replicas.length} up</Badge></h2>
+    <section
+      class={`card tone-${tone}`}
+      data-testid="hierarchy-shard"
+      data-name={shard.name}
+      aria-label={`Shard ${shard.name}`}
+    >
+      <h2 class="card-head">
+        {shard.name}{' '}
+        <Badge tone={tone}>
+          {up}/{shard.replicas.length} up
+        </Badge>
+      </h2>
       {shard.replicas.length === 0 && <p class="muted">No replica is known.</p>}
-      {shard.replicas.map((replica) => <ReplicaView key={`${replica.replica} ${replica.url}`} replica={replica} at={at} />)}
+      {shard.replicas.map((replica) => (
+        <ReplicaView key={`${replica.replica} ${replica.url}`} replica={replica} at={at} />
+      ))}
     </section>
   );
 }
@@ -79,12 +121,38 @@ function ReplicaView({ replica, at }: { replica: Replica; at: number }) {
         <Badge tone={toneOf(replica.state)}>{replica.state}</Badge>
       </div>
       <dl class="replica-facts">
-        <div><dt>Freshness</dt><dd><Badge tone={fresh.tone}>{age === null ? fresh.word : `${fresh.word}, ${formatSeconds(Math.round(age * 10) / 10)}`}</Badge></dd></div>
-        <div><dt>Newest sample</dt><dd><Ago time={replica.newestSample} never="none yet" /></dd></div>
-        <div><dt>Last pull</dt><dd><Ago time={replica.lastPull} /></dd></div>
-        <div><dt>Duration</dt><dd>{replica.lastPullDurationSeconds === null ? '–' : formatSeconds(replica.lastPullDurationSeconds)}</dd></div>
-        <div><dt>Samples</dt><dd>{replica.lastPullSamples === null ? '–' : formatCount(replica.lastPullSamples)}</dd></div>
-        <div><dt>Protocol</dt><dd>{replica.protocol || '–'}</dd></div>
+        <div>
+          <dt>Freshness</dt>
+          <dd>
+            <Badge tone={fresh.tone}>
+              {age === null ? fresh.word : `${fresh.word}, ${formatSeconds(Math.round(age * 10) / 10)}`}
+            </Badge>
+          </dd>
+        </div>
+        <div>
+          <dt>Newest sample</dt>
+          <dd>
+            <Ago time={replica.newestSample} never="none yet" />
+          </dd>
+        </div>
+        <div>
+          <dt>Last pull</dt>
+          <dd>
+            <Ago time={replica.lastPull} />
+          </dd>
+        </div>
+        <div>
+          <dt>Duration</dt>
+          <dd>{replica.lastPullDurationSeconds === null ? '–' : formatSeconds(replica.lastPullDurationSeconds)}</dd>
+        </div>
+        <div>
+          <dt>Samples</dt>
+          <dd>{replica.lastPullSamples === null ? '–' : formatCount(replica.lastPullSamples)}</dd>
+        </div>
+        <div>
+          <dt>Protocol</dt>
+          <dd>{replica.protocol || '–'}</dd>
+        </div>
       </dl>
       {replica.lastError && <div class="error-text inline-error">{replica.lastError}</div>}
     </div>
@@ -95,8 +163,12 @@ function BucketSection({ bucket }: { bucket: Bucket | null }) {
   return (
     <section class="group" aria-label="Bucket" data-testid="hierarchy-bucket" data-blocks={bucket?.blocks.length ?? 0}>
       <h2 class="group-head">Bucket {bucket && <code class="muted group-file">{bucket.url}</code>}</h2>
-      {bucket ? <BucketView bucket={bucket} /> : (
-        <Empty title="No bucket"><p>This global keeps its blocks on its own disk only.</p></Empty>
+      {bucket ? (
+        <BucketView bucket={bucket} />
+      ) : (
+        <Empty title="No bucket">
+          <p>This global keeps its blocks on its own disk only.</p>
+        </Empty>
       )}
     </section>
   );
@@ -106,22 +178,45 @@ function BucketView({ bucket }: { bucket: Bucket }) {
   const span = blockSpan(bucket.blocks);
   return (
     <>
-      {bucket.lastError && <Notice tone="bad" title="The latest access failed:">{bucket.lastError}</Notice>}
+      {bucket.lastError && (
+        <Notice tone="bad" title="The latest access failed:">
+          {bucket.lastError}
+        </Notice>
+      )}
       <dl class="replica-facts bucket-facts">
-        <div><dt>Blocks</dt><dd>{formatCount(bucket.blocks.length)}</dd></div>
-        <div><dt>Size</dt><dd>{formatBytes(totalBytes(bucket.blocks))}</dd></div>
-        <div><dt>Samples</dt><dd>{formatCount(bucket.blocks.reduce((sum, block) => sum + block.samples, 0))}</dd></div>
-        <div><dt>Time covered</dt><dd>{span ? formatSeconds((span.maxTime - span.minTime) / 1000) : '–'}</dd></div>
-        <div><dt>Last upload</dt><dd><Ago time={bucket.lastUpload} /></dd></div>
+        <div>
+          <dt>Blocks</dt>
+          <dd>{formatCount(bucket.blocks.length)}</dd>
+        </div>
+        <div>
+          <dt>Size</dt>
+          <dd>{formatBytes(totalBytes(bucket.blocks))}</dd>
+        </div>
+        <div>
+          <dt>Samples</dt>
+          <dd>{formatCount(bucket.blocks.reduce((sum, block) => sum + block.samples, 0))}</dd>
+        </div>
+        <div>
+          <dt>Time covered</dt>
+          <dd>{span ? formatSeconds((span.maxTime - span.minTime) / 1000) : '–'}</dd>
+        </div>
+        <div>
+          <dt>Last upload</dt>
+          <dd>
+            <Ago time={bucket.lastUpload} />
+          </dd>
+        </div>
       </dl>
-      {bucket.blocks.length === 0
-        ? <Empty title="No blocks yet"><p>The first is uploaded when its time range is complete.</p></Empty>
-        : (
-          <>
-            <Timeline blocks={bucket.blocks} />
-            <BlockTable blocks={newestFirst(bucket.blocks)} />
-          </>
-        )}
+      {bucket.blocks.length === 0 ? (
+        <Empty title="No blocks yet">
+          <p>The first is uploaded when its time range is complete.</p>
+        </Empty>
+      ) : (
+        <>
+          <Timeline blocks={bucket.blocks} />
+          <BlockTable blocks={newestFirst(bucket.blocks)} />
+        </>
+      )}
     </>
   );
 }

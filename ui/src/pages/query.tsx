@@ -35,7 +35,15 @@ export function QueryPage() {
           }}
         />
       ))}
-      <p><button type="button" class="button" onClick={() => show([...panels, { ...emptyPanel(), tab: panels[panels.length - 1]?.tab ?? 'table' }])}>Add panel</button></p>
+      <p>
+        <button
+          type="button"
+          class="button"
+          onClick={() => show([...panels, { ...emptyPanel(), tab: panels[panels.length - 1]?.tab ?? 'table' }])}
+        >
+          Add panel
+        </button>
+      </p>
     </>
   );
 }

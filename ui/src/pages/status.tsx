@@ -20,14 +20,31 @@ export function StatusPage() {
   const config = usePoll<{ yaml: string }>('status/config', true);
   return (
     <>
-      <header class="page-head"><h1>Status</h1></header>
+      <header class="page-head">
+        <h1>Status</h1>
+      </header>
       <div class="columns">
-        <section class="group" aria-label="Build"><h2 class="group-head">Build</h2><Loaded polled={build}>{(data) => <ValueTable values={data} />}</Loaded></section>
-        <section class="group" aria-label="Runtime"><h2 class="group-head">Runtime</h2><Loaded polled={runtime}>{(data) => <ValueTable values={data} />}</Loaded></section>
+        <section class="group" aria-label="Build">
+          <h2 class="group-head">Build</h2>
+          <Loaded polled={build}>{(data) => <ValueTable values={data} />}</Loaded>
+        </section>
+        <section class="group" aria-label="Runtime">
+          <h2 class="group-head">Runtime</h2>
+          <Loaded polled={runtime}>{(data) => <ValueTable values={data} />}</Loaded>
+        </section>
       </div>
-      <section class="group" aria-label="Head block"><h2 class="group-head">Head block</h2><Loaded polled={tsdb}>{(data) => <Head tsdb={data} />}</Loaded></section>
-      <section class="group" aria-label="Flags"><h2 class="group-head">Command line</h2><Loaded polled={flags}>{(data) => <Flags flags={data} />}</Loaded></section>
-      <section class="group" aria-label="Configuration"><h2 class="group-head">Configuration</h2><Loaded polled={config}>{({ yaml }) => <Configuration yaml={yaml} />}</Loaded></section>
+      <section class="group" aria-label="Head block">
+        <h2 class="group-head">Head block</h2>
+        <Loaded polled={tsdb}>{(data) => <Head tsdb={data} />}</Loaded>
+      </section>
+      <section class="group" aria-label="Flags">
+        <h2 class="group-head">Command line</h2>
+        <Loaded polled={flags}>{(data) => <Flags flags={data} />}</Loaded>
+      </section>
+      <section class="group" aria-label="Configuration">
+        <h2 class="group-head">Configuration</h2>
+        <Loaded polled={config}>{({ yaml }) => <Configuration yaml={yaml} />}</Loaded>
+      </section>
     </>
   );
 }
@@ -38,12 +55,21 @@ function Value({ name, value }: { name: string; value: unknown }) {
   const shownZone = useStore(zone);
   if (typeof value === 'string') {
     const at = /^\d{4}-\d\d-\d\dT/.test(value) ? parseRFC3339(value) : null;
-    if (at !== null) return <>{formatTime(at, shownZone)} <span class="muted">(<Ago time={at} />)</span></>;
+    if (at !== null)
+      return (
+        <>
+          {formatTime(at, shownZone)}{' '}
+          <span class="muted">
+            (<Ago time={at} />)
+          </span>
+        </>
+      );
     return value === '' ? <span class="muted">–</span> : <>{value}</>;
   }
   if (typeof value === 'number') {
     // The head's minTime and maxTime are milliseconds; an empty head has the extremes of an i64 there.
-    if (TIME_NAMES.test(name) && value > 1e12) return <>{value < 1e14 ? formatTime(value, shownZone) : <span class="muted">–</span>}</>;
+    if (TIME_NAMES.test(name) && value > 1e12)
+      return <>{value < 1e14 ? formatTime(value, shownZone) : <span class="muted">–</span>}</>;
     return <>{Math.abs(value) > 1e15 ? '–' : formatCount(value)}</>;
   }
   return <>{JSON.stringify(value)}</>;
@@ -51,7 +77,12 @@ function Value({ name, value }: { name: string; value: unknown }) {
 
 // camelCase of the API as words: numLabelPairs → "num label pairs", GOMAXPROCS unchanged.
 function words(name: string): string {
-  return /^[A-Z_]+$/.test(name) ? name : name.replace(/([a-z])([A-Z])/g, '$1 $2').replace(/^\w/, (c) => c.toUpperCase()).replace(/ [A-Z](?![A-Z])/g, (c) => c.toLowerCase());
+  return /^[A-Z_]+$/.test(name)
+    ? name
+    : name
+        .replace(/([a-z])([A-Z])/g, '$1 $2')
+        .replace(/^\w/, (c) => c.toUpperCase())
+        .replace(/ [A-Z](?![A-Z])/g, (c) => c.toLowerCase());
 }
 
 function ValueTable({ values }: { values: Values }) {
@@ -59,7 +90,12 @@ function ValueTable({ values }: { values: Values }) {
     <table class="values">
       <tbody>
         {Object.entries(values).map(([name, value]) => (
-          <tr key={name}><th scope="row">{words(name)}</th><td><Value name={name} value={value} /></td></tr>
+          <tr key={name}>
+            <th scope="row">{words(name)}</th>
+            <td>
+              <Value name={name} value={value} />
+            </td>
+          </tr>
         ))}
       </tbody>
     </table>
@@ -85,7 +121,10 @@ function Head({ tsdb }: { tsdb: TsdbStatus }) {
       <div class="columns">
         {TOP_TITLES.map(([field, title, unit]) => {
           const rows = tsdb[field];
-          return Array.isArray(rows) && rows.length > 0 && <TopTable key={field} title={title} unit={unit} rows={rows as Counted[]} />;
+          return (
+            Array.isArray(rows) &&
+            rows.length > 0 && <TopTable key={field} title={title} unit={unit} rows={rows as Counted[]} />
+          );
         })}
       </div>
     </>
@@ -95,8 +134,22 @@ function Head({ tsdb }: { tsdb: TsdbStatus }) {
 function TopTable({ title, unit, rows }: { title: string; unit: string; rows: readonly Counted[] }) {
   return (
     <table class="top">
-      <thead><tr><th scope="col">{title}</th><th scope="col" class="numeric">{unit}</th></tr></thead>
-      <tbody>{rows.map(({ name, value }) => <tr key={name}><td class="breakable">{name}</td><td class="numeric">{formatCount(value)}</td></tr>)}</tbody>
+      <thead>
+        <tr>
+          <th scope="col">{title}</th>
+          <th scope="col" class="numeric">
+            {unit}
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ name, value }) => (
+          <tr key={name}>
+            <td class="breakable">{name}</td>
+            <td class="numeric">{formatCount(value)}</td>
+          </tr>
+        ))}
+      </tbody>
     </table>
   );
 }
@@ -104,14 +157,28 @@ function TopTable({ title, unit, rows }: { title: string; unit: string; rows: re
 function Flags({ flags }: { flags: Record<string, string> }) {
   const [filter, setFilter] = useState('');
   const shown = useMemo(
-    () => Object.fromEntries(Object.entries(flags).filter(([name, value]) => matchesFilter(filter, [name, value])).map(([name, value]) => [`--${name}`, value])),
+    () =>
+      Object.fromEntries(
+        Object.entries(flags)
+          .filter(([name, value]) => matchesFilter(filter, [name, value]))
+          .map(([name, value]) => [`--${name}`, value]),
+      ),
     [flags, filter],
   );
   return (
     <>
       <FilterField label="Filter flags" value={filter} onChange={setFilter} />
       <table class="values flags">
-        <tbody>{Object.entries(shown).map(([name, value]) => <tr key={name}><th scope="row"><code>{name}</code></th><td class="breakable">{value || <span class="muted">–</span>}</td></tr>)}</tbody>
+        <tbody>
+          {Object.entries(shown).map(([name, value]) => (
+            <tr key={name}>
+              <th scope="row">
+                <code>{name}</code>
+              </th>
+              <td class="breakable">{value || <span class="muted">–</span>}</td>
+            </tr>
+          ))}
+        </tbody>
       </table>
     </>
   );
@@ -126,8 +193,14 @@ function Configuration({ yaml }: { yaml: string }) {
   };
   return (
     <>
-      {navigator.clipboard && <button type="button" class="button copy" onClick={() => void copy()}>{copied ? 'Copied' : 'Copy'}</button>}
-      <pre class="config" tabIndex={0} aria-label="Configuration in YAML">{yaml}</pre>
+      {navigator.clipboard && (
+        <button type="button" class="button copy" onClick={() => void copy()}>
+          {copied ? 'Copied' : 'Copy'}
+        </button>
+      )}
+      <pre class="config" tabIndex={0} aria-label="Configuration in YAML">
+        {yaml}
+      </pre>
     </>
   );
 }

@@ -6,7 +6,16 @@ import type { DroppedTarget, Target, Targets } from '../api/types';
 import { formatSeconds } from '../format/duration';
 import { filterTexts, matchesFilter } from '../format/labels';
 import { formatCount } from '../format/number';
-import { type Choice, FilterField, FoldButton, Freshness, Toggles, toggled, useFold, useLimit } from '../parts/controls';
+import {
+  type Choice,
+  FilterField,
+  FoldButton,
+  Freshness,
+  Toggles,
+  toggled,
+  useFold,
+  useLimit,
+} from '../parts/controls';
 import { ExternalLink } from '../parts/link';
 import { LabelTags } from '../parts/series';
 import { Ago, Badge, Empty, ErrorBox, Loaded, toneOf } from '../parts/status';
@@ -20,7 +29,10 @@ export function TargetsPage() {
   const filters = useFilters();
   return (
     <>
-      <header class="page-head"><h1>Targets</h1><Freshness polled={polled} /></header>
+      <header class="page-head">
+        <h1>Targets</h1>
+        <Freshness polled={polled} />
+      </header>
       <Loaded polled={polled}>
         {({ activeTargets, droppedTargetCounts }) => (
           <>
@@ -50,21 +62,37 @@ function targetShown(target: Target, { text, states }: Filters): boolean {
 
 function Pools({ targets, filters }: { targets: Target[]; filters: Filters }) {
   if (targets.length === 0) {
-    return <Empty title="No targets"><p>No <code>scrape_configs</code> section has discovered any.</p></Empty>;
+    return (
+      <Empty title="No targets">
+        <p>
+          No <code>scrape_configs</code> section has discovered any.
+        </p>
+      </Empty>
+    );
   }
   const choices: Choice[] = ['up', 'down', 'unknown'].map((id) => ({
-    id, label: id, tone: toneOf(id), count: targets.filter(({ health }) => health === id).length,
+    id,
+    label: id,
+    tone: toneOf(id),
+    count: targets.filter(({ health }) => health === id).length,
   }));
   const all = byPool(targets);
   const matching = byPool(targets.filter((target) => targetShown(target, filters)));
   return (
     <>
       <div class="filter-bar">
-        <Toggles label="Health" choices={choices} chosen={filters.states} onToggle={(id) => filters.setStates(toggled(filters.states, id))} />
+        <Toggles
+          label="Health"
+          choices={choices}
+          chosen={filters.states}
+          onToggle={(id) => filters.setStates(toggled(filters.states, id))}
+        />
         <FilterField label="Filter by endpoint, label or error" value={filters.text} onChange={filters.setText} />
       </div>
       {matching.size === 0 && <Empty title="No target matches the filter" />}
-      {[...matching].map(([name, pool]) => <Pool key={name} name={name} targets={pool} all={all.get(name) ?? pool} />)}
+      {[...matching].map(([name, pool]) => (
+        <Pool key={name} name={name} targets={pool} all={all.get(name) ?? pool} />
+      ))}
     </>
   );
 }
@@ -79,7 +107,10 @@ function Pool({ name, targets, all }: { name: string; targets: Target[]; all: Ta
     <section class="group" aria-label={`Scrape pool ${name}`}>
       <h2 class="group-head">
         <FoldButton open={open} controls={id} onClick={turn}>
-          {name} <Badge tone={tone}>{up}/{all.length} up</Badge>
+          {name}{' '}
+          <Badge tone={tone}>
+            {up}/{all.length} up
+          </Badge>
         </FoldButton>
       </h2>
       {open && (
@@ -87,13 +118,27 @@ function Pool({ name, targets, all }: { name: string; targets: Target[]; all: Ta
           <table class="stackable targets">
             <thead>
               <tr>
-                <th scope="col">Endpoint</th><th scope="col">State</th><th scope="col">Labels</th>
-                <th scope="col">Last scrape</th><th scope="col" class="numeric">Duration</th>
+                <th scope="col">Endpoint</th>
+                <th scope="col">State</th>
+                <th scope="col">Labels</th>
+                <th scope="col">Last scrape</th>
+                <th scope="col" class="numeric">
+                  Duration
+                </th>
               </tr>
             </thead>
-            {shown.map((target) => <TargetRow key={targetKey(target)} target={target} />)}
+            {shown.map((target) => (
+              <TargetRow key={targetKey(target)} target={target} />
+            ))}
           </table>
-          {rest > 0 && <p class="more">{formatCount(rest)} more. <button type="button" class="button" onClick={showAll}>Show all</button></p>}
+          {rest > 0 && (
+            <p class="more">
+              {formatCount(rest)} more.{' '}
+              <button type="button" class="button" onClick={showAll}>
+                Show all
+              </button>
+            </p>
+          )}
         </div>
       )}
     </section>
@@ -111,22 +156,43 @@ function TargetRow({ target }: { target: Target }) {
   return (
     <tbody data-testid="target-row" data-health={target.health}>
       <tr>
-        <td data-label="Endpoint"><ExternalLink address={target.globalUrl || target.scrapeUrl} text={target.scrapeUrl} /></td>
-        <td data-label="State"><Badge tone={toneOf(target.health)}>{target.health}</Badge></td>
+        <td data-label="Endpoint">
+          <ExternalLink address={target.globalUrl || target.scrapeUrl} text={target.scrapeUrl} />
+        </td>
+        <td data-label="State">
+          <Badge tone={toneOf(target.health)}>{target.health}</Badge>
+        </td>
         <td data-label="Labels">
           <LabelTags labels={target.labels} />{' '}
-          <FoldButton open={open} controls={id} onClick={turn} class="small">discovered</FoldButton>
+          <FoldButton open={open} controls={id} onClick={turn} class="small">
+            discovered
+          </FoldButton>
         </td>
-        <td data-label="Last scrape"><Ago time={target.lastScrape} /></td>
-        <td data-label="Duration" class="numeric">{target.lastScrapeDuration > 0 ? formatSeconds(target.lastScrapeDuration) : '–'}</td>
+        <td data-label="Last scrape">
+          <Ago time={target.lastScrape} />
+        </td>
+        <td data-label="Duration" class="numeric">
+          {target.lastScrapeDuration > 0 ? formatSeconds(target.lastScrapeDuration) : '–'}
+        </td>
       </tr>
-      {target.lastError && <tr class="below"><td colSpan={5}><div class="error-text inline-error">{target.lastError}</div></td></tr>}
+      {target.lastError && (
+        <tr class="below">
+          <td colSpan={5}>
+            <div class="error-text inline-error">{target.lastError}</div>
+          </td>
+        </tr>
+      )}
       {open && (
         <tr class="below" id={id}>
           <td colSpan={5}>
             <div class="muted">
               Labels before relabelling
-              {target.scrapeInterval && <> · scraped every {target.scrapeInterval}, timeout {target.scrapeTimeout}</>}
+              {target.scrapeInterval && (
+                <>
+                  {' '}
+                  · scraped every {target.scrapeInterval}, timeout {target.scrapeTimeout}
+                </>
+              )}
             </div>
             <LabelTags labels={target.discoveredLabels} />
           </td>
@@ -140,15 +206,27 @@ function Dropped({ counts }: { counts: Record<string, number> | null }) {
   const [open, turn] = useFold('dropped targets');
   const total = counts ? Object.values(counts).reduce((sum, n) => sum + n, 0) : null;
   if (total === 0) return null;
-  const perPool = Object.entries(counts ?? {}).filter(([, n]) => n > 0).map(([pool, n]) => `${pool}: ${formatCount(n)}`).join(', ');
+  const perPool = Object.entries(counts ?? {})
+    .filter(([, n]) => n > 0)
+    .map(([pool, n]) => `${pool}: ${formatCount(n)}`)
+    .join(', ');
   return (
     <section class="group" aria-label="Dropped targets">
       <h2 class="group-head">
         <FoldButton open={open} controls="dropped" onClick={turn}>
-          Dropped by relabelling {total !== null && <span class="muted">{formatCount(total)} ({perPool})</span>}
+          Dropped by relabelling{' '}
+          {total !== null && (
+            <span class="muted">
+              {formatCount(total)} ({perPool})
+            </span>
+          )}
         </FoldButton>
       </h2>
-      {open && <div id="dropped"><DroppedList /></div>}
+      {open && (
+        <div id="dropped">
+          <DroppedList />
+        </div>
+      )}
     </section>
   );
 }
@@ -169,12 +247,30 @@ function DroppedList() {
   }, []);
   const { shown, rest, showAll } = useLimit(targets ?? [], POOL_SHOWN);
   if (error) return <ErrorBox title="The dropped targets could not be read." error={error} />;
-  if (!targets) return <p class="waiting" role="status">Loading…</p>;
+  if (!targets)
+    return (
+      <p class="waiting" role="status">
+        Loading…
+      </p>
+    );
   if (targets.length === 0) return <p class="muted">None are dropped.</p>;
   return (
     <>
-      <ul class="dropped">{shown.map((target, i) => <li key={i}><LabelTags labels={target.discoveredLabels} /></li>)}</ul>
-      {rest > 0 && <p class="more">{formatCount(rest)} more. <button type="button" class="button" onClick={showAll}>Show all</button></p>}
+      <ul class="dropped">
+        {shown.map((target, i) => (
+          <li key={i}>
+            <LabelTags labels={target.discoveredLabels} />
+          </li>
+        ))}
+      </ul>
+      {rest > 0 && (
+        <p class="more">
+          {formatCount(rest)} more.{' '}
+          <button type="button" class="button" onClick={showAll}>
+            Show all
+          </button>
+        </p>
+      )}
     </>
   );
 }

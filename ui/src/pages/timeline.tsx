@@ -21,10 +21,17 @@ export function Timeline({ blocks }: { blocks: readonly Block[] }) {
   const all = lanes(blocks);
   const titled = all.some(({ title }) => title !== '');
   return (
-    <figure class="timeline" aria-label={`${blocks.length} blocks from ${formatTime(span.minTime, shownZone)} to ${formatTime(span.maxTime, shownZone)}`}>
+    <figure
+      class="timeline"
+      aria-label={`${blocks.length} blocks from ${formatTime(span.minTime, shownZone)} to ${formatTime(span.maxTime, shownZone)}`}
+    >
       {all.slice(0, LANES_SHOWN).map((lane, i) => (
         <div class="lane" key={i}>
-          {titled && <span class="lane-title" title={lane.title}>{all[i - 1]?.title === lane.title ? '' : lane.title}</span>}
+          {titled && (
+            <span class="lane-title" title={lane.title}>
+              {all[i - 1]?.title === lane.title ? '' : lane.title}
+            </span>
+          )}
           <div class="lane-strip">
             {lane.blocks.map((block) => (
               <span
@@ -40,7 +47,10 @@ export function Timeline({ blocks }: { blocks: readonly Block[] }) {
       {all.length > LANES_SHOWN && <p class="hint">{all.length - LANES_SHOWN} more strips are not drawn.</p>}
       <figcaption class="lane">
         {titled && <span class="lane-title" />}
-        <span class="lane-ends"><span>{formatTime(span.minTime, shownZone)}</span><span>{formatTime(span.maxTime, shownZone)}</span></span>
+        <span class="lane-ends">
+          <span>{formatTime(span.minTime, shownZone)}</span>
+          <span>{formatTime(span.maxTime, shownZone)}</span>
+        </span>
       </figcaption>
     </figure>
   );
@@ -54,25 +64,57 @@ export function BlockTable({ blocks }: { blocks: readonly Block[] }) {
       <table class="stackable">
         <thead>
           <tr>
-            <th scope="col">Block</th><th scope="col">From</th><th scope="col">Length</th><th scope="col" class="numeric">Series</th>
-            <th scope="col" class="numeric">Samples</th><th scope="col" class="numeric">Size</th><th scope="col">Labels</th>
+            <th scope="col">Block</th>
+            <th scope="col">From</th>
+            <th scope="col">Length</th>
+            <th scope="col" class="numeric">
+              Series
+            </th>
+            <th scope="col" class="numeric">
+              Samples
+            </th>
+            <th scope="col" class="numeric">
+              Size
+            </th>
+            <th scope="col">Labels</th>
           </tr>
         </thead>
         <tbody>
           {shown.map((block) => (
             <tr key={block.ulid}>
-              <td data-label="Block"><code>{block.ulid}</code></td>
-              <td data-label="From" class="nowrap">{formatTime(block.minTime, shownZone)}</td>
-              <td data-label="Length" class="nowrap">{formatSeconds((block.maxTime - block.minTime) / 1000)}</td>
-              <td data-label="Series" class="numeric">{formatCount(block.series)}</td>
-              <td data-label="Samples" class="numeric">{formatCount(block.samples)}</td>
-              <td data-label="Size" class="numeric nowrap">{formatBytes(block.bytes)}</td>
-              <td data-label="Labels"><LabelTags labels={block.labels} /></td>
+              <td data-label="Block">
+                <code>{block.ulid}</code>
+              </td>
+              <td data-label="From" class="nowrap">
+                {formatTime(block.minTime, shownZone)}
+              </td>
+              <td data-label="Length" class="nowrap">
+                {formatSeconds((block.maxTime - block.minTime) / 1000)}
+              </td>
+              <td data-label="Series" class="numeric">
+                {formatCount(block.series)}
+              </td>
+              <td data-label="Samples" class="numeric">
+                {formatCount(block.samples)}
+              </td>
+              <td data-label="Size" class="numeric nowrap">
+                {formatBytes(block.bytes)}
+              </td>
+              <td data-label="Labels">
+                <LabelTags labels={block.labels} />
+              </td>
             </tr>
           ))}
         </tbody>
       </table>
-      {rest > 0 && <p class="more">{formatCount(rest)} older blocks. <button type="button" class="button" onClick={showAll}>Show all</button></p>}
+      {rest > 0 && (
+        <p class="more">
+          {formatCount(rest)} older blocks.{' '}
+          <button type="button" class="button" onClick={showAll}>
+            Show all
+          </button>
+        </p>
+      )}
     </>
   );
 }

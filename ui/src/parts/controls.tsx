@@ -39,7 +39,12 @@ export interface Choice {
 }
 
 /** Toggles with counts; all off means that nothing is hidden. */
-export function Toggles(props: { label: string; choices: readonly Choice[]; chosen: ReadonlySet<string>; onToggle(id: string): void }) {
+export function Toggles(props: {
+  label: string;
+  choices: readonly Choice[];
+  chosen: ReadonlySet<string>;
+  onToggle(id: string): void;
+}) {
   return (
     <div class="toggles" role="group" aria-label={props.label}>
       {props.choices.map(({ id, label, count, tone }) => (
@@ -50,7 +55,8 @@ export function Toggles(props: { label: string; choices: readonly Choice[]; chos
           aria-pressed={props.chosen.has(id)}
           onClick={() => props.onToggle(id)}
         >
-          <span class="badge-mark" aria-hidden="true" />{label} <span class="toggle-count">{formatCount(count)}</span>
+          <span class="badge-mark" aria-hidden="true" />
+          {label} <span class="toggle-count">{formatCount(count)}</span>
         </button>
       ))}
     </div>
@@ -69,8 +75,14 @@ export function Freshness({ polled }: { polled: Polled<unknown> }) {
   const running = useStore(refreshing) === 'on';
   return (
     <div class="freshness">
-      {polled.at > 0 && <span class="muted">Updated <Ago time={polled.at} /></span>}
-      <button type="button" class="button quiet" data-refresh onClick={polled.refresh} title="Refresh now (r)">Refresh</button>
+      {polled.at > 0 && (
+        <span class="muted">
+          Updated <Ago time={polled.at} />
+        </span>
+      )}
+      <button type="button" class="button quiet" data-refresh onClick={polled.refresh} title="Refresh now (r)">
+        Refresh
+      </button>
       <button
         type="button"
         class="button quiet"
@@ -92,14 +104,23 @@ const openFolds = new Map<string, boolean>();
 export function useFold(key: string, initially = false): [boolean, () => void] {
   const [, render] = useState(0);
   const open = openFolds.get(key) ?? initially;
-  return [open, () => {
-    openFolds.set(key, !open);
-    render((n) => n + 1);
-  }];
+  return [
+    open,
+    () => {
+      openFolds.set(key, !open);
+      render((n) => n + 1);
+    },
+  ];
 }
 
 /** The button that opens and closes a fold. */
-export function FoldButton(props: { open: boolean; controls: string; onClick(): void; children: ComponentChildren; class?: string }) {
+export function FoldButton(props: {
+  open: boolean;
+  controls: string;
+  onClick(): void;
+  children: ComponentChildren;
+  class?: string;
+}) {
   return (
     <button
       type="button"
@@ -120,7 +141,10 @@ export function Key({ children }: { children: string }) {
 }
 
 /** A list cut at `limit` until a person wants all of it. */
-export function useLimit<T>(items: readonly T[], limit: number): { shown: readonly T[]; rest: number; showAll(): void } {
+export function useLimit<T>(
+  items: readonly T[],
+  limit: number,
+): { shown: readonly T[]; rest: number; showAll(): void } {
   const [all, setAll] = useState(false);
   const shown = all || items.length <= limit ? items : items.slice(0, limit);
   return { shown, rest: items.length - shown.length, showAll: () => setAll(true) };

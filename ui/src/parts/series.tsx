@@ -7,11 +7,22 @@ export function Series({ labels }: { labels: Labels }) {
   const metric = plainMetricName(labels);
   const pairs = labelPairs(labels);
   const quoted = !metric && labels['__name__'] ? quote(labels['__name__']) : '';
-  if (pairs.length === 0 && !quoted) return <span class="series"><span class="series-metric">{metric || '{}'}</span></span>;
+  if (pairs.length === 0 && !quoted)
+    return (
+      <span class="series">
+        <span class="series-metric">{metric || '{}'}</span>
+      </span>
+    );
   return (
     <span class="series">
-      <span class="series-metric">{metric}</span>{'{'}
-      {quoted && <span class="series-metric">{quoted}{pairs.length > 0 && ', '}</span>}
+      <span class="series-metric">{metric}</span>
+      {'{'}
+      {quoted && (
+        <span class="series-metric">
+          {quoted}
+          {pairs.length > 0 && ', '}
+        </span>
+      )}
       {pairs.map(([name, value], i) => (
         <span key={name}>
           {i > 0 && ', '}
@@ -34,7 +45,9 @@ export function LabelTags({ labels, omit = [] }: { labels: Labels | null | undef
   return (
     <span class="tags">
       {pairs.map(([name, value]) => (
-        <span class="tag" key={name}><span class="tag-name">{name}</span>=<span class="tag-value">{quote(value)}</span></span>
+        <span class="tag" key={name}>
+          <span class="tag-name">{name}</span>=<span class="tag-value">{quote(value)}</span>
+        </span>
       ))}
     </span>
   );

@@ -11,7 +11,14 @@ import { useStore } from '../store';
 export type Tone = 'good' | 'warn' | 'bad' | 'none' | 'info';
 
 const TONES: Readonly<Record<string, Tone>> = {
-  up: 'good', ok: 'good', inactive: 'good', pending: 'warn', firing: 'bad', down: 'bad', err: 'bad', unknown: 'none',
+  up: 'good',
+  ok: 'good',
+  inactive: 'good',
+  pending: 'warn',
+  firing: 'bad',
+  down: 'bad',
+  err: 'bad',
+  unknown: 'none',
 };
 
 /** The tone of a state the API names. */
@@ -21,7 +28,12 @@ export function toneOf(state: string): Tone {
 
 /** A state in a word, with its colour and a shape beside it. */
 export function Badge({ tone, children }: { tone: Tone; children: ComponentChildren }) {
-  return <span class={`badge tone-${tone}`}><span class="badge-mark" aria-hidden="true" />{children}</span>;
+  return (
+    <span class={`badge tone-${tone}`}>
+      <span class="badge-mark" aria-hidden="true" />
+      {children}
+    </span>
+  );
 }
 
 /** The absolute time of an instant in the chosen zone. */
@@ -36,7 +48,11 @@ export function Ago({ time, never = 'never' }: { time: string | number | undefin
   const now = useNow();
   const absolute = useTimeText(ms);
   if (ms === null) return <span class="muted">{never}</span>;
-  return <time class="ago" dateTime={new Date(ms).toISOString()} title={absolute}>{formatRelative(ms, now)}</time>;
+  return (
+    <time class="ago" dateTime={new Date(ms).toISOString()} title={absolute}>
+      {formatRelative(ms, now)}
+    </time>
+  );
 }
 
 /** An error in full, in its place. */
@@ -53,7 +69,8 @@ export function ErrorBox({ title, error }: { title: string; error: ApiError }) {
 export function Notice({ tone, title, children }: { tone: Tone; title?: string; children: ComponentChildren }) {
   return (
     <div class={`banner tone-${tone}`} role="status">
-      {title && <strong>{title} </strong>}{children}
+      {title && <strong>{title} </strong>}
+      {children}
     </div>
   );
 }
@@ -74,7 +91,13 @@ export function Loaded<T>({ polled, children }: { polled: Polled<T>; children: (
   return (
     <>
       {error && <ConnectionBanner error={error} at={polled.at} />}
-      {data !== undefined ? children(data) : !error && <p class="waiting" role="status">Loading…</p>}
+      {data !== undefined
+        ? children(data)
+        : !error && (
+            <p class="waiting" role="status">
+              Loading…
+            </p>
+          )}
     </>
   );
 }
@@ -85,7 +108,11 @@ function ConnectionBanner({ error, at }: { error: ApiError; at: number }) {
       <strong>{error.unreachable ? 'Can’t reach the node.' : 'The node refused the request.'}</strong>{' '}
       <code class="error-type">{error.type}</code>
       <div class="error-text">{error.message}</div>
-      {at > 0 && <div>What you see is from <Ago time={at} />.</div>}
+      {at > 0 && (
+        <div>
+          What you see is from <Ago time={at} />.
+        </div>
+      )}
     </div>
   );
 }

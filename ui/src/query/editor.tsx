@@ -1,10 +1,17 @@
 // The PromQL editor: highlighting, completion from the node's own series, linting, Enter to run.
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type CompletionContext, type CompletionResult } from '@codemirror/autocomplete';
+import {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+  type CompletionContext,
+  type CompletionResult,
+} from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from '@codemirror/commands';
 import { HighlightStyle, bracketMatching, indentOnInput, syntaxHighlighting } from '@codemirror/language';
 import { lintKeymap } from '@codemirror/lint';
-import { EditorState, Prec } from '@codemirror/state';
-import { EditorView, keymap, placeholder } from '@codemirror/view';
+import { EditorState, type Extension, Prec } from '@codemirror/state';
+import { type Command, EditorView, keymap, placeholder } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { type CompleteStrategy, PromQLExtension, newCompleteStrategy } from '@prometheus-io/codemirror-promql';
 import { useEffect, useRef } from 'preact/hooks';
@@ -31,9 +38,15 @@ function completion(): CompleteStrategy {
     async promQL(context: CompletionContext): Promise<CompletionResult | null> {
       const found = await Promise.resolve(remote.promQL(context));
       if (context.state.doc.length > 0) return found;
-      const past = pastQueries().slice(0, 10).map((expr, i) => ({
-        label: expr.length > 70 ? `${expr.slice(0, 70)}…` : expr, apply: expr, detail: 'run before', type: 'text', boost: 99 - i,
-      }));
+      const past = pastQueries()
+        .slice(0, 10)
+        .map((expr, i) => ({
+          label: expr.length > 70 ? `${expr.slice(0, 70)}…` : expr,
+          apply: expr,
+          detail: 'run before',
+          type: 'text',
+          boost: 99 - i,
+        }));
       if (past.length === 0) return found;
       return { from: context.pos, ...found, options: [...past, ...(found?.options ?? [])] };
     },
@@ -57,9 +70,45 @@ function historyWalk(): (view: EditorView, direction: 1 | -1) => boolean {
     if (past[next] === view.state.doc.toString()) next += direction;
     if (next >= past.length || next < -1) return true;
     position = next;
-    replaceAll(view, next === -1 ? unfinished : past[next] ?? '');
+    replaceAll(view, next === -1 ? unfinished : (past[next] ?? ''));
     return true;
   };
+}
+
+function extensions(promql: PromQLExtension, run: Command, onChange: (text: string) => void): Extension[] {
+  const walk = historyWalk();
+  return [
+    history(),
+    indentOnInput(),
+    bracketMatching(),
+    closeBrackets(),
+    autocompletion({ icons: false }),
+    promql.asExtension(),
+    syntaxHighlighting(highlighting),
+    EditorView.lineWrapping,
+    placeholder('Expression (Enter runs, Shift-Enter breaks the line)'),
+    EditorView.contentAttributes.of({ 'aria-label': 'PromQL expression', 'aria-multiline': 'true' }),
+    Prec.high(
+      keymap.of([
+        { key: 'Enter', run },
+        { key: 'Shift-Enter', run: insertNewlineAndIndent },
+        { key: 'Mod-Enter', run },
+        { key: 'Alt-ArrowUp', run: (view) => walk(view, 1) },
+        { key: 'Alt-ArrowDown', run: (view) => walk(view, -1) },
+      ]),
+    ),
+    keymap.of([...closeBracketsKeymap, ...completionKeymap, ...defaultKeymap, ...historyKeymap, ...lintKeymap]),
+    // Last, so that Escape closes the completions and the lint panel first.
+    Prec.lowest(keymap.of([{ key: 'Escape', run: leave }])),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) onChange(update.state.doc.toString());
+    }),
+  ];
+}
+
+function leave(view: EditorView): boolean {
+  view.contentDOM.blur();
+  return true;
 }
 
 /**
@@ -94,37 +143,12 @@ export function Editor(props: EditorProps) {
 
   useEffect(() => {
     const promql = new PromQLExtension().setComplete({ completeStrategy: completion() });
-    const walk = historyWalk();
     const editor = new EditorView({
       parent: host.current as HTMLDivElement,
       state: EditorState.create({
         doc: latest.current.text,
         selection: { anchor: latest.current.text.length },
-        extensions: [
-          history(),
-          indentOnInput(),
-          bracketMatching(),
-          closeBrackets(),
-          autocompletion({ icons: false }),
-          promql.asExtension(),
-          syntaxHighlighting(highlighting),
-          EditorView.lineWrapping,
-          placeholder('Expression (Enter runs, Shift-Enter breaks the line)'),
-          EditorView.contentAttributes.of({ 'aria-label': 'PromQL expression', 'aria-multiline': 'true' }),
-          Prec.high(keymap.of([
-            { key: 'Enter', run },
-            { key: 'Shift-Enter', run: insertNewlineAndIndent },
-            { key: 'Mod-Enter', run },
-            { key: 'Alt-ArrowUp', run: (v) => walk(v, 1) },
-            { key: 'Alt-ArrowDown', run: (v) => walk(v, -1) },
-          ])),
-          keymap.of([...closeBracketsKeymap, ...completionKeymap, ...defaultKeymap, ...historyKeymap, ...lintKeymap]),
-          // Last, so that Escape closes the completions and the lint panel first.
-          Prec.lowest(keymap.of([{ key: 'Escape', run: (v) => (v.contentDOM.blur(), true) }])),
-          EditorView.updateListener.of((update) => {
-            if (update.docChanged) latest.current.onChange(update.state.doc.toString());
-          }),
-        ],
+        extensions: extensions(promql, run, (text) => latest.current.onChange(text)),
       }),
     });
     view.current = editor;

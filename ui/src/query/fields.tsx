@@ -54,7 +54,15 @@ function TextField({ label, value, placeholder, width, onCommit }: TextFieldProp
 export function RangeField(props: { rangeMs: number; onChange(ms: number): void; shorter(): void; longer(): void }) {
   return (
     <span class="field-group" role="group" aria-label="Range">
-      <button type="button" class="button step" aria-label="Shorter range" title="Shorter range" onClick={props.shorter}>−</button>
+      <button
+        type="button"
+        class="button step"
+        aria-label="Shorter range"
+        title="Shorter range"
+        onClick={props.shorter}
+      >
+        −
+      </button>
       <TextField
         label="Range"
         width="5.5em"
@@ -66,7 +74,9 @@ export function RangeField(props: { rangeMs: number; onChange(ms: number): void;
           return true;
         }}
       />
-      <button type="button" class="button step" aria-label="Longer range" title="Longer range" onClick={props.longer}>+</button>
+      <button type="button" class="button step" aria-label="Longer range" title="Longer range" onClick={props.longer}>
+        +
+      </button>
     </span>
   );
 }
@@ -90,7 +100,13 @@ export function StepField(props: { stepMs: number | null; autoMs: number; onChan
 }
 
 /** An instant; empty is now. The buttons at its sides move it by `stepMs`. */
-export function TimeField(props: { label: string; timeMs: number | null; stepMs: number; placeholder: string; onChange(ms: number | null): void }) {
+export function TimeField(props: {
+  label: string;
+  timeMs: number | null;
+  stepMs: number;
+  placeholder: string;
+  onChange(ms: number | null): void;
+}) {
   const shownZone = useStore(zone);
   const move = (ms: number): void => {
     const next = (props.timeMs ?? Math.floor(Date.now() / 1000) * 1000) + ms;
@@ -99,7 +115,15 @@ export function TimeField(props: { label: string; timeMs: number | null; stepMs:
   };
   return (
     <span class="field-group" role="group" aria-label={props.label}>
-      <button type="button" class="button step" aria-label={`${props.label}: earlier`} title="Earlier" onClick={() => move(-props.stepMs)}>‹</button>
+      <button
+        type="button"
+        class="button step"
+        aria-label={`${props.label}: earlier`}
+        title="Earlier"
+        onClick={() => move(-props.stepMs)}
+      >
+        ‹
+      </button>
       <TextField
         label={`${props.label} (${shownZone === 'utc' ? 'UTC' : 'local'} time, or now-1h)`}
         width="13em"
@@ -114,15 +138,40 @@ export function TimeField(props: { label: string; timeMs: number | null; stepMs:
       />
       <Calendar label={props.label} timeMs={props.timeMs} onChange={props.onChange} />
       {props.timeMs !== null && (
-        <button type="button" class="button step" aria-label={`${props.label}: back to now`} title="Back to now" onClick={() => props.onChange(null)}>×</button>
+        <button
+          type="button"
+          class="button step"
+          aria-label={`${props.label}: back to now`}
+          title="Back to now"
+          onClick={() => props.onChange(null)}
+        >
+          ×
+        </button>
       )}
-      <button type="button" class="button step" aria-label={`${props.label}: later`} title="Later" disabled={props.timeMs === null} onClick={() => move(props.stepMs)}>›</button>
+      <button
+        type="button"
+        class="button step"
+        aria-label={`${props.label}: later`}
+        title="Later"
+        disabled={props.timeMs === null}
+        onClick={() => move(props.stepMs)}
+      >
+        ›
+      </button>
     </span>
   );
 }
 
 // The browser's own date picker, behind a button; its input stays out of sight.
-function Calendar({ label, timeMs, onChange }: { label: string; timeMs: number | null; onChange(ms: number | null): void }) {
+function Calendar({
+  label,
+  timeMs,
+  onChange,
+}: {
+  label: string;
+  timeMs: number | null;
+  onChange(ms: number | null): void;
+}) {
   const shownZone = useStore(zone);
   const input = useRef<HTMLInputElement>(null);
   return (
@@ -138,8 +187,17 @@ function Calendar({ label, timeMs, onChange }: { label: string; timeMs: number |
           input.current.showPicker();
         }}
       >
-        <svg width="13" height="13" viewBox="0 0 16 16" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.5">
-          <rect x="2" y="3" width="12" height="11" rx="1.5" /><path d="M2 6.5h12M5 1.5v3M11 1.5v3" />
+        <svg
+          width="13"
+          height="13"
+          viewBox="0 0 16 16"
+          aria-hidden="true"
+          fill="none"
+          stroke="currentColor"
+          stroke-width="1.5"
+        >
+          <rect x="2" y="3" width="12" height="11" rx="1.5" />
+          <path d="M2 6.5h12M5 1.5v3M11 1.5v3" />
         </svg>
       </button>
       <input

@@ -38,7 +38,11 @@ export function layOut(series: readonly RangeSeries[], grid: Grid): Frame {
       continue;
     }
     if (frame.columns.length >= SERIES_DRAWN_MAX) continue;
-    const column: Column = { labels: metric, name: seriesName(metric), values: new Array<number | null>(count).fill(null) };
+    const column: Column = {
+      labels: metric,
+      name: seriesName(metric),
+      values: new Array<number | null>(count).fill(null),
+    };
     for (const [seconds, text] of values) {
       const index = Math.round((seconds * 1000 - grid.startMs) / grid.stepMs);
       if (index < 0 || index >= count) continue;
@@ -59,10 +63,12 @@ export function stack(columns: ReadonlyArray<ReadonlyArray<number | null>>): Arr
   const length = columns[0]?.length ?? 0;
   const present = Array.from({ length }, (_, i) => columns.some((column) => column[i] !== null));
   const sums = new Array<number>(length).fill(0);
-  return columns.map((column) => column.map((value, i) => {
-    sums[i] = (sums[i] as number) + (value ?? 0);
-    return present[i] ? (sums[i] as number) : null;
-  }));
+  return columns.map((column) =>
+    column.map((value, i) => {
+      sums[i] = (sums[i] as number) + (value ?? 0);
+      return present[i] ? (sums[i] as number) : null;
+    }),
+  );
 }
 
 /** Indices of values with a gap on both sides: a line can't show them, so they are drawn as points. */

@@ -34,7 +34,12 @@ export function Graph({ frame, stacked, onZoom, onZoomBack }: GraphProps) {
     const height = element.clientWidth < 560 ? HEIGHT_NARROW : HEIGHT;
     const shown = new Set(frame.columns.map((_, i) => i).filter((i) => !hidden.has(frame.columns[i]?.name ?? '')));
     plot.current = drawPlot(element, {
-      frame, shown, stacked, theme, zone: shownZone, height,
+      frame,
+      shown,
+      stacked,
+      theme,
+      zone: shownZone,
+      height,
       onZoom: (start, end) => zoom.current.onZoom(start, end),
       onZoomBack: () => zoom.current.onZoomBack(),
     });
@@ -61,7 +66,12 @@ export function Graph({ frame, stacked, onZoom, onZoomBack }: GraphProps) {
   return (
     <div class="graph" data-testid="graph" data-series={frame.columns.length}>
       <Notes frame={frame} />
-      <div class="plot" ref={host} role="img" aria-label={`Graph of ${frame.columns.length} series; the table shows the same data`} />
+      <div
+        class="plot"
+        ref={host}
+        role="img"
+        aria-label={`Graph of ${frame.columns.length} series; the table shows the same data`}
+      />
       <Legend frame={frame} hidden={hidden} theme={theme} onHide={setHidden} onHighlight={highlight} />
     </div>
   );
@@ -84,13 +94,14 @@ function Notes({ frame }: { frame: Frame }) {
     <>
       {curves > SERIES_DRAWN_MAX && (
         <Notice tone="info">
-          The first {SERIES_DRAWN_MAX} of {formatCount(curves)} series are drawn. Aggregate, or use <code>topk()</code>, to see fewer.
+          The first {SERIES_DRAWN_MAX} of {formatCount(curves)} series are drawn. Aggregate, or use <code>topk()</code>,
+          to see fewer.
         </Notice>
       )}
       {frame.histograms > 0 && (
         <Notice tone="info">
-          {formatCount(frame.histograms)} series are native histograms, which have no curve: use <code>histogram_quantile()</code> or
-          {' '}<code>histogram_count()</code>.
+          {formatCount(frame.histograms)} series are native histograms, which have no curve: use{' '}
+          <code>histogram_quantile()</code> or <code>histogram_count()</code>.
         </Notice>
       )}
       {frame.nonFinite > 0 && (
@@ -156,7 +167,8 @@ function Legend({ frame, hidden, theme, onHide, onHighlight }: LegendProps) {
       </ul>
       {names.length > 1 && (
         <p class="hint">
-          Click shows one series alone, Ctrl-click (or Space) hides one. Drag over the graph to zoom, double-click to go back.
+          Click shows one series alone, Ctrl-click (or Space) hides one. Drag over the graph to zoom, double-click to go
+          back.
         </p>
       )}
     </>

@@ -14,7 +14,9 @@ export function withQuery(history: readonly string[], expr: string): string[] {
 export function parseHistory(stored: string | null): string[] {
   try {
     const parsed: unknown = JSON.parse(stored ?? '[]');
-    return Array.isArray(parsed) ? parsed.filter((item): item is string => typeof item === 'string').slice(0, HISTORY_MAX) : [];
+    return Array.isArray(parsed)
+      ? parsed.filter((item): item is string => typeof item === 'string').slice(0, HISTORY_MAX)
+      : [];
   } catch {
     return [];
   }

@@ -21,7 +21,10 @@ async function load(signal: AbortSignal): Promise<Metric[]> {
   const [names, metadata] = await Promise.all([
     request<string[]>('label/__name__/values', { signal }),
     // Names alone are useful as well, so a node without metadata is no failure.
-    request<Metadata>('metadata', { signal }).then(({ data }) => data, (): Metadata => ({})),
+    request<Metadata>('metadata', { signal }).then(
+      ({ data }) => data,
+      (): Metadata => ({}),
+    ),
   ]);
   return names.data.map((name) => {
     const own = metadata[name] ?? metadata[name.replace(/_(bucket|count|sum)$/, '')];
@@ -33,7 +36,9 @@ export function MetricsButton({ onPick }: { onPick(name: string): void }) {
   const [open, setOpen] = useState(false);
   return (
     <>
-      <button type="button" class="button" aria-haspopup="dialog" onClick={() => setOpen(true)}>Metrics</button>
+      <button type="button" class="button" aria-haspopup="dialog" onClick={() => setOpen(true)}>
+        Metrics
+      </button>
       {open && <MetricsDialog onClose={() => setOpen(false)} onPick={onPick} />}
     </>
   );
@@ -66,10 +71,19 @@ function MetricsDialog({ onClose, onPick }: { onClose(): void; onPick(name: stri
     if (move === undefined) return;
     event.preventDefault();
     const items = [...(dialog.current?.querySelectorAll<HTMLElement>('.filter, .menu-item') ?? [])];
-    items[Math.min(Math.max(items.indexOf(document.activeElement as HTMLElement) + move, 0), items.length - 1)]?.focus();
+    items[
+      Math.min(Math.max(items.indexOf(document.activeElement as HTMLElement) + move, 0), items.length - 1)
+    ]?.focus();
   };
   return (
-    <dialog ref={dialog} class="help metrics" aria-label="Metrics" onClose={onClose} onKeyDown={onKeyDown} onClick={(event) => event.target === dialog.current && onClose()}>
+    <dialog
+      ref={dialog}
+      class="help metrics"
+      aria-label="Metrics"
+      onClose={onClose}
+      onKeyDown={onKeyDown}
+      onClick={(event) => event.target === dialog.current && onClose()}
+    >
       <div class="metrics-body">
         <form
           class="metrics-head"
@@ -79,20 +93,37 @@ function MetricsDialog({ onClose, onPick }: { onClose(): void; onPick(name: stri
             if (first) pick(first.name);
           }}
         >
-          <input class="filter" type="search" placeholder="Find a metric by name, type or help" aria-label="Find a metric" value={filter} spellcheck={false} autocomplete="off" onInput={(event) => setFilter(event.currentTarget.value)} />
-          <span class="muted" role="status">{metrics && `${formatCount(matching.length)} of ${formatCount(metrics.length)}`}</span>
-          <button type="button" class="button quiet" onClick={onClose}>Close</button>
+          <input
+            class="filter"
+            type="search"
+            placeholder="Find a metric by name, type or help"
+            aria-label="Find a metric"
+            value={filter}
+            spellcheck={false}
+            autocomplete="off"
+            onInput={(event) => setFilter(event.currentTarget.value)}
+          />
+          <span class="muted" role="status">
+            {metrics && `${formatCount(matching.length)} of ${formatCount(metrics.length)}`}
+          </span>
+          <button type="button" class="button quiet" onClick={onClose}>
+            Close
+          </button>
         </form>
         {error && <ErrorBox title="The metrics could not be read." error={error} />}
         <div class="metrics-list">
-          {metrics && matching.length === 0 && <p class="menu-empty">{metrics.length === 0 ? 'This node holds no series yet.' : 'No metric matches.'}</p>}
+          {metrics && matching.length === 0 && (
+            <p class="menu-empty">{metrics.length === 0 ? 'This node holds no series yet.' : 'No metric matches.'}</p>
+          )}
           {matching.slice(0, METRICS_SHOWN).map(({ name, type, help }) => (
             <button type="button" class="menu-item metric" key={name} onClick={() => pick(name)}>
               <code class="series-metric">{name}</code> {type && type !== 'unknown' && <span class="kind">{type}</span>}
               {help && <span class="metric-help">{help}</span>}
             </button>
           ))}
-          {matching.length > METRICS_SHOWN && <p class="menu-empty">{formatCount(matching.length - METRICS_SHOWN)} more: narrow the filter.</p>}
+          {matching.length > METRICS_SHOWN && (
+            <p class="menu-empty">{formatCount(matching.length - METRICS_SHOWN)} more: narrow the filter.</p>
+          )}
         </div>
       </div>
     </dialog>

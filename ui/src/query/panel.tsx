@@ -6,20 +6,13 @@ import { Notice, Empty, ErrorBox, useTimeText } from '../parts/status';
 import { Editor } from './editor';
 import { RangeField, StepField, TimeField } from './fields';
 import { Graph } from './graph';
-import { forgetQueries, pastQueries } from './history';
+import { Examples } from './examples';
+import { HistoryMenu } from './history-menu';
 import { MetricsButton } from './metrics';
 import { chooseStep, longerRange, shorterRange } from './resolution';
 import { type Outcome, type Run, useRun } from './run';
 import { ResultTable } from './table';
 import type { Panel, Tab } from './url';
-
-const EXAMPLES: ReadonlyArray<readonly [string, string]> = [
-  ['up', 'which targets answer'],
-  ['sum by (job) (up)', 'answering targets of each job'],
-  ['ALERTS{alertstate="firing"}', 'alerts firing now'],
-  ['topk(10, scrape_duration_seconds)', 'the slowest scrapes'],
-  ['topk(10, count by (__name__) ({__name__=~".+"}))', 'metrics with most series'],
-];
 
 export interface PanelProps {
   panel: Panel;
@@ -62,15 +55,28 @@ export function PanelView({ panel, id, autoFocus, removable, onChange, onRemove 
   return (
     <section class="panel" aria-label={panel.expr ? `Query ${panel.expr}` : 'Query'}>
       <div class="editor-row">
-        <Editor handle={insert} text={panel.expr} revision={revision} autoFocus={autoFocus && panel.expr === ''} onChange={(text) => (draft.current = text)} onRun={execute} />
+        <Editor
+          handle={insert}
+          text={panel.expr}
+          revision={revision}
+          autoFocus={autoFocus && panel.expr === ''}
+          onChange={(text) => (draft.current = text)}
+          onRun={execute}
+        />
         <MetricsButton onPick={(name) => insert.current?.(name)} />
         <HistoryMenu id={`${id}-history`} onPick={pick} />
         <ExecuteButton run={run} onRun={() => execute(draft.current)} />
-        {removable && <button type="button" class="button quiet" aria-label="Remove panel" title="Remove panel" onClick={onRemove}>×</button>}
+        {removable && (
+          <button type="button" class="button quiet" aria-label="Remove panel" title="Remove panel" onClick={onRemove}>
+            ×
+          </button>
+        )}
       </div>
       <div class="panel-bar">
         <Tabs id={id} tab={panel.tab} onTab={(tab) => onChange({ ...panel, tab })} />
-        {panel.tab === 'graph' ? <GraphControls panel={panel} onChange={onChange} /> : (
+        {panel.tab === 'graph' ? (
+          <GraphControls panel={panel} onChange={onChange} />
+        ) : (
           <TimeField
             label="Evaluation time"
             placeholder="now"
@@ -81,8 +87,21 @@ export function PanelView({ panel, id, autoFocus, removable, onChange, onRemove 
         )}
         <Facts outcome={run.outcome} tab={panel.tab} />
       </div>
-      <div class={`panel-body ${run.loading ? 'loading' : ''}`} id={`${id}-body`} role="tabpanel" aria-labelledby={`${id}-${panel.tab}`} aria-busy={run.loading}>
-        <Result outcome={run.outcome} loading={run.loading} panel={panel} onZoom={zoom} onZoomBack={zoomBack} onExample={pick} />
+      <div
+        class={`panel-body ${run.loading ? 'loading' : ''}`}
+        id={`${id}-body`}
+        role="tabpanel"
+        aria-labelledby={`${id}-${panel.tab}`}
+        aria-busy={run.loading}
+      >
+        <Result
+          outcome={run.outcome}
+          loading={run.loading}
+          panel={panel}
+          onZoom={zoom}
+          onZoomBack={zoomBack}
+          onExample={pick}
+        />
       </div>
     </section>
   );
@@ -97,9 +116,15 @@ function ExecuteButton({ run, onRun }: { run: Run; onRun(): void }) {
     const timer = setTimeout(() => setSlow(true), 400);
     return () => clearTimeout(timer);
   }, [run.loading]);
-  return slow
-    ? <button type="button" class="button execute" data-testid="cancel" onClick={run.cancel}>Cancel</button>
-    : <button type="button" class="button primary execute" data-testid="execute" data-refresh onClick={onRun}>Execute</button>;
+  return slow ? (
+    <button type="button" class="button execute" data-testid="cancel" onClick={run.cancel}>
+      Cancel
+    </button>
+  ) : (
+    <button type="button" class="button primary execute" data-testid="execute" data-refresh onClick={onRun}>
+      Execute
+    </button>
+  );
 }
 
 function Tabs({ id, tab, onTab }: { id: string; tab: Tab; onTab(tab: Tab): void }) {
@@ -124,7 +149,12 @@ function Tabs({ id, tab, onTab }: { id: string; tab: Tab; onTab(tab: Tab): void 
       {label}
     </button>
   );
-  return <div class="tabs" role="tablist" aria-label="Result as">{item('table', 'Table')}{item('graph', 'Graph')}</div>;
+  return (
+    <div class="tabs" role="tablist" aria-label="Result as">
+      {item('table', 'Table')}
+      {item('graph', 'Graph')}
+    </div>
+  );
 }
 
 function GraphControls({ panel, onChange }: { panel: Panel; onChange(panel: Panel): void }) {
@@ -137,9 +167,22 @@ function GraphControls({ panel, onChange }: { panel: Panel; onChange(panel: Pane
         shorter={() => set({ rangeMs: shorterRange(panel.rangeMs) })}
         longer={() => set({ rangeMs: longerRange(panel.rangeMs) })}
       />
-      <TimeField label="End" placeholder="now" timeMs={panel.endMs} stepMs={panel.rangeMs / 2} onChange={(endMs) => set({ endMs })} />
+      <TimeField
+        label="End"
+        placeholder="now"
+        timeMs={panel.endMs}
+        stepMs={panel.rangeMs / 2}
+        onChange={(endMs) => set({ endMs })}
+      />
       <StepField stepMs={panel.stepMs} autoMs={chooseStep(panel.rangeMs)} onChange={(stepMs) => set({ stepMs })} />
-      <button type="button" class="button" aria-pressed={panel.stacked} onClick={() => set({ stacked: !panel.stacked })}>Stacked</button>
+      <button
+        type="button"
+        class="button"
+        aria-pressed={panel.stacked}
+        onClick={() => set({ stacked: !panel.stacked })}
+      >
+        Stacked
+      </button>
     </>
   );
 }
@@ -148,12 +191,16 @@ function Facts({ outcome, tab }: { outcome: Outcome; tab: Tab }) {
   const at = useTimeText(outcome.kind === 'table' ? outcome.atMs : null);
   if (outcome.kind !== tab) return null;
   const { answer, tookMs } = outcome;
-  const count = Array.isArray(answer.data.result) && answer.data.resultType !== 'scalar' && answer.data.resultType !== 'string'
-    ? answer.data.result.length : 1;
+  const count =
+    Array.isArray(answer.data.result) && answer.data.resultType !== 'scalar' && answer.data.resultType !== 'string'
+      ? answer.data.result.length
+      : 1;
   return (
     <span class="facts" role="status">
-      {formatCount(count)} {answer.data.resultType === 'scalar' || answer.data.resultType === 'string' ? answer.data.resultType : 'series'}
-      {' · '}{formatSeconds(Math.max(tookMs, 1) / 1000)}
+      {formatCount(count)}{' '}
+      {answer.data.resultType === 'scalar' || answer.data.resultType === 'string' ? answer.data.resultType : 'series'}
+      {' · '}
+      {formatSeconds(Math.max(tookMs, 1) / 1000)}
       {outcome.kind === 'graph' && <> · step {formatDuration(outcome.grid.stepMs)}</>}
       {outcome.kind === 'table' && <span class="facts-time"> · at {at}</span>}
     </span>
@@ -171,12 +218,25 @@ interface ResultProps {
 
 function Result({ outcome, loading, panel, onZoom, onZoomBack, onExample }: ResultProps) {
   if (panel.expr.trim() === '') return <Examples onPick={onExample} />;
-  if (outcome.kind === 'none') return <p class="waiting" role="status">{loading ? 'Loading…' : 'Cancelled.'}</p>;
+  if (outcome.kind === 'none')
+    return (
+      <p class="waiting" role="status">
+        {loading ? 'Loading…' : 'Cancelled.'}
+      </p>
+    );
   if (outcome.kind === 'error') return <ErrorBox title="The query failed." error={outcome.error} />;
   return (
     <>
-      {outcome.answer.warnings.map((text) => <Notice key={text} tone="warn" title="Warning:">{text}</Notice>)}
-      {outcome.answer.infos.map((text) => <Notice key={text} tone="info" title="Note:">{text}</Notice>)}
+      {outcome.answer.warnings.map((text) => (
+        <Notice key={text} tone="warn" title="Warning:">
+          {text}
+        </Notice>
+      ))}
+      {outcome.answer.infos.map((text) => (
+        <Notice key={text} tone="info" title="Note:">
+          {text}
+        </Notice>
+      ))}
       {outcome.kind === 'table' && <ResultTable key={outcome.expr} data={outcome.answer.data} />}
       {outcome.kind === 'graph' && outcome.frame.seriesTotal === 0 && (
         <Empty title="No series matched">
@@ -187,66 +247,5 @@ function Result({ outcome, loading, panel, onZoom, onZoomBack, onExample }: Resu
         <Graph frame={outcome.frame} stacked={panel.stacked} onZoom={onZoom} onZoomBack={onZoomBack} />
       )}
     </>
-  );
-}
-
-function Examples({ onPick }: { onPick(expr: string): void }) {
-  return (
-    <Empty title="No query yet">
-      <p>Write an expression above, or start with one of these:</p>
-      <ul class="examples">
-        {EXAMPLES.map(([expr, meaning]) => (
-          <li key={expr}>
-            <button type="button" class="example" onClick={() => onPick(expr)}><code>{expr}</code></button>
-            <span class="muted">{meaning}</span>
-          </li>
-        ))}
-      </ul>
-    </Empty>
-  );
-}
-
-function HistoryMenu({ id, onPick }: { id: string; onPick(expr: string): void }) {
-  const [open, setOpen] = useState(false);
-  const root = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!open) return undefined;
-    root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
-    const closeOutside = (event: Event): void => {
-      if (!root.current?.contains(event.target as Node)) setOpen(false);
-    };
-    document.addEventListener('pointerdown', closeOutside);
-    return () => document.removeEventListener('pointerdown', closeOutside);
-  }, [open]);
-  const past = open ? pastQueries() : [];
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const items = [...(root.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
-    const at = items.indexOf(document.activeElement as HTMLElement);
-    if (event.key === 'Escape') {
-      setOpen(false);
-      root.current?.querySelector<HTMLElement>('button')?.focus();
-    } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
-      items[Math.min(Math.max(at + (event.key === 'ArrowDown' ? 1 : -1), 0), items.length - 1)]?.focus();
-    } else {
-      return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  return (
-    <div class="menu-root" ref={root} onKeyDown={onKeyDown}>
-      <button type="button" class="button" aria-haspopup="menu" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>History</button>
-      {open && (
-        <div class="menu" id={id} role="menu" aria-label="Past queries">
-          {past.length === 0 && <p class="menu-empty">No query has been run in this browser.</p>}
-          {past.map((expr) => (
-            <button type="button" role="menuitem" class="menu-item" key={expr} onClick={() => { setOpen(false); onPick(expr); }}><code>{expr}</code></button>
-          ))}
-          {past.length > 0 && (
-            <button type="button" role="menuitem" class="menu-item quiet" onClick={() => { forgetQueries(); setOpen(false); }}>Forget these</button>
-          )}
-        </div>
-      )}
-    </div>
   );
 }

@@ -37,7 +37,8 @@ export function drawPlot(host: HTMLElement, options: PlotOptions): uPlot {
     {
       width: Math.max(host.clientWidth, 200),
       height: options.height,
-      tzDate: (seconds) => (zone === 'utc' ? uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') : new Date(seconds * 1000)),
+      tzDate: (seconds) =>
+        zone === 'utc' ? uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') : new Date(seconds * 1000),
       legend: { show: false },
       padding: [10, 14, 0, 0],
       cursor: {
@@ -54,17 +55,28 @@ export function drawPlot(host: HTMLElement, options: PlotOptions): uPlot {
       series: [{}, ...indices.map((index) => lineSeries(index, options))],
       bands: stacked ? indices.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) : [],
       axes: [
-        { ...axis, space: 70, values: (_, ticks) => formatTimeTicks(ticks.map((s) => s * 1000), zone), size: 44 },
+        {
+          ...axis,
+          space: 70,
+          values: (_, ticks) =>
+            formatTimeTicks(
+              ticks.map((s) => s * 1000),
+              zone,
+            ),
+          size: 44,
+        },
         { ...axis, space: 32, values: (_, ticks) => formatTicks(ticks), size: axisWidth },
       ],
       hooks: {
-        setSelect: [(self) => {
-          if (self.select.width < 6) return;
-          const start = self.posToVal(self.select.left, 'x');
-          const end = self.posToVal(self.select.left + self.select.width, 'x');
-          self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          options.onZoom(Math.round(start * 1000), Math.round(end * 1000));
-        }],
+        setSelect: [
+          (self) => {
+            if (self.select.width < 6) return;
+            const start = self.posToVal(self.select.left, 'x');
+            const end = self.posToVal(self.select.left + self.select.width, 'x');
+            self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+            options.onZoom(Math.round(start * 1000), Math.round(end * 1000));
+          },
+        ],
       },
       plugins: [tooltip(columns, indices, drawn, options)],
     },
@@ -116,7 +128,12 @@ function axisWidth(self: uPlot, values: string[] | null): number {
 }
 
 // Follows the cursor and describes the curve nearest to it at the evaluation time under it.
-function tooltip(columns: Column[], indices: number[], drawn: Array<Array<number | null>>, options: PlotOptions): uPlot.Plugin {
+function tooltip(
+  columns: Column[],
+  indices: number[],
+  drawn: Array<Array<number | null>>,
+  options: PlotOptions,
+): uPlot.Plugin {
   const box = document.createElement('div');
   box.className = 'plot-tooltip';
   box.hidden = true;
@@ -140,7 +157,13 @@ function tooltip(columns: Column[], indices: number[], drawn: Array<Array<number
 }
 
 // The curve nearest to the cursor; of stacked ones, the band that the cursor is in.
-function columnAt(self: uPlot, drawn: Array<Array<number | null>>, idx: number, top: number, stacked: boolean): number | null {
+function columnAt(
+  self: uPlot,
+  drawn: Array<Array<number | null>>,
+  idx: number,
+  top: number,
+  stacked: boolean,
+): number | null {
   let best: number | null = null;
   let bestDistance = Infinity;
   drawn.forEach((values, i) => {

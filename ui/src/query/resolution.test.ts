@@ -8,7 +8,13 @@ const DAY = 24 * HOUR;
 
 test('the step is round and yields at most 300 points', () => {
   const cases: Array<[number, number]> = [
-    [MINUTE, 1000], [10 * MINUTE, 2000], [HOUR, 15_000], [6 * HOUR, 2 * MINUTE], [DAY, 5 * MINUTE], [7 * DAY, HOUR], [730 * DAY, 7 * DAY],
+    [MINUTE, 1000],
+    [10 * MINUTE, 2000],
+    [HOUR, 15_000],
+    [6 * HOUR, 2 * MINUTE],
+    [DAY, 5 * MINUTE],
+    [7 * DAY, HOUR],
+    [730 * DAY, 7 * DAY],
     [10_000 * DAY, 34 * DAY],
   ];
   for (const [range, step] of cases) {
@@ -20,7 +26,11 @@ test('the step is round and yields at most 300 points', () => {
 test('both ends of the grid lie on multiples of the step, and a moment later they are the same', () => {
   const end = Date.UTC(2026, 10, 21, 2, 20, 7);
   const grid = chooseGrid(HOUR, end, null);
-  assert.deepEqual(grid, { startMs: Date.UTC(2026, 10, 21, 1, 20), endMs: Date.UTC(2026, 10, 21, 2, 20), stepMs: 15_000 });
+  assert.deepEqual(grid, {
+    startMs: Date.UTC(2026, 10, 21, 1, 20),
+    endMs: Date.UTC(2026, 10, 21, 2, 20),
+    stepMs: 15_000,
+  });
   assert.deepEqual(chooseGrid(HOUR, end + 3000, null), grid);
   assert.equal(chooseGrid(HOUR, end, 60_000).stepMs, 60_000);
 });

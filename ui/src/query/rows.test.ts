@@ -25,16 +25,39 @@ test('rows sort by value with NaN last both ways, and by name with numbers as nu
 });
 
 test("without a wish the answer's own order stays", () => {
-  assert.deepEqual(sortRows(toRows(VECTOR), null).map(({ text }) => text), ['2', 'NaN', '+Inf', '-1']);
+  assert.deepEqual(
+    sortRows(toRows(VECTOR), null).map(({ text }) => text),
+    ['2', 'NaN', '+Inf', '-1'],
+  );
 });
 
 test('every kind of answer becomes rows', () => {
-  assert.deepEqual(toRows({ resultType: 'scalar', result: [1, '42'] }).map(({ kind, text, value }) => [kind, text, value]), [['scalar', '42', 42]]);
+  assert.deepEqual(
+    toRows({ resultType: 'scalar', result: [1, '42'] }).map(({ kind, text, value }) => [kind, text, value]),
+    [['scalar', '42', 42]],
+  );
   assert.equal(toRows({ resultType: 'string', result: [1, 'hi'] })[0]?.text, 'hi');
-  const [range] = toRows({ resultType: 'matrix', result: [{ metric: {}, values: [[1, '1'], [2, '3']] }] });
-  assert.deepEqual(range?.samples, [[1, '1'], [2, '3']]);
+  const [range] = toRows({
+    resultType: 'matrix',
+    result: [
+      {
+        metric: {},
+        values: [
+          [1, '1'],
+          [2, '3'],
+        ],
+      },
+    ],
+  });
+  assert.deepEqual(range?.samples, [
+    [1, '1'],
+    [2, '3'],
+  ]);
   assert.equal(range?.value, 3);
-  const [histogram] = toRows({ resultType: 'vector', result: [{ metric: {}, histogram: [1, { count: '5', sum: '2.5' }] }] });
+  const [histogram] = toRows({
+    resultType: 'vector',
+    result: [{ metric: {}, histogram: [1, { count: '5', sum: '2.5' }] }],
+  });
   assert.equal(histogram?.text, 'histogram: count 5, sum 2.5');
   assert.equal(histogram?.value, 5);
 });

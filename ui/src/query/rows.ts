@@ -48,7 +48,12 @@ export function toRows(data: QueryData): Row[] {
     ].sort(([a], [b]) => a - b);
     const last = samples[samples.length - 1]?.[1] ?? '';
     return {
-      labels: metric, name: seriesName(metric), kind: 'samples', text: last, value: parseSampleValue(last), samples,
+      labels: metric,
+      name: seriesName(metric),
+      kind: 'samples',
+      text: last,
+      value: parseSampleValue(last),
+      samples,
     };
   });
 }
@@ -57,9 +62,10 @@ export function toRows(data: QueryData): Row[] {
 export function sortRows(rows: readonly Row[], sorting: Sorting | null): Row[] {
   if (!sorting) return [...rows];
   const sign = sorting.descending ? -1 : 1;
-  const compare = sorting.key === 'series'
-    ? (a: Row, b: Row): number => sign * compareNames(a.name, b.name)
-    : (a: Row, b: Row): number => compareValues(a.value, b.value, sign);
+  const compare =
+    sorting.key === 'series'
+      ? (a: Row, b: Row): number => sign * compareNames(a.name, b.name)
+      : (a: Row, b: Row): number => compareValues(a.value, b.value, sign);
   return [...rows].sort(compare);
 }
 

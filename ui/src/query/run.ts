@@ -66,11 +66,14 @@ export function useRun(panel: Panel, runs: number): Run {
         if (isAbort(error)) throw error;
         return { kind: 'error', expr, error: asApiError(error) };
       })
-      .then((ended) => {
-        if (own.signal.aborted) return;
-        if (ended.kind !== 'error') rememberQuery(expr);
-        setOutcome(ended);
-      }, () => undefined)
+      .then(
+        (ended) => {
+          if (own.signal.aborted) return;
+          if (ended.kind !== 'error') rememberQuery(expr);
+          setOutcome(ended);
+        },
+        () => undefined,
+      )
       .finally(() => {
         if (controller.current === own) setLoading(false);
       });

@@ -37,14 +37,25 @@ export function ResultTable({ data }: { data: QueryData }) {
     <>
       <div class="table-scroll">
         <table class="result" data-testid="result-table">
-          <thead><tr>{head('series', 'Series')}{head('value', 'Value')}</tr></thead>
-          <tbody>{shown.map((row, i) => <ResultRow key={row.name || i} row={row} zone={shownZone} />)}</tbody>
+          <thead>
+            <tr>
+              {head('series', 'Series')}
+              {head('value', 'Value')}
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((row, i) => (
+              <ResultRow key={row.name || i} row={row} zone={shownZone} />
+            ))}
+          </tbody>
         </table>
       </div>
       {shown.length < sorted.length && (
         <p class="more">
           {formatCount(shown.length)} of {formatCount(sorted.length)} rows are shown.{' '}
-          <button type="button" class="button" onClick={() => setAll(true)}>Show all</button>
+          <button type="button" class="button" onClick={() => setAll(true)}>
+            Show all
+          </button>
         </p>
       )}
     </>
@@ -57,7 +68,8 @@ function SortHead(props: { label: string; kind: SortKey; sorting: Sorting | null
   return (
     <th scope="col" aria-sort={direction} class={props.kind === 'value' ? 'numeric' : ''}>
       <button type="button" class="sort" onClick={props.onSort}>
-        {props.label}<span class={`sort-mark ${direction}`} aria-hidden="true" />
+        {props.label}
+        <span class={`sort-mark ${direction}`} aria-hidden="true" />
       </button>
     </th>
   );
@@ -68,9 +80,7 @@ function ResultRow({ row, zone: shownZone }: { row: Row; zone: Zone }) {
     <tr>
       <td>{row.name === '' ? <span class="muted">{row.kind}</span> : <Series labels={row.labels} />}</td>
       <td class={`numeric value ${row.kind === 'string' || row.kind === 'histogram' ? 'prose' : ''}`}>
-        {row.kind === 'samples'
-          ? <Samples samples={row.samples} zone={shownZone} />
-          : row.text}
+        {row.kind === 'samples' ? <Samples samples={row.samples} zone={shownZone} /> : row.text}
       </td>
     </tr>
   );
@@ -81,9 +91,15 @@ function Samples({ samples, zone: shownZone }: { samples: SamplePair[]; zone: Zo
   return (
     <>
       {shown.map(([seconds, text]) => (
-        <div key={seconds}>{text} <span class="muted">@ {formatTime(seconds * 1000, shownZone, true)}</span></div>
+        <div key={seconds}>
+          {text} <span class="muted">@ {formatTime(seconds * 1000, shownZone, true)}</span>
+        </div>
       ))}
-      {rest > 0 && <button type="button" class="button" onClick={showAll}>{formatCount(rest)} more</button>}
+      {rest > 0 && (
+        <button type="button" class="button" onClick={showAll}>
+          {formatCount(rest)} more
+        </button>
+      )}
     </>
   );
 }

@@ -23,7 +23,13 @@ export const DEFAULT_RANGE_MS = 3_600_000;
 /** A panel with nothing in it. */
 export function emptyPanel(): Panel {
   return {
-    expr: '', tab: 'table', rangeMs: DEFAULT_RANGE_MS, endMs: null, momentMs: null, stepMs: null, stacked: false,
+    expr: '',
+    tab: 'table',
+    rangeMs: DEFAULT_RANGE_MS,
+    endMs: null,
+    momentMs: null,
+    stepMs: null,
+    stacked: false,
   };
 }
 
@@ -38,7 +44,10 @@ export function parsePanels(search: string): Panel[] {
     const match = /^g(\d{1,4})\./.exec(name);
     if (match) indices.add(Number(match[1]));
   }
-  const panels = [...indices].sort((a, b) => a - b).slice(0, PANELS_MAX).map((index) => parsePanel(params, index));
+  const panels = [...indices]
+    .sort((a, b) => a - b)
+    .slice(0, PANELS_MAX)
+    .map((index) => parsePanel(params, index));
   return panels.length > 0 ? panels : [emptyPanel()];
 }
 

@@ -37,6 +37,11 @@ impl Alertmanager {
         self.engine.reload(config);
     }
 
+    /// Notes that another configuration was wanted and is no good; the one in force stays.
+    pub fn reload_failed(&self) {
+        self.engine.reload_failed();
+    }
+
     /// The routes of Alertmanager's API v2, without a prefix: to be mounted under `/api/v2`.
     pub fn router(&self) -> Router {
         api::router(Arc::clone(&self.engine))

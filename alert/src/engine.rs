@@ -125,7 +125,13 @@ impl Engine {
         state.reroute(&config, now);
         self.config.store(Arc::new(config));
         drop(state);
+        self.metrics.config_ok.set(1);
         self.wake.notify_one();
+    }
+
+    /// Notes that another configuration was wanted and is no good.
+    pub(crate) fn reload_failed(&self) {
+        self.metrics.config_ok.set(0);
     }
 
     /// Takes alerts. They are in the journal when this returns.
@@ -178,8 +184,9 @@ impl Engine {
         let mut maintained_at = self.now();
         while !self.stop.is_cancelled() {
             let now = self.now();
-            for plan in self.due(now) {
-                deliveries.spawn(Arc::clone(&self).tell(plan, self.config()));
+            let (config, plans) = self.due(now);
+            for plan in plans {
+                deliveries.spawn(Arc::clone(&self).tell(plan, Arc::clone(&config)));
             }
             if now - maintained_at >= MAINTENANCE_MS {
                 maintained_at = now;
@@ -209,13 +216,15 @@ impl Engine {
         self.options.clock.now()
     }
 
-    fn due(&self, now: Timestamp) -> Vec<Plan> {
+    /// What is due, with the configuration whose routes the plans speak of.
+    fn due(&self, now: Timestamp) -> (Arc<Config>, Vec<Plan>) {
         let mut state = self.state.lock();
-        let plans = state.plan(&self.config(), now);
+        let config = self.config();
+        let plans = state.plan(&config, now);
         let settled = state.settle(&plans, now);
         drop(state);
         self.note(settled);
-        plans
+        (config, plans)
     }
 
     fn wait(&self) -> Duration {
@@ -242,9 +251,8 @@ impl Engine {
         let route = config.routes.get(plan.flush.route);
         let interval = Duration::from_millis(u64::try_from(route.group_interval_ms).unwrap_or(0));
         let deadline = Instant::now() + interval.max(DELIVERY_TIME_MIN);
-        let mut deliveries = plan.deliveries.iter();
-        let all = futures::future::join_all(deliveries.by_ref().map(|d| self.deliver(&plan, d, &config, deadline)));
-        let delivered = all.await.into_iter().all(|delivered| delivered);
+        let deliveries = plan.deliveries.iter().map(|delivery| self.deliver(&plan, delivery, &config, deadline));
+        let delivered = futures::future::join_all(deliveries).await.into_iter().all(|delivered| delivered);
         self.state.lock().finish(&plan.flush, delivered);
         self.wake.notify_one();
     }

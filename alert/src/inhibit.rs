@@ -31,21 +31,24 @@ impl InhibitRule {
 /// A source alert, and whether it is a target of the same rule too.
 type Source = (Fingerprint, bool);
 
+/// The sources of a rule by their values of its equal labels.
+type Sources = HashMap<Vec<String>, Vec<Source>>;
+
 /// The rules together with the alerts that fire at one moment, indexed so that asking costs no walk over all alerts.
 #[derive(Debug)]
 pub(crate) struct Inhibitor<'a> {
-    rules: Vec<(&'a InhibitRule, HashMap<Vec<String>, Vec<Source>>)>,
+    rules: Vec<(&'a InhibitRule, Sources)>,
 }
 
 impl<'a> Inhibitor<'a> {
     /// Takes in the alerts that fire at `now`.
     pub(crate) fn new<'b>(
         rules: &'a [InhibitRule],
-        alerts: impl Iterator<Item = (&'b Fingerprint, &'b Alert)> + Clone,
+        alerts: &(impl Iterator<Item = (&'b Fingerprint, &'b Alert)> + Clone),
         now: Timestamp,
     ) -> Self {
         let indexed = rules.iter().map(|rule| {
-            let mut sources: HashMap<Vec<String>, Vec<Source>> = HashMap::new();
+            let mut sources = Sources::new();
             for (fingerprint, alert) in alerts.clone() {
                 if !alert.is_resolved(now) && all_match(&rule.source, &alert.labels) {
                     let source = (*fingerprint, all_match(&rule.target, &alert.labels));
@@ -98,7 +101,7 @@ mod tests {
         let rules = [rule];
         let check = |source: (&str, i64), target: &str, muted: bool| {
             let alerts = [firing(source.0, source.1)];
-            let inhibitor = Inhibitor::new(&rules, alerts.iter().map(|(f, a)| (f, a)), Timestamp::from_ms(50));
+            let inhibitor = Inhibitor::new(&rules, &alerts.iter().map(|(f, a)| (f, a)), Timestamp::from_ms(50));
             let want = muted.then_some(alerts[0].0);
             assert_eq!(inhibitor.muted_by(&firing(target, 100).1.labels), want, "{source:?} {target}");
         };

@@ -281,7 +281,7 @@ mod tests {
         let id = silences.set(request("a", 100, 200), at(50)).unwrap().pop().unwrap().id;
         let labels = Labels::from_pairs([("job", "a")]);
         assert_eq!(silences.muting(&labels, at(99)), Vec::<String>::new());
-        assert_eq!(silences.muting(&labels, at(100)), [id.clone()]);
+        assert_eq!(silences.muting(&labels, at(100)), std::slice::from_ref(&id));
         assert_eq!(silences.muting(&Labels::from_pairs([("job", "b")]), at(100)), Vec::<String>::new());
         silences.expire(&id, at(150)).unwrap();
         assert_eq!(silences.muting(&labels, at(150)), Vec::<String>::new());

@@ -153,7 +153,7 @@ impl State {
         if flushes.is_empty() {
             return Vec::new();
         }
-        let inhibitor = Inhibitor::new(&config.inhibit_rules, self.alerts.iter(), now);
+        let inhibitor = Inhibitor::new(&config.inhibit_rules, &self.alerts.iter(), now);
         let plan = |flush| Plan { deliveries: self.deliveries(&flush, &inhibitor, config, now), flush };
         flushes.into_iter().map(plan).collect()
     }
@@ -239,7 +239,7 @@ impl State {
 
     /// The alerts that aren't over at `now`.
     pub(crate) fn alert_views(&self, config: &Config, now: Timestamp) -> Vec<AlertView> {
-        let inhibitor = Inhibitor::new(&config.inhibit_rules, self.alerts.iter(), now);
+        let inhibitor = Inhibitor::new(&config.inhibit_rules, &self.alerts.iter(), now);
         let firing = self.alerts.iter().filter(|(_, alert)| !alert.is_resolved(now));
         let view = |(fingerprint, alert): (&Fingerprint, &Alert)| AlertView {
             fingerprint: *fingerprint,

@@ -38,10 +38,16 @@ impl Alerts {
         if known.is_none() && self.0.len() >= ALERTS_MAX {
             return Err(TooManyAlerts);
         }
-        let merged = known.map_or_else(|| alert.clone(), |known| known.merged(alert.clone(), now));
-        let is_news = known.is_none_or(|known| known.differs_materially(&merged, now));
-        self.0.insert(fingerprint, merged.clone());
-        Ok(Received { alert: merged, is_news })
+        let (alert, is_news) = match known {
+            Some(known) => {
+                let merged = known.merged(alert, now);
+                let is_news = known.differs_materially(&merged, now);
+                (merged, is_news)
+            }
+            None => (alert, true),
+        };
+        self.0.insert(fingerprint, alert.clone());
+        Ok(Received { alert, is_news })
     }
 
     /// Takes in an alert from the journal. One that nobody has said to be over is held for `hold_ms` from now: its sender

@@ -1,5 +1,7 @@
 //! Answers of the API: JSON, and an error is a JSON text.
 
+use std::fmt::Display;
+
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::Timestamp;
@@ -24,8 +26,8 @@ pub(super) struct ApiError(pub(super) StatusCode, pub(super) String);
 
 impl ApiError {
     /// 400: what was asked makes no sense.
-    pub(super) fn bad_request(reason: impl ToString) -> Self {
-        ApiError(StatusCode::BAD_REQUEST, reason.to_string())
+    pub(super) fn bad_request(reason: impl Display) -> Self {
+        ApiError(StatusCode::BAD_REQUEST, format!("{reason}"))
     }
 }
 

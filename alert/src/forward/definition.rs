@@ -112,12 +112,12 @@ impl RawAlerting {
         Alerting {
             relabeling: RelabelConfig::validate_all(self.alert_relabel_configs, report),
             alertmanagers: self.alertmanagers.into_iter().filter_map(|raw| alertmanager(raw, report)).collect(),
-            local: self.local.and_then(|raw| local(raw, report)),
+            local: self.local.and_then(|raw| local(&raw, report)),
         }
     }
 }
 
-fn local(raw: Spanned<RawLocal>, report: &mut Report) -> Option<LocalConfig> {
+fn local(raw: &Spanned<RawLocal>, report: &mut Report) -> Option<LocalConfig> {
     report.unsupported("peers", raw.peers.as_ref());
     match &raw.config_file {
         Some(file) => Some(LocalConfig { config_file: report.resolve(file), position: file.position }),

@@ -24,6 +24,8 @@ use crate::scrape_config::ScrapeConfig;
 /// Redirects that are followed before giving up, as Go's client does.
 const REDIRECTS_MAX: usize = 10;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// A prober is the one host of many targets, and each of them keeps a connection.
+const IDLE_PER_HOST_MAX: usize = 1000;
 const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("Watershed/", env!("CARGO_PKG_VERSION")));
 
@@ -73,7 +75,7 @@ impl ScrapeClient {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(1)
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .build(connector);
         let accept = accept_header(&config.scrape_protocols, config.escaping);
         let accept = HeaderValue::from_str(&accept).map_err(|_| HttpClientError::Header("Accept".to_owned()))?;

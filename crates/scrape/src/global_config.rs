@@ -132,7 +132,7 @@ impl GlobalConfig {
             scrape_timeout_ms,
             evaluation_interval_ms: interval(&raw.evaluation_interval).unwrap_or(DEFAULT_INTERVAL_MS),
             rule_query_offset_ms: raw.rule_query_offset.unwrap_or_default().0,
-            external_labels: external_labels(&raw.external_labels, environment, report),
+            external_labels: external_labels(raw.external_labels, environment, report),
             scrape_protocols: match &raw.scrape_protocols {
                 Some(protocols) => validate_protocols(protocols, report),
                 None => defaults.scrape_protocols,
@@ -163,20 +163,20 @@ fn refuse_unserved(raw: &RawGlobalConfig, report: &mut Report) {
 }
 
 fn external_labels(
-    raw: &BTreeMap<String, Spanned<String>>,
+    raw: BTreeMap<String, Spanned<String>>,
     environment: impl Fn(&str) -> Option<String>,
     report: &mut Report,
 ) -> Labels {
     let mut expanded = Vec::new();
     for (name, value) in raw {
         if name.is_empty() {
-            report.error(value, "the name of an external label is empty");
+            report.error(&value, "the name of an external label is empty");
         }
-        let (text, missing) = expand_environment(value, &environment);
+        let (text, missing) = expand_environment(&value, &environment);
         for variable in missing {
             tracing::warn!(label = %name, %variable, "environment variable in an external label is not set");
         }
-        expanded.push((name.as_str(), text));
+        expanded.push((name, text));
     }
     Labels::from_pairs(expanded)
 }

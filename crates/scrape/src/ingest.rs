@@ -101,7 +101,7 @@ impl Ingest<'_> {
         match self.appender.append_ref(series, time, line.value) {
             Ok(()) => {}
             Err(AppendError::UnknownSeries(_)) => return self.again(id, line, time, is_tracked),
-            Err(e) => return self.skipped(line, e),
+            Err(e) => return self.skipped(line, &e),
         }
         if is_tracked {
             self.cache.track(id);
@@ -126,7 +126,7 @@ impl Ingest<'_> {
                 self.took_new(id, is_tracked);
                 Ok(())
             }
-            Err(e) => self.skipped(line, e),
+            Err(e) => self.skipped(line, &e),
         }
     }
 
@@ -140,7 +140,7 @@ impl Ingest<'_> {
                 self.took_new(id, tracked);
                 Ok(())
             }
-            Err(e) => self.skipped(line, e),
+            Err(e) => self.skipped(line, &e),
         }
     }
 
@@ -164,7 +164,7 @@ impl Ingest<'_> {
         is_future
     }
 
-    fn skipped(&mut self, line: &SampleLine<'_>, error: AppendError) -> Result<(), IngestError> {
+    fn skipped(&mut self, line: &SampleLine<'_>, error: &AppendError) -> Result<(), IngestError> {
         match error {
             AppendError::OutOfOrder => self.counts.out_of_order += 1,
             AppendError::DuplicateTimestamp => self.counts.duplicate += 1,

@@ -8,6 +8,8 @@
 //! about `up`, stale markers and relabelling has to hold to the letter. Not here: what a text line means (`exposition`),
 //! where samples go (`storage`), how targets are shared between shards.
 
+#[cfg(feature = "bench")]
+pub mod bench;
 mod body;
 mod cause;
 mod client;

@@ -1,0 +1,10 @@
+//! Scrape loops against a real HTTP server, into a storage that remembers everything.
+
+#![expect(clippy::unwrap_used, reason = "a test fails with it")]
+
+mod behaviour;
+mod discovery;
+mod network;
+mod server;
+mod store;
+mod world;

@@ -18,7 +18,7 @@ mod time;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use float::{format_float, format_json_float, format_plain_float, parse_float};
-pub use go_regex::{GoRegex, RegexError};
+pub use go_regex::{GoRegex, GoSearch, RegexError};
 pub use labels::{BUCKET_LABEL, INSTANCE, JOB, Labels, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
 pub use labels_builder::{LabelsBuilder, LabelsScratch};
 pub use matcher::{MatchOp, Matcher};

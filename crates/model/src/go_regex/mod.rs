@@ -12,11 +12,13 @@ mod escape;
 mod finite;
 mod parser;
 mod regex;
+mod search;
 mod shape;
 mod template;
 
 pub use error::RegexError;
 pub use regex::GoRegex;
+pub use search::GoSearch;
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,15 @@ pub(super) struct Parsed {
 
 /// Parses an expression with Perl's syntax and `s` switched on, as Prometheus does.
 pub(super) fn parse(pattern: &str) -> Result<Parsed, RegexError> {
-    let flags = Flags { dot_newline: true, ..Flags::default() };
+    parse_with(pattern, Flags { dot_newline: true, ..Flags::default() })
+}
+
+/// Parses an expression with Perl's syntax, as Go's `regexp.Compile` does.
+pub(super) fn parse_search(pattern: &str) -> Result<Parsed, RegexError> {
+    parse_with(pattern, Flags::default())
+}
+
+fn parse_with(pattern: &str, flags: Flags) -> Result<Parsed, RegexError> {
     let root = Frame { capture: None, outer_flags: flags, branches: Vec::new(), sequence: Vec::new() };
     let mut parser = Parser { pattern, pos: 0, flags, frames: vec![root], names: Vec::new() };
     parser.run()?;

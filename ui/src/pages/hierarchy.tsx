@@ -66,7 +66,7 @@ function Shards({
           {silent > 0 && (
             <>
               {' '}
-              · <Badge tone="bad">{silent} without any replica</Badge>
+              · <Badge tone="bad">{silent} out of reach</Badge>
             </>
           )}
         </p>
@@ -113,6 +113,7 @@ function ReplicaView({ replica, at }: { replica: Replica; at: number }) {
   const waited = Math.max(0, (useNow() - at) / 1000);
   const age = replica.freshnessSeconds === null ? null : replica.freshnessSeconds + waited;
   const fresh = freshness(age);
+  const pulled = replica.lastPull !== '';
   return (
     <div class="replica" data-testid="hierarchy-replica" data-state={replica.state}>
       <div class="replica-head">
@@ -143,11 +144,13 @@ function ReplicaView({ replica, at }: { replica: Replica; at: number }) {
         </div>
         <div>
           <dt>Duration</dt>
-          <dd>{replica.lastPullDurationSeconds === null ? '–' : formatSeconds(replica.lastPullDurationSeconds)}</dd>
+          <dd>
+            {replica.lastPullDurationSeconds === null || !pulled ? '–' : formatSeconds(replica.lastPullDurationSeconds)}
+          </dd>
         </div>
         <div>
           <dt>Samples</dt>
-          <dd>{replica.lastPullSamples === null ? '–' : formatCount(replica.lastPullSamples)}</dd>
+          <dd>{replica.lastPullSamples === null || !pulled ? '–' : formatCount(replica.lastPullSamples)}</dd>
         </div>
         <div>
           <dt>Protocol</dt>

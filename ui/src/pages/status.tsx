@@ -64,7 +64,7 @@ function Value({ name, value }: { name: string; value: unknown }) {
           </span>
         </>
       );
-    return value === '' ? <span class="muted">–</span> : <>{value}</>;
+    return <>{value}</>;
   }
   if (typeof value === 'number') {
     // The head's minTime and maxTime are milliseconds; an empty head has the extremes of an i64 there.
@@ -85,18 +85,21 @@ function words(name: string): string {
         .replace(/ [A-Z](?![A-Z])/g, (c) => c.toLowerCase());
 }
 
+// Values that a node has no answer for come empty and are left out.
 function ValueTable({ values }: { values: Values }) {
   return (
     <table class="values">
       <tbody>
-        {Object.entries(values).map(([name, value]) => (
-          <tr key={name}>
-            <th scope="row">{words(name)}</th>
-            <td>
-              <Value name={name} value={value} />
-            </td>
-          </tr>
-        ))}
+        {Object.entries(values)
+          .filter(([, value]) => value !== '')
+          .map(([name, value]) => (
+            <tr key={name}>
+              <th scope="row">{words(name)}</th>
+              <td>
+                <Value name={name} value={value} />
+              </td>
+            </tr>
+          ))}
       </tbody>
     </table>
   );

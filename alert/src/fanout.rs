@@ -102,4 +102,23 @@ mod tests {
         assert_eq!(*first.0.lock(), want);
         assert_eq!(*second.0.lock(), want);
     }
+
+    #[tokio::test]
+    async fn relabelling_makes_a_pair_say_the_same() {
+        let rules = "[{regex: replica, action: labeldrop}, {source_labels: [severity], regex: none, action: drop}]";
+        let mut report = config::Report::new("shard.yml");
+        let relabeling = RelabelConfig::validate_all(config::load(rules, "shard.yml").unwrap(), &mut report);
+        let ear = Arc::new(Ear::default());
+        let external_labels = Labels::from_pairs([("replica", "a")]);
+        let fanout = Fanout::new(Wiring { external_labels, relabeling, notifiers: vec![ear.clone()] });
+        let alert = |severity: &str| Alert {
+            labels: Labels::from_pairs([("alertname", "Down"), ("severity", severity)]),
+            annotations: Labels::empty(),
+            starts_at: Timestamp::from_ms(0),
+            ends_at: None,
+            generator_url: String::new(),
+        };
+        fanout.notify(vec![alert("page"), alert("none")]).await;
+        assert_eq!(*ear.0.lock(), [Labels::from_pairs([("alertname", "Down"), ("severity", "page")])]);
+    }
 }

@@ -184,6 +184,7 @@ impl Group {
     ) -> Result<Vec<(Labels, f64)>, RuleError> {
         let query = self.shared.engine.instant(source.clone(), &rule.expr, at);
         let result = tokio::select! {
+            biased;
             () = self.shared.interrupt.cancelled() => return Err(RuleError::Interrupted),
             result = query => result?,
         };

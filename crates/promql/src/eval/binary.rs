@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 use model::{Labels, LabelsBuilder};
 
 use crate::eval::column::Column;
+use crate::eval::context::Limits;
 use crate::eval::failure::QueryFailure;
 use crate::eval::grouping::{Grouping, Groups};
 use crate::eval::series::{SeriesSet, Sink, StepSeries, is_metadata};
@@ -119,6 +120,8 @@ pub(crate) struct Join<'a> {
     pub(crate) matching: &'a Matching,
     /// How many steps there are.
     pub(crate) steps: usize,
+    /// Asked whether to go on.
+    pub(crate) limits: &'a Limits,
 }
 
 impl Join<'_> {
@@ -145,6 +148,7 @@ impl Join<'_> {
         let mut out = SeriesSet::default();
         let mut column = Column::default();
         for (at, series) in many.iter().enumerate() {
+            self.limits.check()?;
             let Some(group) = groups.find(&series.labels) else { continue };
             for partner in &ones[group] {
                 let other = &one[*partner];

@@ -163,7 +163,8 @@ impl Evaluator<'_> {
         if binary.op.is_set() {
             set_operation(binary.op, matching, lhs, rhs, steps.count, sink)?;
         } else {
-            Join { operator, matching, steps: steps.count }.run(lhs, rhs, sink)?;
+            let limits = &self.context.limits;
+            Join { operator, matching, steps: steps.count, limits }.run(lhs, rhs, sink)?;
         }
         self.release(held, steps);
         Ok(())

@@ -53,6 +53,12 @@ fn is_alphanumeric(c: char) -> bool {
     c == '_' || c.is_ascii_alphanumeric()
 }
 
+/// Whether a text has the form of a unit; `hs` has, and is refused when the duration is read.
+fn is_like_unit(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(|first| "smhdwy".contains(first)) && matches!(chars.as_str(), "" | "s")
+}
+
 /// Go's `%q` of a character.
 fn quoted(c: Option<char>) -> String {
     match c {
@@ -101,8 +107,12 @@ impl Lexer<'_> {
 
     fn next_kind(&mut self) -> Result<TokenKind, String> {
         let start = self.at;
-        let Some(c) = self.bump() else { return self.end() };
+        let in_duration = self.tokens.last().is_some_and(|token| token.kind == TokenKind::LeftBracket);
+        let Some(c) = self.bump() else { return self.end(in_duration) };
         match c {
+            '"' | '\'' | '`' if in_duration => {
+                Err(format!("unexpected character in duration expression: {}", quoted(Some(c))))
+            }
             '"' | '\'' | '`' => self.string(start, c),
             ',' => Ok(TokenKind::Comma),
             _ if self.in_braces => self.inside_braces(c),
@@ -113,8 +123,10 @@ impl Lexer<'_> {
         }
     }
 
-    fn end(&self) -> Result<TokenKind, String> {
-        if self.in_braces {
+    fn end(&self, in_duration: bool) -> Result<TokenKind, String> {
+        if in_duration {
+            Err("unexpected end of input in duration expression".to_owned())
+        } else if self.in_braces {
             Err("unexpected end of input inside braces".to_owned())
         } else if self.parens > 0 {
             Err("unclosed left parenthesis".to_owned())
@@ -262,8 +274,9 @@ impl Lexer<'_> {
             }
         }
         let text = &self.text[start..self.at];
-        let is_duration = text.bytes().all(|b| b.is_ascii_digit() || b"smhdwy".contains(&b))
-            && text.bytes().last().is_some_and(|b| b.is_ascii_alphabetic());
+        let is_duration = text.starts_with(|c: char| c.is_ascii_digit())
+            && text.ends_with(|c: char| c.is_ascii_alphabetic())
+            && text.split(|c: char| c.is_ascii_digit()).filter(|unit| !unit.is_empty()).all(is_like_unit);
         if is_duration {
             Ok(TokenKind::Duration)
         } else if parse_number(text).is_some() {

@@ -92,7 +92,7 @@ impl Parser {
         &self.tokens[self.at.min(self.tokens.len() - 1)]
     }
 
-    fn peek_second(&self) -> TokenKind {
+    pub(crate) fn peek_second(&self) -> TokenKind {
         self.tokens[(self.at + 1).min(self.tokens.len() - 1)].kind
     }
 
@@ -267,12 +267,19 @@ impl Parser {
     pub(crate) fn number(&mut self) -> Result<Number, ParseError> {
         let token = self.advance();
         if token.kind == TokenKind::Duration {
-            let ms = model::parse_duration(&token.text).map_err(|e| self.error(token.span, e.to_string()))?;
+            let ms = model::parse_duration(&token.text)
+                .map_err(|error| self.error(token.span, why_no_duration(&token.text, &error)))?;
             return Ok(Number { value: ms as f64 / 1000.0, duration: true });
         }
         match parse_number(&token.text) {
-            Some(value) => Ok(Number { value, duration: false }),
-            None => Err(self.error(token.span, format!("error parsing number: {}", model::quote(&token.text)))),
+            Some(value) if value.is_finite() || !token.text.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
+                Ok(Number { value, duration: false })
+            }
+            _ => {
+                let quoted = model::quote(&token.text);
+                let message = format!("error parsing number: strconv.ParseFloat: parsing {quoted}: value out of range");
+                Err(self.error(token.span, message))
+            }
         }
     }
 
@@ -363,5 +370,16 @@ impl Parser {
                 return Err(self.error(comma.span, "trailing commas not allowed in function call args"));
             }
         }
+    }
+}
+
+/// What to say about a text that looks like a duration and is none.
+fn why_no_duration(text: &str, error: &model::DurationError) -> String {
+    let units = text.split(|c: char| c.is_ascii_digit()).filter(|unit| !unit.is_empty());
+    let unknown = units.into_iter().find(|unit| !["ms", "s", "m", "h", "d", "w", "y"].contains(unit));
+    match (error, unknown) {
+        (model::DurationError::OutOfRange(_), _) => "duration out of range".to_owned(),
+        (_, Some(unit)) => format!("unknown unit {} in duration {}", model::quote(unit), model::quote(text)),
+        _ => format!("not a valid duration string: {}", model::quote(text)),
     }
 }

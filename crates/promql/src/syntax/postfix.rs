@@ -68,13 +68,25 @@ impl Parser {
 
     /// A duration above zero, milliseconds.
     fn positive_duration(&mut self, context: &str) -> Result<i64, ParseError> {
-        self.refuse_duration_arithmetic()?;
         let span = self.peek().span;
+        let negative = self.sign_of_literal();
+        self.refuse_duration_arithmetic()?;
         if !matches!(self.peek().kind, TokenKind::Number | TokenKind::Duration) {
             return Err(self.unexpected(context, "number, duration, step(), or range()"));
         }
         let ms = self.duration_ms(span)?;
-        if ms <= 0 { Err(self.error(span, "duration must be greater than 0")) } else { Ok(ms) }
+        self.refuse_duration_arithmetic()?;
+        if ms <= 0 || negative { Err(self.error(span, "duration must be greater than 0")) } else { Ok(ms) }
+    }
+
+    /// Takes a sign that stands before a number or a duration; whether it was a minus.
+    fn sign_of_literal(&mut self) -> bool {
+        let TokenKind::Operator(sign @ (BinaryOp::Add | BinaryOp::Sub)) = self.peek().kind else { return false };
+        let literal = matches!(self.peek_second(), TokenKind::Number | TokenKind::Duration);
+        if literal {
+            self.advance();
+        }
+        literal && sign == BinaryOp::Sub
     }
 
     /// A number of seconds or a duration, in milliseconds.
@@ -101,17 +113,7 @@ impl Parser {
     fn offset(&mut self, mut expr: Expr) -> Result<Expr, ParseError> {
         self.advance();
         let start = self.peek().span;
-        let negative = match self.peek().kind {
-            TokenKind::Operator(BinaryOp::Sub) => {
-                self.advance();
-                true
-            }
-            TokenKind::Operator(BinaryOp::Add) => {
-                self.advance();
-                false
-            }
-            _ => false,
-        };
+        let negative = self.sign_of_literal();
         self.refuse_duration_arithmetic()?;
         if !matches!(self.peek().kind, TokenKind::Number | TokenKind::Duration) {
             return Err(self.unexpected("offset", "number, duration, step(), or range()"));
@@ -183,7 +185,8 @@ impl Parser {
         let end = self.peek().span;
         let seconds = sign * self.number()?.value;
         if !seconds.is_finite() || seconds.abs() * 1000.0 >= i64::MAX as f64 {
-            return Err(self.error(span, format!("timestamp out of bounds for @ modifier: {seconds:.6}")));
+            let seconds = if seconds.is_finite() { format!("{seconds:.6}") } else { model::format_float(seconds) };
+            return Err(self.error(span, format!("timestamp out of bounds for @ modifier: {seconds}")));
         }
         Ok((At::Time(Timestamp::from_ms((seconds * 1000.0).round() as i64)), end))
     }

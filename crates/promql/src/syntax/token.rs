@@ -123,7 +123,11 @@ impl Token {
             TokenKind::String => format!("string {}", shortened(text)),
             TokenKind::Number => format!("number {}", shortened(text)),
             TokenKind::Duration => format!("duration {}", shortened(text)),
-            TokenKind::Operator(_) | TokenKind::Trim | TokenKind::RegexMatch | TokenKind::RegexNotMatch => {
+            TokenKind::Operator(_)
+            | TokenKind::At
+            | TokenKind::Trim
+            | TokenKind::RegexMatch
+            | TokenKind::RegexNotMatch => {
                 format!("<op:{text}>")
             }
             TokenKind::Aggregator(_) => format!("<aggr:{text}>"),

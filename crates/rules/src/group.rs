@@ -28,6 +28,8 @@ use crate::write::{Batch, Known, Stored, store};
 
 /// After so many evaluations alerts are restored: what they depend on has been scraped and recorded by then.
 const EVALUATIONS_BEFORE_RESTORE: u32 = 2;
+/// The texts of so many alerts are filled in without leaving the runtime's thread; each takes some 10 µs.
+const ALERTS_INLINE_MAX: usize = 50;
 
 pub(crate) struct Group {
     pub(crate) definition: Arc<RuleGroup>,
@@ -211,7 +213,7 @@ impl Group {
         Ok(series)
     }
 
-    /// Fills in labels and annotations; on a thread that may wait, where that asks queries.
+    /// Fills in labels and annotations; where that asks queries or is much work, on a thread that may wait.
     async fn candidates(
         &self,
         rule: &Rule,
@@ -222,7 +224,7 @@ impl Group {
     ) -> Result<HashMap<Labels, Candidate>, RuleError> {
         let external_labels = self.shared.external_labels.load_full();
         let external_url = self.shared.external_url.clone();
-        if samples.is_empty() || !asks_queries(rule, alerting) {
+        if samples.len() <= ALERTS_INLINE_MAX && !asks_queries(rule, alerting) {
             let context = Context::without_query(external_url, time);
             return candidates(rule, alerting, &samples, &external_labels, &context);
         }

@@ -184,6 +184,22 @@ async fn an_alert_from_pending_to_resolved() {
 }
 
 #[tokio::test]
+async fn many_alerts_at_once() {
+    let node = Node::new(BY_HAND);
+    node.apply("r.yml", "groups: [{name: g, rules: [{alert: Many, expr: up, annotations: {n: '{{ $value }}'}}]}]")
+        .await;
+    let names: Vec<String> = (0..500).map(|i| format!("i{i:03}")).collect();
+    let labels: Vec<[(&str, &str); 2]> = names.iter().map(|name| [UP[0], ("instance", name.as_str())]).collect();
+    let samples: Vec<(&[(&str, &str)], f64)> = labels.iter().zip(0..).map(|(l, i)| (&l[..], f64::from(i))).collect();
+    node.append(at(0), &samples);
+    node.evaluate(at(0)).await;
+    let alerts = node.alerts("Many");
+    assert_eq!(alerts.len(), 500);
+    assert_eq!((alerts[7].labels.value("instance"), alerts[7].annotations.value("n")), ("i007", "7"));
+    assert_eq!(node.recorder.sent.lock().len(), 500);
+}
+
+#[tokio::test]
 async fn state_is_restored_after_a_restart() {
     const RULES: &str = "groups: [{name: g, rules: [
         {alert: Slow, expr: 'up == 0', for: 30m}, {alert: Fast, expr: 'up == 0', for: 5m}]}]";

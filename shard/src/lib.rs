@@ -1,1 +1,11 @@
-//! TBD
+//! The shard: the edge daemon that scrapes, stores and alerts inside one cluster.
+//!
+//! What it adds to the frame of `daemon` is its configuration, a `prometheus.yml`, and `/federate`, by which globals pull its
+//! aggregates. Sharing targets between more than one pair, remote write and remote read are not here yet and are
+//! refused by name.
+
+mod config_file;
+mod shard;
+
+pub use config_file::load;
+pub use shard::{Shard, start};

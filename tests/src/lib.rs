@@ -1,1 +1,19 @@
-//! TBD
+//! End-to-end tests: real processes on loopback, real peers, nothing in between.
+//!
+//! This library is what the tests are written with: starting and killing processes, asking nodes, receiving
+//! notifications, waiting for a level with a bound. A peer that isn't installed skips the test by name, and
+//! `scripts/test` lists what was skipped.
+
+mod ask;
+mod node;
+mod peer;
+mod process;
+mod receiver;
+mod wait;
+
+pub use ask::{Client, Points, points};
+pub use node::{Node, write};
+pub use peer::{find, node_exporter, prometheus};
+pub use process::{Process, free_port, watershed};
+pub use receiver::Receiver;
+pub use wait::eventually;

@@ -1,1 +1,24 @@
-//! TBD
+//! Blocks in object storage: upload, and reading them back through the same `Queryable` as everything else.
+//!
+//! The layout is Thanos's, so Thanos's tools and stores read what we wrote: `<ulid>/{meta.json,index,chunks/NNNNNN}`, with
+//! `meta.json` uploaded last, because a block without it does not exist. Uploads are create-if-absent and a block's
+//! name is derived from what it holds, so both globals of a pair may upload at once. The object stores themselves are a
+//! library's (`object_store`). Compaction, downsampling and retention in the bucket are not here yet.
+
+mod block;
+mod cache;
+mod config;
+mod error;
+mod layout;
+mod metrics;
+mod shipped;
+mod store;
+mod upload;
+mod view;
+
+pub use block::BucketBlock;
+pub use config::{Location, RawBucket};
+pub use error::BucketError;
+pub use store::open;
+pub use upload::{Uploader, UploaderStatus};
+pub use view::BucketView;

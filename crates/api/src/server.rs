@@ -1,0 +1,39 @@
+//! The router of a node, and serving it until it is told to stop.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get, post};
+use tokio::net::TcpListener;
+use tower_http::compression::CompressionLayer;
+
+use crate::node::Node;
+use crate::{health, metrics, ui, v1};
+
+/// Everything a node serves: the API, health, metrics, UI, and what the tier adds (`/federate`, Alertmanager's API).
+pub fn router(node: Arc<Node>, extra: Router) -> Router {
+    let mut router = Router::new()
+        .nest("/api/v1", v1::router())
+        .route("/-/healthy", get(health::healthy))
+        .route("/-/ready", get(health::ready))
+        .route("/-/reload", post(health::reload).put(health::reload))
+        .route("/-/quit", post(health::quit).put(health::quit))
+        .route("/metrics", get(metrics::metrics))
+        .route("/assets/{*path}", get(ui::asset))
+        .route("/graph", get(ui::graph))
+        .route("/", any(ui::home));
+    for page in ui::PAGES {
+        router = router.route(page, get(ui::page));
+    }
+    router.with_state(node).merge(extra).layer(CompressionLayer::new())
+}
+
+/// Serves until `stop` resolves, then lets requests that are under way end.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}

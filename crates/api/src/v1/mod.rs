@@ -1,0 +1,12 @@
+//! Prometheus's HTTP API v1, one file for each group of endpoints.
+
+mod admin;
+mod metadata;
+mod query;
+mod routes;
+mod rules;
+mod series;
+mod status;
+mod targets;
+
+pub(crate) use routes::router;

@@ -1,0 +1,94 @@
+//! `/query`, `/query_range`, `/format_query`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use model::Timestamp;
+use promql::{Expr, QueryFailure, QueryResult};
+
+use crate::envelope::{Answer, ApiError, ErrorType, json};
+use crate::node::Node;
+use crate::params::Params;
+use crate::result_json;
+
+/// More points than this in one series are refused, as Prometheus does: no screen shows them.
+const POINTS_PER_SERIES_MAX: i64 = 11_000;
+
+/// Evaluates at one time.
+pub(crate) async fn instant(State(node): State<Arc<Node>>, params: Params) -> Result<Response, ApiError> {
+    let time = params.time("time")?.unwrap_or_else(|| node.clock.now());
+    let expr = parse(&params)?;
+    let limit = params.count("limit")?;
+    let evaluation = node.engine.instant(node.queryable.clone(), &expr, time);
+    let result = within(&params, evaluation).await?;
+    Ok(json(StatusCode::OK, result_json::encode(&result, limit).into()))
+}
+
+/// Evaluates at every step from `start` to `end`.
+pub(crate) async fn range(State(node): State<Arc<Node>>, params: Params) -> Result<Response, ApiError> {
+    let (start, end, step_ms) = steps(&params)?;
+    let expr = parse(&params)?;
+    let limit = params.count("limit")?;
+    let evaluation = node.engine.range(node.queryable.clone(), &expr, start, end, step_ms);
+    let result = within(&params, evaluation).await?;
+    Ok(json(StatusCode::OK, result_json::encode(&result, limit).into()))
+}
+
+/// Prints an expression in its canonical form.
+pub(crate) async fn format(params: Params) -> Result<Answer<String>, ApiError> {
+    Ok(Answer::new(parse(&params)?.to_string()))
+}
+
+fn parse(params: &Params) -> Result<Expr, ApiError> {
+    promql::parse(params.required("query")?).map_err(|e| ApiError::parameter("query", e))
+}
+
+fn steps(params: &Params) -> Result<(Timestamp, Timestamp, i64), ApiError> {
+    let missing = |name: &str| ApiError::parameter(name, "cannot parse \"\" to a valid timestamp");
+    let start = params.time("start")?.ok_or_else(|| missing("start"))?;
+    let end = params.time("end")?.ok_or_else(|| missing("end"))?;
+    if end < start {
+        return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
+    }
+    let step_ms = params
+        .duration_ms("step")?
+        .ok_or_else(|| ApiError::parameter("step", "cannot parse \"\" to a valid duration"))?;
+    if step_ms <= 0 {
+        let reason = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+        return Err(ApiError::parameter("step", reason));
+    }
+    if end.as_ms().saturating_sub(start.as_ms()) / step_ms > POINTS_PER_SERIES_MAX {
+        return Err(ApiError::bad_data(
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+        ));
+    }
+    Ok((start, end, step_ms))
+}
+
+/// Waits no longer than the request's own `timeout`; the engine holds its own limit besides.
+async fn within(
+    params: &Params,
+    evaluation: impl Future<Output = Result<QueryResult, QueryFailure>>,
+) -> Result<QueryResult, ApiError> {
+    let result = match params.duration_ms("timeout")? {
+        Some(ms) => {
+            let limit = Duration::from_millis(ms.max(0).unsigned_abs());
+            tokio::time::timeout(limit, evaluation).await.unwrap_or(Err(QueryFailure::Timeout("expression evaluation")))
+        }
+        None => evaluation.await,
+    };
+    result.map_err(|failure| ApiError { kind: kind(&failure), message: failure.to_string() })
+}
+
+fn kind(failure: &QueryFailure) -> ErrorType {
+    match failure.error_type() {
+        "timeout" => ErrorType::Timeout,
+        "canceled" => ErrorType::Canceled,
+        "bad_data" => ErrorType::BadData,
+        "internal" => ErrorType::Internal,
+        _ => ErrorType::Execution,
+    }
+}

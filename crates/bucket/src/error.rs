@@ -1,0 +1,75 @@
+//! What can go wrong with a bucket.
+
+use std::path::PathBuf;
+
+/// A failed operation on a bucket.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    /// The bucket can't be used as configured.
+    #[error("cannot open the bucket {location}")]
+    Open {
+        /// Which bucket.
+        location: String,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// The object store failed; its library has tried several times already.
+    #[error("{operation} {path} in the bucket")]
+    Store {
+        /// What was tried.
+        operation: &'static str,
+        /// On which object.
+        path: String,
+        /// Why it failed.
+        source: object_store::Error,
+    },
+    /// A local file failed.
+    #[error("{}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An object of this name exists and holds something else.
+    #[error("{path} is in the bucket already with {theirs} bytes, ours has {ours}: two different blocks share a name")]
+    Conflict {
+        /// The object.
+        path: String,
+        /// Our size.
+        ours: u64,
+        /// The size of what is there.
+        theirs: u64,
+    },
+    /// A block in the bucket can't be read.
+    #[error("block {block} in the bucket: {reason}")]
+    Block {
+        /// Which block.
+        block: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl BucketError {
+    /// The whole chain of causes, for a place that shows one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl From<BucketError> for storage::QueryError {
+    fn from(error: BucketError) -> Self {
+        match error {
+            BucketError::Store { .. } | BucketError::Open { .. } => storage::QueryError::retry(error.chain()),
+            _ => storage::QueryError::data(error.chain()),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What the bucket's room counts of itself.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// Counters of uploads and of reading back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct UploadMetrics {
+    pub(crate) uploads: Counter,
+    pub(crate) failures: Counter,
+    pub(crate) bytes: Counter,
+}
+
+impl UploadMetrics {
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = UploadMetrics::default();
+        registry.register("watershed_bucket_block_uploads", "Blocks uploaded", metrics.uploads.clone());
+        registry.register(
+            "watershed_bucket_block_upload_failures",
+            "Block uploads that failed",
+            metrics.failures.clone(),
+        );
+        registry.register("watershed_bucket_uploaded_bytes", "Bytes uploaded", metrics.bytes.clone());
+        metrics
+    }
+}
+
+/// Counters of what is read from the bucket.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ReadMetrics {
+    pub(crate) blocks: Gauge,
+    pub(crate) sync_failures: Counter,
+    pub(crate) bytes: Counter,
+}
+
+impl ReadMetrics {
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = ReadMetrics::default();
+        registry.register("watershed_bucket_blocks", "Complete blocks in the bucket", metrics.blocks.clone());
+        registry.register(
+            "watershed_bucket_sync_failures",
+            "Looks into the bucket that failed",
+            metrics.sync_failures.clone(),
+        );
+        registry.register(
+            "watershed_bucket_read_bytes",
+            "Bytes read from the bucket for queries",
+            metrics.bytes.clone(),
+        );
+        metrics
+    }
+}

@@ -1,0 +1,115 @@
+//! Where alerts go: into the pipeline inside the node, to external Alertmanagers, or both.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use alert::{Alertmanager, Fanout, Forwarder, RawAlerting, Wiring};
+use axum::Router;
+use config::{Errors, Report};
+use model::Clock;
+use prometheus_client::registry::Registry;
+use rules::Notifier;
+use scrape::GlobalConfig;
+
+use crate::error::StartError;
+use crate::file::read_config;
+
+/// The section `alerting`, checked, with the file of `alerting.local` read.
+#[derive(Debug, Default)]
+pub struct AlertingConfig {
+    section: alert::Alerting,
+    local: Option<alert::Config>,
+}
+
+impl AlertingConfig {
+    /// Checks the section; what is wrong in it goes into `report`.
+    ///
+    /// # Errors
+    /// What is wrong in the file of `alerting.local`.
+    pub(crate) fn validate(raw: RawAlerting, report: &mut Report) -> Result<Self, Errors> {
+        let section = raw.validate(report);
+        let read = |local: &alert::LocalConfig| {
+            let file = &local.config_file;
+            read_config(file).and_then(|text| alert::Config::load(&text, file))
+        };
+        let local = section.local.as_ref().map(read).transpose()?;
+        Ok(AlertingConfig { section, local })
+    }
+}
+
+/// Delivers what the rules find.
+pub(crate) struct Alerting {
+    fanout: Arc<Fanout>,
+    forwarder: Arc<Forwarder>,
+    /// Runs from the start or not at all: switching it on or off takes a restart, changing its routes doesn't.
+    local: Option<Arc<Alertmanager>>,
+}
+
+impl Alerting {
+    /// Takes up what a former run had not delivered yet. Rules are heard from the first [`Alerting::apply`] on.
+    pub(crate) fn start(
+        config: &mut AlertingConfig,
+        data_dir: &Path,
+        clock: &Arc<dyn Clock>,
+        external_url: &str,
+        registry: &mut Registry,
+    ) -> Result<Arc<Self>, StartError> {
+        let options = alert::Options {
+            data_dir: data_dir.to_owned(),
+            clock: clock.clone(),
+            external_url: external_url.to_owned(),
+        };
+        let local = match config.local.take() {
+            Some(local) => Some(
+                Alertmanager::start(local, options, registry)
+                    .map_err(|e| StartError::other("cannot take up the state of alerts", e))?,
+            ),
+            None => None,
+        };
+        let fanout = Arc::new(Fanout::new(Wiring::default()));
+        Ok(Arc::new(Alerting { fanout, forwarder: Arc::new(Forwarder::new(registry)), local }))
+    }
+
+    /// Whether a new configuration can be put in force without a restart.
+    pub(crate) fn accepts(&self, config: &AlertingConfig) -> Result<(), String> {
+        if config.section.local.is_some() == self.local.is_some() {
+            Ok(())
+        } else {
+            Err("alerting.local can't be switched on or off while the node runs: restart it".to_owned())
+        }
+    }
+
+    /// Puts a configuration in force; what waits for delivery is kept.
+    pub(crate) fn apply(&self, config: AlertingConfig, global: &GlobalConfig) {
+        let AlertingConfig { section, local } = config;
+        if let (Some(alertmanager), Some(config)) = (&self.local, local) {
+            alertmanager.reload(config);
+        }
+        self.forwarder.set(&section.alertmanagers);
+        let mut notifiers: Vec<Arc<dyn Notifier>> = vec![self.forwarder.clone()];
+        notifiers.extend(self.local.as_ref().map(|local| local.notifier()));
+        let external_labels = global.external_labels.clone();
+        self.fanout.set(Wiring { external_labels, relabeling: section.relabeling, notifiers });
+    }
+
+    /// The door for alerts from rules.
+    pub(crate) fn notifier(&self) -> Arc<dyn Notifier> {
+        self.fanout.clone()
+    }
+
+    /// Alertmanager's API v2, where the pipeline runs inside the node.
+    pub(crate) fn routes(&self) -> Router {
+        match &self.local {
+            Some(local) => Router::new().nest("/api/v2", local.router()),
+            None => Router::new(),
+        }
+    }
+
+    /// Makes a last attempt to deliver what is due and brings the state onto the disk.
+    pub(crate) async fn shutdown(&self) {
+        self.forwarder.shutdown().await;
+        if let Some(local) = &self.local {
+            local.shutdown().await;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What exists before the configuration is applied: database, engine, registry, the word to stop.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use api::Facts;
+use model::{Clock, format_duration};
+use prometheus_client::registry::Registry;
+use promql::Engine;
+use tokio_util::sync::CancellationToken;
+use tsdb::Db;
+
+use crate::error::StartError;
+use crate::options::Options;
+
+/// The ground that a tier builds on.
+pub struct Base {
+    /// The local database.
+    pub db: Arc<Db>,
+    /// Evaluates PromQL.
+    pub engine: Arc<Engine>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Takes the tier's metrics.
+    pub registry: Registry,
+    /// The directory of the database.
+    pub data_dir: PathBuf,
+    /// The URL under which others reach the node, without a slash at its end.
+    pub external_url: String,
+    /// Says that the node stops; background work of the tier ends with it.
+    pub stop: CancellationToken,
+    pub(crate) config_file: PathBuf,
+    pub(crate) listener: TcpListener,
+    pub(crate) facts: Facts,
+    pub(crate) hostname: Option<String>,
+}
+
+impl Base {
+    /// Opens the database, which replays what a crash left.
+    pub async fn open(options: Options) -> Result<Self, StartError> {
+        let Options { data_dir, clock, mut registry, .. } = options;
+        let local =
+            options.listener.local_addr().map_err(|e| StartError::other("cannot tell the listening address", e))?;
+        let external_url = match options.external_url.trim_end_matches('/') {
+            "" => format!("http://{local}"),
+            url => url.to_owned(),
+        };
+        let facts = Facts {
+            version: options.version,
+            revision: options.revision,
+            start_time: clock.now(),
+            working_directory: std::env::current_dir().unwrap_or_default(),
+            flags: options.flags,
+            retention: if options.retention_ms > 0 { format_duration(options.retention_ms) } else { String::new() },
+            path_prefix: path_prefix(&external_url),
+            lifecycle: options.lifecycle,
+            admin: options.admin,
+        };
+        let database = tsdb::Options {
+            retention_ms: options.retention_ms,
+            min_block_ms: options.min_block_ms,
+            max_block_ms: options.max_block_ms,
+            ..tsdb::Options::new(data_dir.clone())
+        };
+        let open_clock = clock.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let db = Db::open(database, open_clock, &mut registry);
+            (db, registry)
+        });
+        let (db, registry) = opened.await.map_err(|e| StartError::other("opening the database", e))?;
+        let db = db.map_err(|source| StartError::Database { path: data_dir.clone(), source })?;
+        Ok(Base {
+            db,
+            engine: Arc::new(Engine::new(options.engine)),
+            clock,
+            registry,
+            data_dir,
+            external_url,
+            stop: CancellationToken::new(),
+            config_file: options.config_file,
+            listener: options.listener,
+            facts,
+            hostname: options.hostname,
+        })
+    }
+}
+
+/// The path of a URL with slashes at both ends.
+fn path_prefix(url: &str) -> String {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    match after_scheme.split_once('/') {
+        Some((_, path)) if !path.is_empty() => format!("/{}/", path.trim_matches('/')),
+        _ => "/".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_has_slashes_at_both_ends() {
+        let check = |url: &str, want: &str| assert_eq!(path_prefix(url), want);
+        check("http://127.0.0.1:9090", "/");
+        check("http://example.org/", "/");
+        check("https://example.org/mon/eu", "/mon/eu/");
+        check("https://example.org/mon/", "/mon/");
+    }
+}

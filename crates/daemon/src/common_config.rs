@@ -1,0 +1,49 @@
+//! Reading the sections that every tier's configuration has.
+
+use std::path::PathBuf;
+
+use alert::RawAlerting;
+use config::{Errors, Report, Spanned};
+use rules::{GroupDefaults, RuleSet};
+use scrape::{GlobalConfig, RawGlobalConfig, RawScrapeConfig, ScrapeConfig};
+
+use crate::alerting::AlertingConfig;
+use crate::tier::CommonConfig;
+
+/// The sections as written.
+#[derive(Debug, Default)]
+pub struct RawCommon {
+    /// `global:`
+    pub global: RawGlobalConfig,
+    /// `scrape_configs:`
+    pub scrape_configs: Vec<Spanned<RawScrapeConfig>>,
+    /// `rule_files:`
+    pub rule_files: Vec<Spanned<String>>,
+    /// `alerting:`
+    pub alerting: RawAlerting,
+}
+
+impl RawCommon {
+    /// Checks the sections, and the rule files that they name. What is wrong in the file itself goes into `report`.
+    ///
+    /// # Errors
+    /// What is wrong in the rule files, and in the file of `alerting.local`.
+    pub fn validate(self, text: &str, report: &mut Report) -> Result<CommonConfig, Errors> {
+        let global = GlobalConfig::validate(self.global, |name| std::env::var(name).ok(), report);
+        let scrape = ScrapeConfig::validate_all(self.scrape_configs, &global, report);
+        let patterns: Vec<PathBuf> = self.rule_files.iter().map(|pattern| report.resolve(pattern)).collect();
+        let defaults =
+            GroupDefaults { interval_ms: global.evaluation_interval_ms, query_offset_ms: global.rule_query_offset_ms };
+        let rules = RuleSet::load(&patterns, defaults);
+        let alerting = AlertingConfig::validate(self.alerting, report);
+        match (rules, alerting) {
+            (Ok(rules), Ok(alerting)) => {
+                Ok(CommonConfig { text: config::redact(text), global, scrape, rules, alerting })
+            }
+            (rules, alerting) => {
+                let errors = [rules.err(), alerting.err()].into_iter().flatten().flat_map(|errors| errors.0);
+                Err(Errors(errors.collect()))
+            }
+        }
+    }
+}

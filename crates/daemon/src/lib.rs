@@ -1,0 +1,28 @@
+//! The frame that every tier is built in: it opens the database, runs rules, alerting, scraping and HTTP, loads the
+//! configuration anew, and stops everything in order.
+//!
+//! A tier brings what is its own through [`Tier`]: its configuration, what can be queried, what it serves besides the API. The
+//! frame exists because a shard and a global differ in little else. It reads no samples and decides nothing about them.
+
+mod alerting;
+mod base;
+mod common_config;
+mod error;
+mod federate;
+mod file;
+mod maintenance;
+mod options;
+mod reload;
+mod run;
+mod tier;
+
+pub use alert::RawAlerting;
+pub use alerting::AlertingConfig;
+pub use base::Base;
+pub use common_config::RawCommon;
+pub use error::StartError;
+pub use federate::federate;
+pub use file::read_config;
+pub use options::Options;
+pub use run::{Running, start};
+pub use tier::{CommonConfig, Loaded, Tier};

@@ -1,0 +1,40 @@
+//! The database's upkeep on a timer: blocks are cut, the log is truncated, what is too old is deleted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tsdb::Db;
+
+use crate::tier::Tier;
+
+/// Prometheus looks once a minute as well; blocks shorter than that are looked after more often.
+const EVERY_MAX: Duration = Duration::from_secs(60);
+const EVERY_MIN: Duration = Duration::from_secs(1);
+
+/// Runs until `stop`. A round that is under way ends first: a block is cut whole or not at all.
+pub(crate) async fn run<T: Tier>(db: Arc<Db>, tier: Arc<T>, min_block_ms: i64, stop: CancellationToken) {
+    let every = Duration::from_millis(min_block_ms.unsigned_abs() / 12).clamp(EVERY_MIN, EVERY_MAX);
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let db = db.clone();
+        match tokio::task::spawn_blocking(move || db.maintain()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "maintenance of the database failed, will try again"
+            ),
+            Err(error) => tracing::error!(%error, "maintenance of the database broke off, will try again"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tier.maintain() => {}
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What the command line says about a node.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::Clock;
+use prometheus_client::registry::Registry;
+use promql::EngineOptions;
+
+/// What the command line, or a test, says about a node. Time and network come in here.
+pub struct Options {
+    /// The configuration file.
+    pub config_file: PathBuf,
+    /// The directory of the database.
+    pub data_dir: PathBuf,
+    /// Bound already, so that nodes can know each other's addresses before any of them starts.
+    pub listener: TcpListener,
+    /// The URL under which others reach the node; empty: `http://` and the listener's address.
+    pub external_url: String,
+    /// How long samples are kept locally, in milliseconds; 0 keeps them forever.
+    pub retention_ms: i64,
+    /// The time that one block covers when it is cut, in milliseconds.
+    pub min_block_ms: i64,
+    /// The most time that one block covers, in milliseconds.
+    pub max_block_ms: i64,
+    /// Limits of queries.
+    pub engine: EngineOptions,
+    /// Serve `/-/reload` and `/-/quit`.
+    pub lifecycle: bool,
+    /// Serve `/api/v1/admin`.
+    pub admin: bool,
+    /// The command line's flags with their values, as the status page shows them.
+    pub flags: BTreeMap<String, String>,
+    /// The version, as in Cargo.toml.
+    pub version: String,
+    /// The commit it was built from, empty where it isn't known.
+    pub revision: String,
+    /// How other machines call this one; takes the place of `localhost` in links to targets.
+    pub hostname: Option<String>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Takes the node's metrics; the process's own are in it already.
+    pub registry: Registry,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("config_file", &self.config_file)
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,66 @@
+//! What a tier brings to the frame.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use api::hierarchy::Hierarchy;
+use async_trait::async_trait;
+use axum::Router;
+use scrape::{GlobalConfig, ScrapeConfig};
+use storage::Queryable;
+
+use crate::alerting::AlertingConfig;
+
+/// The sections that every tier's configuration has.
+#[derive(Debug)]
+pub struct CommonConfig {
+    /// The file's text with secrets redacted, for the status page.
+    pub text: String,
+    /// `global:`
+    pub global: GlobalConfig,
+    /// `scrape_configs:`
+    pub scrape: Vec<ScrapeConfig>,
+    /// `rule_files:`, read and checked.
+    pub rules: rules::RuleSet,
+    /// `alerting:`
+    pub alerting: AlertingConfig,
+}
+
+/// A configuration file, read and checked.
+pub struct Loaded<C> {
+    /// What the frame applies.
+    pub common: CommonConfig,
+    /// What the tier applies.
+    pub own: C,
+}
+
+/// What makes a shard a shard and a global a global.
+#[async_trait]
+pub trait Tier: Send + Sync + 'static {
+    /// The sections that only this tier has.
+    type Config: Send;
+
+    /// Which tier it is.
+    fn kind(&self) -> api::Tier;
+
+    /// Reads and checks a configuration file with everything it names, changing nothing.
+    fn load(&self, file: &Path) -> Result<Loaded<Self::Config>, config::Errors>;
+
+    /// Puts the tier's own sections in force.
+    async fn apply(&self, config: Self::Config, global: &GlobalConfig);
+
+    /// Everything that can be asked.
+    fn queryable(&self) -> Arc<dyn Queryable>;
+
+    /// What the tier serves besides the API.
+    fn routes(&self) -> Router;
+
+    /// What the hierarchy page shows, if there is something below this tier.
+    fn hierarchy(&self) -> Option<Arc<dyn Hierarchy>>;
+
+    /// Called after each round of the database's maintenance, when blocks may have been cut.
+    async fn maintain(&self);
+
+    /// Stops the tier's own work. Samples may still be stored; the database is closed afterwards.
+    async fn shutdown(&self);
+}

@@ -1,0 +1,139 @@
+//! The command line. Flags are Prometheus's where the meaning is the same.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::parse_duration;
+
+/// Federated hierarchical monitoring: shards scrape, store and alert in each cluster; globals keep their aggregates.
+#[derive(Debug, Parser)]
+#[command(name = "watershed", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) logging: Logging,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logging {
+    /// Only log messages of this severity or above.
+    #[arg(long = "log.level", global = true, default_value = "info", value_parser = ["debug", "info", "warn", "error"])]
+    pub(crate) level: String,
+    /// Log as lines for people or as JSON.
+    #[arg(long = "log.format", global = true, default_value = "logfmt", value_enum)]
+    pub(crate) format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// time LEVEL message key=value
+    Logfmt,
+    /// one JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a shard: scrape, store, evaluate rules and alert inside one cluster.
+    Shard(NodeFlags),
+    /// Run a global: pull the shards' aggregates, keep them in a bucket, answer for all clusters.
+    Global(NodeFlags),
+    /// Run the whole hierarchy on this machine: two clusters with a shard pair each, a global pair, live alerts.
+    Demo(DemoFlags),
+    /// Validate configuration files; errors come with file, line and column.
+    #[command(subcommand)]
+    Check(Check),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Check {
+    /// A shard's or a global's configuration and the rule files it names.
+    Config(Files),
+    /// Rule files.
+    Rules(Files),
+    /// Alertmanager configuration files.
+    AlertConfig(Files),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    /// The files.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodeFlags {
+    /// Configuration file.
+    #[arg(long = "config.file", default_value = "prometheus.yml")]
+    pub(crate) config_file: PathBuf,
+    /// Directory of the database.
+    #[arg(long = "storage.tsdb.path", default_value = "data")]
+    pub(crate) data_dir: PathBuf,
+    /// How long samples are kept locally; 0 keeps them forever.
+    #[arg(long = "storage.tsdb.retention.time", default_value = "15d", value_parser = parse_duration)]
+    pub(crate) retention_ms: i64,
+    /// The time that one block covers when it is cut.
+    #[arg(long = "storage.tsdb.min-block-duration", default_value = "2h", value_parser = parse_positive)]
+    pub(crate) min_block_ms: i64,
+    /// The most time that one block covers; by default a tenth of the retention, at most 31 days.
+    #[arg(long = "storage.tsdb.max-block-duration", value_parser = parse_positive)]
+    pub(crate) max_block_ms: Option<i64>,
+    /// Address to listen on.
+    #[arg(long = "web.listen-address", default_value = "0.0.0.0:9090", value_parser = parse_listen_address)]
+    pub(crate) listen_address: SocketAddr,
+    /// The URL under which people and other nodes reach this one, used in alerts and links.
+    #[arg(long = "web.external-url", default_value = "")]
+    pub(crate) external_url: String,
+    /// Serve /-/reload and /-/quit.
+    #[arg(long = "web.enable-lifecycle")]
+    pub(crate) enable_lifecycle: bool,
+    /// Serve /api/v1/admin.
+    #[arg(long = "web.enable-admin-api")]
+    pub(crate) enable_admin_api: bool,
+    /// How long a query may take.
+    #[arg(long = "query.timeout", default_value = "2m", value_parser = parse_positive)]
+    pub(crate) query_timeout_ms: i64,
+    /// How many samples one query may hold in memory.
+    #[arg(long = "query.max-samples", default_value_t = 50_000_000)]
+    pub(crate) query_max_samples: usize,
+    /// How many queries may run at once.
+    #[arg(long = "query.max-concurrency", default_value_t = 20)]
+    pub(crate) query_max_concurrency: usize,
+    /// How far back a query looks for a series' newest sample.
+    #[arg(long = "query.lookback-delta", default_value = "5m", value_parser = parse_positive)]
+    pub(crate) query_lookback_ms: i64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoFlags {
+    /// Directory for everything the demo writes; a new temporary one, removed at the end, by default.
+    #[arg(long = "dir")]
+    pub(crate) dir: Option<PathBuf>,
+    /// First of the ports that the demo listens on, all on 127.0.0.1.
+    #[arg(long = "port-base", default_value_t = 9500)]
+    pub(crate) port_base: u16,
+    /// The time that one block covers.
+    #[arg(long = "block-duration", default_value = "1m", value_parser = parse_positive)]
+    pub(crate) block_ms: i64,
+    /// Once everything is ready, a JSON object with all addresses is written here.
+    #[arg(long = "ready-file")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+fn parse_positive(text: &str) -> Result<i64, String> {
+    match parse_duration(text) {
+        Ok(0) => Err("must be longer than 0".to_owned()),
+        Ok(ms) => Ok(ms),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// `host:port`, or `:port` for all interfaces as Prometheus takes it.
+fn parse_listen_address(text: &str) -> Result<SocketAddr, String> {
+    let full =
+        if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.replacen("localhost:", "127.0.0.1:", 1) };
+    full.parse().map_err(|_| format!("{text:?} is no address: want IP:PORT, or :PORT for all interfaces"))
+}

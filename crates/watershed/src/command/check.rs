@@ -1,0 +1,53 @@
+//! `watershed check`: validates files without running anything.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use config::Errors;
+use daemon::read_config;
+use rules::{GroupDefaults, RuleSet};
+
+use crate::arguments::Check;
+
+/// Checks every file, says what is wrong with each, and fails if anything is.
+pub(crate) fn run(check: &Check) -> Result<ExitCode> {
+    type CheckFile = fn(&Path) -> Result<String, Errors>;
+    let (files, check_file): (&[PathBuf], CheckFile) = match check {
+        Check::Config(files) => (&files.files, check_config),
+        Check::Rules(files) => (&files.files, check_rules),
+        Check::AlertConfig(files) => (&files.files, check_alert_config),
+    };
+    let mut failed = false;
+    let mut out = std::io::stdout().lock();
+    for file in files {
+        match check_file(file) {
+            Ok(found) => writeln!(out, "{}: fine, {found}", file.display())?,
+            Err(errors) => {
+                failed = true;
+                writeln!(std::io::stderr(), "{errors}")?;
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A file with a `federation:` section is a global's, any other a shard's.
+fn check_config(file: &Path) -> Result<String, Errors> {
+    let is_global = fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with("federation:")));
+    let (tier, common) =
+        if is_global { ("a global", global::load(file)?.common) } else { ("a shard", shard::load(file)?) };
+    Ok(format!("{tier} with {} scrape jobs and {} rule groups", common.scrape.len(), common.rules.groups.len()))
+}
+
+fn check_rules(file: &Path) -> Result<String, Errors> {
+    let set = RuleSet::check(file, &read_config(file)?, GroupDefaults::default())?;
+    let rules: usize = set.groups.iter().map(|group| group.rules.len()).sum();
+    Ok(format!("{} groups with {rules} rules", set.groups.len()))
+}
+
+fn check_alert_config(file: &Path) -> Result<String, Errors> {
+    alert::Config::load(&read_config(file)?, file).map(|_| "routes and receivers".to_owned())
+}

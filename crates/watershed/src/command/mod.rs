@@ -1,0 +1,9 @@
+//! The subcommands, one file each.
+
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod global;
+mod node;
+pub(crate) mod shard;
+
+pub(crate) use node::registry;

@@ -1,0 +1,135 @@
+//! A global in the frame of `daemon`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use api::hierarchy::Hierarchy;
+use async_trait::async_trait;
+use axum::Router;
+use bucket::{BucketView, Location, Uploader};
+use daemon::{Base, Loaded, Options, Running, StartError, Tier};
+use federation::{Federate, Puller};
+use model::Labels;
+use scrape::GlobalConfig;
+use storage::{Merge, Queryable};
+use tsdb::Db;
+
+use crate::config_file::{self, GlobalOwnConfig};
+use crate::hierarchy::HierarchyView;
+
+/// Where the indexes of bucket blocks are kept, below the data directory.
+const INDEX_CACHE: &str = "bucket-cache";
+
+/// What makes a node a global.
+pub struct Global {
+    db: Arc<Db>,
+    puller: Arc<Puller>,
+    bucket: Option<Bucket>,
+    federate: Arc<Federate>,
+    queryable: Arc<dyn Queryable>,
+    hierarchy: Arc<HierarchyView>,
+}
+
+struct Bucket {
+    location: Location,
+    labels: Labels,
+    uploader: Arc<Uploader>,
+    view: Arc<BucketView>,
+}
+
+/// Starts a global.
+///
+/// # Errors
+/// The configuration is wrong, the database or the bucket can't be opened.
+pub async fn start(options: Options) -> Result<Running<Global>, StartError> {
+    let loaded = config_file::load(&options.config_file)?;
+    let mut base = Base::open(options).await?;
+    let bucket = match &loaded.own.bucket {
+        Some(location) => Some(open_bucket(&mut base, location, &loaded.common.global.external_labels)?),
+        None => None,
+    };
+    let queryable: Arc<dyn Queryable> = match &bucket {
+        Some(bucket) => Arc::new(Merge::new(vec![base.db.clone(), bucket.view.clone()])),
+        None => base.db.clone(),
+    };
+    let puller = Puller::new(base.clock.clone(), base.db.clone(), &mut base.registry);
+    let hierarchy = Arc::new(HierarchyView {
+        clock: base.clock.clone(),
+        puller: puller.clone(),
+        bucket: bucket.as_ref().map(|b| (b.location.clone(), b.uploader.clone(), b.view.clone())),
+    });
+    let federate = daemon::federate(&base);
+    let global = Arc::new(Global { db: base.db.clone(), puller, bucket, federate, queryable, hierarchy });
+    daemon::start(base, global, loaded).await
+}
+
+fn open_bucket(base: &mut Base, location: &Location, labels: &Labels) -> Result<Bucket, StartError> {
+    let store = bucket::open(location).map_err(|e| StartError::other("the bucket", e))?;
+    let uploader =
+        Uploader::new(store.clone(), base.data_dir.clone(), labels.clone(), base.clock.clone(), &mut base.registry);
+    let view = BucketView::new(store, base.db.clone(), base.data_dir.join(INDEX_CACHE), &mut base.registry);
+    Ok(Bucket {
+        location: location.clone(),
+        labels: labels.clone(),
+        uploader: Arc::new(uploader),
+        view: Arc::new(view),
+    })
+}
+
+#[async_trait]
+impl Tier for Global {
+    type Config = GlobalOwnConfig;
+
+    fn kind(&self) -> api::Tier {
+        api::Tier::Global
+    }
+
+    /// The bucket and the labels of its blocks are fixed while the process runs; a file that changes them is refused.
+    fn load(&self, file: &Path) -> Result<Loaded<GlobalOwnConfig>, config::Errors> {
+        let loaded = config_file::load(file)?;
+        let refuse = |message: &str| {
+            let error = config::Error { file: file.to_owned(), line: 0, column: 0, message: message.to_owned() };
+            Err(config::Errors::from(error))
+        };
+        if self.bucket.as_ref().map(|bucket| &bucket.location) != loaded.own.bucket.as_ref() {
+            return refuse("the bucket can't change while the node runs: restart it");
+        }
+        if self.bucket.as_ref().is_some_and(|bucket| bucket.labels != loaded.common.global.external_labels) {
+            return refuse(
+                "external_labels are written into uploaded blocks and can't change while the node runs: restart it",
+            );
+        }
+        Ok(loaded)
+    }
+
+    async fn apply(&self, config: GlobalOwnConfig, global: &GlobalConfig) {
+        self.federate.set_external_labels(global.external_labels.clone());
+        self.puller.apply(config.federation, global.scrape_interval_ms, global.scrape_timeout_ms).await;
+    }
+
+    fn queryable(&self) -> Arc<dyn Queryable> {
+        self.queryable.clone()
+    }
+
+    fn routes(&self) -> Router {
+        federation::router(self.federate.clone())
+    }
+
+    fn hierarchy(&self) -> Option<Arc<dyn Hierarchy>> {
+        Some(self.hierarchy.clone())
+    }
+
+    async fn maintain(&self) {
+        let Some(bucket) = &self.bucket else { return };
+        if let Err(error) = bucket.uploader.sync(&self.db.blocks()).await {
+            tracing::error!(error = error.chain(), "uploading blocks failed, will try again");
+        }
+        if let Err(error) = bucket.view.sync().await {
+            tracing::error!(error = error.chain(), "looking into the bucket failed, will try again");
+        }
+    }
+
+    async fn shutdown(&self) {
+        self.puller.shutdown().await;
+    }
+}

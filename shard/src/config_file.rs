@@ -1,0 +1,57 @@
+//! A shard's configuration file: Prometheus's, with `alerting.local` and `sharding` besides.
+
+use std::path::Path;
+
+use config::{Errors, Ignored, Report, Spanned};
+use daemon::{CommonConfig, RawAlerting, RawCommon, read_config};
+use scrape::{RawGlobalConfig, RawScrapeConfig};
+use serde::Deserialize;
+
+/// The file as written. Sections that are known and not served are refused by name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawConfig {
+    global: RawGlobalConfig,
+    scrape_configs: Vec<Spanned<RawScrapeConfig>>,
+    rule_files: Vec<Spanned<String>>,
+    alerting: RawAlerting,
+    scrape_config_files: Option<Spanned<Ignored>>,
+    remote_write: Option<Spanned<Ignored>>,
+    remote_read: Option<Spanned<Ignored>>,
+    storage: Option<Spanned<Ignored>>,
+    tracing: Option<Spanned<Ignored>>,
+    otlp: Option<Spanned<Ignored>>,
+    runtime: Option<Spanned<Ignored>>,
+    sharding: Option<Spanned<Ignored>>,
+}
+
+/// Reads and checks a shard's file with everything it names, changing nothing.
+///
+/// # Errors
+/// Everything that is wrong in it and in the rule files, with file, line and column.
+pub fn load(file: &Path) -> Result<CommonConfig, Errors> {
+    let text = read_config(file)?;
+    let raw: RawConfig = config::load(&text, file)?;
+    let mut report = Report::new(file);
+    let unserved = [
+        ("scrape_config_files", &raw.scrape_config_files),
+        ("remote_write", &raw.remote_write),
+        ("remote_read", &raw.remote_read),
+        ("storage", &raw.storage),
+        ("tracing", &raw.tracing),
+        ("otlp", &raw.otlp),
+        ("runtime", &raw.runtime),
+        ("sharding", &raw.sharding),
+    ];
+    for (key, value) in unserved {
+        report.unsupported(key, value.as_ref());
+    }
+    let common = RawCommon {
+        global: raw.global,
+        scrape_configs: raw.scrape_configs,
+        rule_files: raw.rule_files,
+        alerting: raw.alerting,
+    };
+    let common = common.validate(&text, &mut report);
+    report.finish(()).and(common)
+}

@@ -1,0 +1,71 @@
+//! A shard in the frame of `daemon`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use api::hierarchy::Hierarchy;
+use async_trait::async_trait;
+use axum::Router;
+use daemon::{Base, CommonConfig, Loaded, Options, Running, StartError, Tier};
+use federation::Federate;
+use scrape::GlobalConfig;
+use storage::Queryable;
+use tsdb::Db;
+
+use crate::config_file;
+
+/// What makes a node a shard.
+pub struct Shard {
+    db: Arc<Db>,
+    federate: Arc<Federate>,
+}
+
+/// Starts a shard.
+///
+/// # Errors
+/// The configuration is wrong, or the database can't be opened.
+pub async fn start(options: Options) -> Result<Running<Shard>, StartError> {
+    let file = options.config_file.clone();
+    let common = config_file::load(&file)?;
+    let base = Base::open(options).await?;
+    let federate = daemon::federate(&base);
+    let shard = Arc::new(Shard { db: base.db.clone(), federate });
+    daemon::start(base, shard, loaded(common)).await
+}
+
+fn loaded(common: CommonConfig) -> Loaded<()> {
+    Loaded { common, own: () }
+}
+
+#[async_trait]
+impl Tier for Shard {
+    type Config = ();
+
+    fn kind(&self) -> api::Tier {
+        api::Tier::Shard
+    }
+
+    fn load(&self, file: &Path) -> Result<Loaded<()>, config::Errors> {
+        config_file::load(file).map(loaded)
+    }
+
+    async fn apply(&self, (): (), global: &GlobalConfig) {
+        self.federate.set_external_labels(global.external_labels.clone());
+    }
+
+    fn queryable(&self) -> Arc<dyn Queryable> {
+        self.db.clone()
+    }
+
+    fn routes(&self) -> Router {
+        federation::router(self.federate.clone())
+    }
+
+    fn hierarchy(&self) -> Option<Arc<dyn Hierarchy>> {
+        None
+    }
+
+    async fn maintain(&self) {}
+
+    async fn shutdown(&self) {}
+}

@@ -1,0 +1,49 @@
+//! The programs of others that the tests talk to.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::ask::Client;
+use crate::process::{Process, free_port};
+use crate::wait::eventually;
+
+const START_BOUND: Duration = Duration::from_secs(30);
+
+/// A program on the PATH. Where it isn't, says that `test` is skipped, in the form that `scripts/test` collects.
+#[expect(clippy::print_stdout, reason = "scripts/test reads what was skipped from here")]
+pub fn find(test: &str, program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file());
+    if found.is_none() {
+        println!("SKIPPED {test}: {program} is not installed");
+    }
+    found
+}
+
+/// Starts a node_exporter and gives its `host:port`.
+pub async fn node_exporter(program: &Path, dir: &Path) -> Result<(Process, String)> {
+    let address = format!("127.0.0.1:{}", free_port()?);
+    let listen = format!("--web.listen-address={address}");
+    let process = Process::start(program, [&listen], &dir.join("node_exporter.log"))?;
+    let client = Client::new(format!("http://{address}"))?;
+    eventually("node_exporter answers", START_BOUND, || async { client.text("/metrics").await.map(drop) }).await?;
+    Ok((process, address))
+}
+
+/// Starts a Prometheus with a configuration and waits until it is ready.
+pub async fn prometheus(program: &Path, dir: &Path, config: &str) -> Result<(Process, Client)> {
+    let port = free_port()?;
+    let file = dir.join("prometheus.yml");
+    std::fs::write(&file, config)?;
+    let arguments = [
+        format!("--config.file={}", file.display()),
+        format!("--storage.tsdb.path={}", dir.join("prometheus-data").display()),
+        format!("--web.listen-address=127.0.0.1:{port}"),
+    ];
+    let process = Process::start(program, &arguments, &dir.join("prometheus.log"))?;
+    let client = Client::new(format!("http://127.0.0.1:{port}"))?;
+    eventually("prometheus is ready", START_BOUND, || client.ready()).await?;
+    Ok((process, client))
+}

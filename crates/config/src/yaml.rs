@@ -8,6 +8,9 @@ use serde_yaml::Error as Yaml;
 use crate::error::{Error, Errors};
 use crate::suggest::suggestion;
 
+/// Values in one file; lists of targets made by machines are long.
+const NODES_MAX: usize = 8_000_000;
+
 /// Reads YAML into a raw configuration. `file` is only named in errors. A type that declares
 /// `#[serde(deny_unknown_fields)]` has unknown keys refused by name, with the key that was probably meant.
 /// An empty file is read as an empty mapping.
@@ -15,7 +18,12 @@ use crate::suggest::suggestion;
 /// # Errors
 /// The first structural error: bad YAML, an unknown key, a value of the wrong type.
 pub fn load<T: DeserializeOwned>(text: &str, file: impl AsRef<Path>) -> Result<T, Errors> {
-    let options = serde_yaml::options! { with_snippet: false };
+    let budget = serde_yaml::budget! {
+        max_nodes: NODES_MAX,
+        max_events: 2 * NODES_MAX,
+        enforce_alias_anchor_ratio: false, // one anchor may serve hundreds of jobs
+    };
+    let options = serde_yaml::options! { with_snippet: false, budget: budget };
     serde_yaml::from_str_with_options(text, options).map_err(|e| described(&e, file.as_ref()).into())
 }
 

@@ -85,3 +85,11 @@ fn validation_reports_every_error() {
     }
     assert_eq!(report.finish(()).unwrap_err().to_string(), "a.yml:3:9: x is bad\na.yml:4:9: y is bad");
 }
+
+#[test]
+fn takes_long_lists_and_much_used_anchors() {
+    let targets: Vec<String> = load(&"- host:9100\n".repeat(300_000), "a.yml").unwrap();
+    assert_eq!(targets.len(), 300_000);
+    let text = format!("below:\n- &a {{name: x}}\n{}", "- *a\n".repeat(2000));
+    assert_eq!(load::<Section>(&text, "a.yml").unwrap().below.len(), 2001);
+}

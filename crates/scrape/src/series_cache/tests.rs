@@ -84,3 +84,21 @@ fn forgets_what_is_not_seen_any_more() {
         assert!(cache.len() <= 1200, "{}", cache.len());
     }
 }
+
+proptest::proptest! {
+    /// Against the definition: what was live and isn't brought again has ended.
+    #[test]
+    fn agrees_with_the_definition(
+        scrapes in proptest::collection::vec(("[a-fA-F-]{0,12}", proptest::bool::weighted(0.2)), 1..40),
+    ) {
+        let mut cache = SeriesCache::default();
+        let mut live = std::collections::BTreeSet::new();
+        for (lines, fails) in scrapes {
+            let brought: std::collections::BTreeSet<char> = lines.chars().filter(char::is_ascii_lowercase).collect();
+            let ended: String = if fails { live.iter().collect() } else { live.difference(&brought).collect() };
+            let scrape = if fails { format!("{lines}!") } else { lines };
+            proptest::prop_assert_eq!(run(&mut cache, &scrape), ended);
+            live = if fails { std::collections::BTreeSet::new() } else { brought };
+        }
+    }
+}

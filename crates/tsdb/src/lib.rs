@@ -12,6 +12,8 @@ mod block;
 mod chunks;
 mod db;
 mod durable;
+#[cfg(test)]
+mod format_docs;
 mod head;
 mod index;
 mod lock;

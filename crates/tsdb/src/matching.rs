@@ -183,13 +183,10 @@ mod tests {
     }
 
     fn any_matcher() -> impl Strategy<Value = Matcher> {
-        let op = prop_oneof![
-            Just(MatchOp::Equal),
-            Just(MatchOp::NotEqual),
-            Just(MatchOp::Regex),
-            Just(MatchOp::NotRegex)
-        ];
-        let value = prop_oneof![Just(""), Just("1"), Just("2"), Just("1|2"), Just(".*"), Just(".+"), Just("1?"), Just("1.*")];
+        let op =
+            prop_oneof![Just(MatchOp::Equal), Just(MatchOp::NotEqual), Just(MatchOp::Regex), Just(MatchOp::NotRegex)];
+        let value =
+            prop_oneof![Just(""), Just("1"), Just("2"), Just("1|2"), Just(".*"), Just(".+"), Just("1?"), Just("1.*")];
         (op, "[abc]", value).prop_map(|(op, name, value)| Matcher::new(op, name, value).expect("valid"))
     }
 

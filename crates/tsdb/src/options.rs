@@ -70,7 +70,10 @@ impl Options {
             return error("min_block_ms", format!("{} is not positive", self.min_block_ms));
         }
         if self.max_block_ms < self.min_block_ms {
-            return error("max_block_ms", format!("{} is less than min_block_ms {}", self.max_block_ms, self.min_block_ms));
+            return error(
+                "max_block_ms",
+                format!("{} is less than min_block_ms {}", self.max_block_ms, self.min_block_ms),
+            );
         }
         if self.retention_ms < 0 {
             return error("retention_ms", format!("{} is negative", self.retention_ms));

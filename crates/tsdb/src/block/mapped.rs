@@ -8,7 +8,10 @@ use bytes::Bytes;
 use memmap2::Mmap;
 
 /// The content of a file that nobody changes once it has its name, read by the system when it is touched.
-#[expect(unsafe_code, reason = "mapping is how blocks larger than memory are read; their files never change once named")]
+#[expect(
+    unsafe_code,
+    reason = "mapping is how blocks larger than memory are read; their files never change once named"
+)]
 pub fn map_file(path: &Path) -> io::Result<Bytes> {
     let file = File::open(path)?;
     if file.metadata()?.len() == 0 {

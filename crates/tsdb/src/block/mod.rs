@@ -5,7 +5,7 @@ mod reader;
 mod select;
 mod writer;
 
-pub(crate) use reader::{Block, BlockError};
 pub use mapped::map_file;
+pub(crate) use reader::{Block, BlockError};
 pub use select::{IndexSelection, select_index};
 pub(crate) use writer::{BlockWriter, UNFINISHED_SUFFIX};

@@ -12,7 +12,11 @@ impl Queryable for Db {
         let SelectRequest { matchers, range, hints } = request;
         // The head is asked first: what is cut out of it in between is in a block by the time the blocks are looked at.
         let head: Vec<Series> = if self.head_overlaps(*range) {
-            if hints.labels_only { self.head.select_labels(matchers, *range) } else { self.head.select(matchers, *range) }
+            if hints.labels_only {
+                self.head.select_labels(matchers, *range)
+            } else {
+                self.head.select(matchers, *range)
+            }
         } else {
             Vec::new()
         };

@@ -80,7 +80,10 @@ impl Db {
         let now = clock.now();
         if let Some((_, newest)) = self.head.time_range().filter(|(_, newest)| *newest > now) {
             let ahead_ms = newest.as_ms() - now.as_ms();
-            tracing::warn!(ahead_ms, "the newest stored sample is ahead of the clock: older samples are refused till then");
+            tracing::warn!(
+                ahead_ms,
+                "the newest stored sample is ahead of the clock: older samples are refused till then"
+            );
         }
     }
 
@@ -155,7 +158,11 @@ fn tell_replay(report: &ReplayReport, metrics: &Metrics, start: Instant) {
         tracing::warn!(samples = report.unknown_series, "samples of unknown series in the write-ahead log");
     }
     tracing::info!(
-        segments = report.segments, series = report.series, samples = report.samples, seconds, "write-ahead log replayed"
+        segments = report.segments,
+        series = report.series,
+        samples = report.samples,
+        seconds,
+        "write-ahead log replayed"
     );
 }
 

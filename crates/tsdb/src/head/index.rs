@@ -67,7 +67,10 @@ impl HeadIndex {
     fn has_labels(&self, slot: u32, labels: &Labels) -> bool {
         let Some(entry) = &self.entries[slot as usize] else { return false };
         let mut wanted = labels.iter();
-        entry.labels.iter().all(|(name, value)| wanted.next() == Some((self.symbols.get(*name), self.symbols.get(*value))))
+        entry
+            .labels
+            .iter()
+            .all(|(name, value)| wanted.next() == Some((self.symbols.get(*name), self.symbols.get(*value))))
             && wanted.next().is_none()
     }
 
@@ -151,7 +154,8 @@ impl HeadIndex {
             };
             for (name, value) in &mut entry.labels {
                 let mut renumber = |symbol: &mut u32| {
-                    *symbol = symbols.intern(old.get(*symbol)).expect("a part of the old text fits where all of it did");
+                    *symbol =
+                        symbols.intern(old.get(*symbol)).expect("a part of the old text fits where all of it did");
                 };
                 renumber(name);
                 renumber(value);

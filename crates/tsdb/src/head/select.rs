@@ -70,7 +70,8 @@ impl Head {
         if index.last_reference() == seen {
             return;
         }
-        let late = index.entries().filter(|(_, entry)| entry.reference > seen).filter_map(|(slot, _)| found(&index, slot));
+        let late =
+            index.entries().filter(|(_, entry)| entry.reference > seen).filter_map(|(slot, _)| found(&index, slot));
         out.extend(late.filter(|found| matchers.iter().all(|m| m.matches_labels(&found.series.labels))));
     }
 
@@ -79,7 +80,9 @@ impl Head {
         let mut cursor = PageCursor::new(&pages);
         let mut copied = Vec::with_capacity(found.len());
         for (at, Found { place, series }) in found.iter_mut().enumerate() {
-            let Some(state) = cursor.get(place.slot).filter(|state| state.reference == place.reference) else { continue };
+            let Some(state) = cursor.get(place.slot).filter(|state| state.reference == place.reference) else {
+                continue;
+            };
             let (full, open) = state.chunks(range);
             series.chunks.extend(full);
             if let Some(open) = open {

@@ -132,7 +132,8 @@ impl Head {
             let mut states = page.lock();
             for (at, state) in states.iter_mut().enumerate().filter(|(_, state)| state.reference != 0) {
                 dropped += state.truncate(time.as_ms());
-                oldest = oldest.min(state.first_time().unwrap_or(i64::MAX));
+                // A chunk that reaches over `time` stays whole; what it has before that counts as gone all the same.
+                oldest = oldest.min(state.first_time().map_or(i64::MAX, |first| first.max(time.as_ms())));
                 if state.chunk_count() == 0 && state.pending == 0 {
                     gone.insert(state.reference, segment);
                     *state = Default::default();

@@ -85,8 +85,9 @@ impl Head {
         let names: Vec<&str> = index.names().collect();
         let metrics = index.values(METRIC_NAME).map(|(value, slots)| count(value, slots.len()));
         let values = names.iter().map(|name| count(*name, index.values(name).count()));
-        let bytes =
-            names.iter().map(|name| count(*name, index.values(name).map(|(value, slots)| value.len() * slots.len()).sum()));
+        let bytes = names
+            .iter()
+            .map(|name| count(*name, index.values(name).map(|(value, slots)| value.len() * slots.len()).sum()));
         let mut pairs = Vec::new();
         for name in &names {
             let of_name = index.values(name).map(|(value, slots)| count(format!("{name}={value}"), slots.len()));

@@ -43,7 +43,8 @@ impl Toc {
 
     /// From the end of the file.
     pub(super) fn decode(file: &[u8]) -> Result<Self, Corrupt> {
-        let begin = file.len().checked_sub(TOC_BYTES).ok_or_else(|| corrupt(0, "shorter than its table of contents"))?;
+        let begin =
+            file.len().checked_sub(TOC_BYTES).ok_or_else(|| corrupt(0, "shorter than its table of contents"))?;
         let (body, crc) = file[begin..].split_at(TOC_BYTES - CRC_BYTES);
         if crc32c::crc32c(body).to_be_bytes() != crc {
             return Err(corrupt(begin, "checksum of the table of contents is wrong"));

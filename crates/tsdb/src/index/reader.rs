@@ -191,4 +191,3 @@ impl Postings for Index {
         Ok(out)
     }
 }
-

@@ -94,7 +94,9 @@ impl SegmentWriter {
     }
 
     fn add_fragments(&mut self, data: &[u8], flag: u8) -> io::Result<()> {
-        if self.spoiled || (self.end() > 0 && self.bytes_with(data.len()) > self.segment_bytes.saturating_sub(self.end())) {
+        if self.spoiled
+            || (self.end() > 0 && self.bytes_with(data.len()) > self.segment_bytes.saturating_sub(self.end()))
+        {
             self.flush()?;
             self.next_segment()?;
         }

@@ -4,14 +4,13 @@ use std::fs;
 
 use model::{MatchOp, Matcher, STALE_NAN, TimeRange, Timestamp};
 use storage::{AppendError, Appendable, LabelRequest, Queryable, SeriesRef};
-use tempfile::tempdir;
 use tsdb::{Db, LockError, OpenError, Options};
 
-use crate::fixture::{append, block_on, content, labels, metric, ms, open, options, select};
+use crate::fixture::{append, block_on, content, labels, metric, ms, open, options, scratch, select};
 
 #[test]
 fn a_commit_is_seen_whole_and_a_rollback_not_at_all() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (db, _registry) = open(options(dir.path()));
     let (a, b) = (labels(&[("__name__", "a")]), labels(&[("__name__", "b")]));
     let mut first = db.appender();
@@ -36,7 +35,7 @@ fn a_commit_is_seen_whole_and_a_rollback_not_at_all() {
 
 #[test]
 fn refuses_what_prometheus_refuses() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (db, registry) = open(options(dir.path()));
     let a = labels(&[("__name__", "a")]);
     append(&db, &[(&a, 100_000, 1.0)]);
@@ -61,7 +60,7 @@ fn refuses_what_prometheus_refuses() {
 
 #[test]
 fn of_two_racing_transactions_the_later_sample_stands() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (db, _registry) = open(options(dir.path()));
     let a = labels(&[("__name__", "a")]);
     let (mut slow, mut quick) = (db.appender(), db.appender());
@@ -74,7 +73,7 @@ fn of_two_racing_transactions_the_later_sample_stands() {
 
 #[test]
 fn a_reference_is_a_short_way_to_a_series_until_the_series_is_gone() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (db, _registry) = open(options(dir.path()));
     let (a, b) = (labels(&[("__name__", "a")]), labels(&[("__name__", "b")]));
     let mut appender = db.appender();
@@ -93,9 +92,11 @@ fn a_reference_is_a_short_way_to_a_series_until_the_series_is_gone() {
 
 /// Series over ten minutes, one sample each ten seconds, cut into blocks of one minute.
 fn fill(db: &Db, minutes: i64) {
-    let series: Vec<_> = (0..5).map(|i| labels(&[("__name__", "m"), ("i", &i.to_string()), ("odd", ["", "yes"][i % 2])])).collect();
+    let series: Vec<_> =
+        (0..5).map(|i| labels(&[("__name__", "m"), ("i", &i.to_string()), ("odd", ["", "yes"][i % 2])])).collect();
     for step in 0..minutes * 6 {
-        let batch: Vec<_> = series.iter().enumerate().map(|(i, l)| (l, step * 10_000, (step * 10) as f64 + i as f64)).collect();
+        let batch: Vec<_> =
+            series.iter().enumerate().map(|(i, l)| (l, step * 10_000, (step * 10) as f64 + i as f64)).collect();
         append(db, &batch);
         if step % 7 == 0 {
             db.maintain().expect("maintained");
@@ -105,7 +106,7 @@ fn fill(db: &Db, minutes: i64) {
 
 #[test]
 fn blocks_and_head_are_one_answer() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (db, registry) = open(options(dir.path()));
     fill(&db, 10);
     let blocks = db.blocks();
@@ -130,7 +131,7 @@ fn blocks_and_head_are_one_answer() {
 
 #[test]
 fn names_and_values_of_labels() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (db, _registry) = open(options(dir.path()));
     fill(&db, 5);
     let request = |matchers: Vec<Matcher>, limit| LabelRequest { matchers, range: TimeRange::ALL, limit };
@@ -148,7 +149,7 @@ fn names_and_values_of_labels() {
 
 #[test]
 fn blocks_beyond_the_retention_are_deleted() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (db, _registry) = open(Options { retention_ms: 180_000, ..options(dir.path()) });
     fill(&db, 10);
     let blocks = db.blocks();
@@ -160,15 +161,17 @@ fn blocks_beyond_the_retention_are_deleted() {
 
 #[test]
 fn the_log_is_shortened_and_nothing_is_lost() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (db, _registry) = open(Options { wal_segment_bytes: 32 << 10, ..options(dir.path()) });
     fill(&db, 60);
     let all = content(&db);
     let segments = fs::read_dir(dir.path().join("wal")).expect("dir").count();
     assert!(segments < 12, "{segments} files in the log");
-    assert!(fs::read_dir(dir.path().join("wal")).expect("dir").any(|entry| {
-        entry.expect("entry").file_name().to_string_lossy().starts_with("checkpoint.")
-    }));
+    assert!(
+        fs::read_dir(dir.path().join("wal"))
+            .expect("dir")
+            .any(|entry| { entry.expect("entry").file_name().to_string_lossy().starts_with("checkpoint.") })
+    );
     drop(db);
     let (db, registry) = open(options(dir.path()));
     assert_eq!(content(&db), all);
@@ -182,13 +185,13 @@ fn the_same_data_makes_the_same_blocks() {
         fill(&db, 5);
         db.blocks().iter().map(|block| block.ulid).collect::<Vec<_>>()
     };
-    let (one, two) = (tempdir().expect("dir"), tempdir().expect("dir"));
+    let (one, two) = (scratch(), scratch());
     assert_eq!(names(one.path()), names(two.path()));
 }
 
 #[test]
 fn everything_can_be_flushed_and_a_snapshot_is_a_database() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (db, _registry) = open(options(dir.path()));
     fill(&db, 5);
     let all = content(&db);
@@ -207,7 +210,7 @@ fn everything_can_be_flushed_and_a_snapshot_is_a_database() {
 
 #[test]
 fn a_second_database_on_a_directory_is_refused() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (_db, mut registry) = open(options(dir.path()));
     let clock = std::sync::Arc::new(model::ManualClock::default());
     let error = Db::open(options(dir.path()), clock, &mut registry).expect_err("locked");
@@ -216,7 +219,7 @@ fn a_second_database_on_a_directory_is_refused() {
 
 #[test]
 fn a_broken_block_is_set_aside_and_the_rest_goes_on() {
-    let dir = tempdir().expect("dir");
+    let dir = scratch();
     let (db, _registry) = open(options(dir.path()));
     fill(&db, 5);
     let blocks = db.blocks();

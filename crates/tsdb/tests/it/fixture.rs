@@ -1,6 +1,6 @@
 //! What all tests need: opening a database, appending, reading everything back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +11,13 @@ use tsdb::{Db, Options};
 
 /// All samples by series: time and the bits of the value.
 pub(crate) type Content = BTreeMap<String, Vec<(i64, u64)>>;
+
+/// A folder that goes away with the test. In memory where there is such a place: these tests sync often.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    dir.expect("a folder")
+}
 
 /// Options with blocks of a minute and no retention.
 pub(crate) fn options(dir: &Path) -> Options {
@@ -57,7 +64,8 @@ pub(crate) fn select(db: &dyn Queryable, matchers: Vec<Matcher>, range: TimeRang
         last = Some(series.labels.clone());
         series.decode(range, &mut samples).expect("chunks can be read");
         if !samples.is_empty() {
-            let values = samples.times.iter().copied().zip(samples.values.iter().map(|value| value.to_bits())).collect();
+            let values =
+                samples.times.iter().copied().zip(samples.values.iter().map(|value| value.to_bits())).collect();
             out.insert(series.labels.to_string(), values);
         }
     }
@@ -89,4 +97,26 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), target).expect("copied");
         }
     }
+}
+
+/// Every sample as a line `{labels} value time`, the way `promtool tsdb dump` tells it.
+pub(crate) fn dump(db: &Db) -> BTreeSet<String> {
+    let set = block_on(db.select(&SelectRequest::new(vec![], TimeRange::ALL))).expect("selects");
+    let mut lines = BTreeSet::new();
+    let mut samples = Samples::default();
+    for series in set.series {
+        let series = series.expect("series can be read");
+        series.decode(TimeRange::ALL, &mut samples).expect("chunks can be read");
+        let pairs: Vec<_> =
+            series.labels.iter().map(|(name, value)| format!("{name}={}", model::quote(value))).collect();
+        for sample in samples.iter() {
+            lines.insert(dump_line(&format!("{{{}}}", pairs.join(", ")), sample.value, sample.time.as_ms()));
+        }
+    }
+    lines
+}
+
+/// One line of a dump, with the value written our way.
+pub(crate) fn dump_line(labels: &str, value: f64, time: i64) -> String {
+    format!("{labels} {} {time}", model::format_float(value))
 }

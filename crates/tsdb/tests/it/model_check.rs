@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use storage::Appendable;
-use tempfile::tempdir;
 use tsdb::Options;
 
-use crate::fixture::{Content, content, copy_dir, labels, ms, open, options};
+use crate::fixture::{Content, content, copy_dir, labels, ms, open, options, scratch};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -31,10 +30,10 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn reads_what_a_map_would(steps in proptest::collection::vec(any_step(), 1..40)) {
-        let mut dirs = vec![tempdir().expect("dir")];
+        let mut dirs = vec![scratch()];
         let small = |dir: &tempfile::TempDir| Options { wal_segment_bytes: 32 << 10, ..options(dir.path()) };
         let (mut db, mut _registry) = open(small(&dirs[0]));
         let mut want = Content::new();
@@ -71,7 +70,7 @@ proptest! {
                     (db, _registry) = open(small(&dirs[dirs.len() - 1]));
                 }
                 Step::Kill => {
-                    let next = tempdir().expect("dir");
+                    let next = scratch();
                     copy_dir(dirs[dirs.len() - 1].path(), next.path());
                     drop(db);
                     (db, _registry) = open(small(&next));

@@ -3,23 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::spanned::Spanned;
-
-/// A place in a file; lines and columns count from 1, 0 means unknown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
-    /// The line.
-    pub line: u64,
-    /// The column, in characters.
-    pub column: u64,
-}
-
-impl Position {
-    /// A line and a column.
-    pub const fn new(line: u64, column: u64) -> Self {
-        Position { line, column }
-    }
-}
+use crate::spanned::{Position, Spanned};
 
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,12 +117,6 @@ impl Report {
         }
         self.errors.sort_by_key(|e| (e.line, e.column));
         Err(Errors(self.errors))
-    }
-}
-
-impl<T> From<&Spanned<T>> for Position {
-    fn from(spanned: &Spanned<T>) -> Self {
-        spanned.position
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use url::Url;
 
-use crate::error::{Position, Report};
+use crate::error::Report;
 use crate::header::{Authorization, BasicAuth, ExtraHeader, HttpClientError, SecretSource};
 use crate::http_raw::{RawAuthorization, RawBasicAuth, RawHeaders, RawHttpClientConfig};
 use crate::secret::Secret;
-use crate::spanned::Spanned;
+use crate::spanned::{Position, Spanned};
 use crate::tls::TlsConfig;
 
 /// Redirects that are followed before giving up, as Go's client does.

@@ -22,7 +22,7 @@ mod yaml;
 
 pub use duration::DurationMs;
 pub use environment::expand_environment;
-pub use error::{Error, Errors, Position, Report};
+pub use error::{Error, Errors, Report};
 pub use header::{Authorization, BasicAuth, ExtraHeader, HttpClientError, SecretSource};
 pub use http_client::HttpClientConfig;
 pub use http_raw::{
@@ -30,7 +30,7 @@ pub use http_raw::{
 };
 pub use redact::redact;
 pub use secret::Secret;
-pub use spanned::Spanned;
+pub use spanned::{Position, Spanned};
 pub use suggest::suggestion;
 pub use tls::{TlsConfig, TlsVersion};
 pub use yaml::load;

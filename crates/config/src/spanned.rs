@@ -1,10 +1,24 @@
-//! A value that remembers where it stood.
+//! Places in a file, and values that remember theirs.
 
 use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::error::Position;
+/// A place in a file; lines and columns count from 1, 0 means unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+impl Position {
+    /// A line and a column.
+    pub const fn new(line: u64, column: u64) -> Self {
+        Position { line, column }
+    }
+}
 
 /// A value with its place in the file, for errors that are found after parsing. It must not stand below a
 /// `#[serde(flatten)]` or in an untagged enum: serde buffers there and the place is lost.
@@ -42,5 +56,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
         let inner = serde_yaml::Spanned::<T>::deserialize(deserializer)?;
         let position = Position::new(inner.referenced.line(), inner.referenced.column());
         Ok(Spanned { value: inner.value, position })
+    }
+}
+
+impl<T> From<&Spanned<T>> for Position {
+    fn from(spanned: &Spanned<T>) -> Self {
+        spanned.position
     }
 }

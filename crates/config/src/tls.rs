@@ -9,10 +9,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 
-use crate::error::{Position, Report};
+use crate::error::Report;
 use crate::header::{HttpClientError, SecretSource, read_text};
 use crate::http_raw::RawTlsConfig;
-use crate::spanned::Spanned;
+use crate::secret::Secret;
+use crate::spanned::{Position, Spanned};
 
 /// A version of TLS that is spoken here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +59,7 @@ impl TlsConfig {
         for (key, value) in [("ca_ref", &raw.ca_ref), ("cert_ref", &raw.cert_ref), ("key_ref", &raw.key_ref)] {
             report.unsupported(key, value.as_ref());
         }
-        let mut source = |key: &str, inline: Option<crate::Secret>, file: Option<Spanned<String>>| {
+        let mut source = |key: &str, inline: Option<Secret>, file: Option<Spanned<String>>| {
             if let (Some(_), Some(file)) = (&inline, &file) {
                 report.error(file, format_args!("at most one of {key} and {key}_file may be given"));
             }
@@ -66,8 +67,8 @@ impl TlsConfig {
                 .map(|f| SecretSource::File(report.resolve(&f)))
                 .or(inline.filter(|s| !s.is_empty()).map(SecretSource::Inline))
         };
-        let ca = source("ca", raw.ca.map(|s| crate::Secret::new(s.value)), raw.ca_file);
-        let cert = source("cert", raw.cert.map(|s| crate::Secret::new(s.value)), raw.cert_file);
+        let ca = source("ca", raw.ca.map(|s| Secret::new(s.value)), raw.ca_file);
+        let cert = source("cert", raw.cert.map(|s| Secret::new(s.value)), raw.cert_file);
         let key = source("key", raw.key, raw.key_file);
         let identity = match (cert, key) {
             (Some(cert), Some(key)) => Some((cert, key)),

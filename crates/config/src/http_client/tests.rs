@@ -1,7 +1,7 @@
 use super::*;
 use crate::yaml::load;
 
-fn validated(text: &str) -> Result<HttpClientConfig, crate::Errors> {
+fn validated(text: &str) -> Result<HttpClientConfig, crate::error::Errors> {
     let raw: RawHttpClientConfig = load(text, "/etc/w/a.yml")?;
     let mut report = Report::new("/etc/w/a.yml");
     let config = HttpClientConfig::validate(raw, &mut report);

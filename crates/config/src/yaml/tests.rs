@@ -1,7 +1,10 @@
 use serde::Deserialize;
 
 use super::*;
-use crate::{DurationMs, Report, Secret, Spanned};
+use crate::duration::DurationMs;
+use crate::error::Report;
+use crate::secret::Secret;
+use crate::spanned::Spanned;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

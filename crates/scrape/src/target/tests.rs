@@ -1,9 +1,9 @@
 use super::*;
 
 fn outcomes(yaml: &str) -> Vec<Outcome> {
-    let raw: config::Spanned<crate::RawScrapeConfig> = config::load(yaml, "p.yml").unwrap();
+    let raw: config::Spanned<crate::scrape_config::RawScrapeConfig> = config::load(yaml, "p.yml").unwrap();
     let mut report = config::Report::new("p.yml");
-    let config = ScrapeConfig::validate(raw, &crate::GlobalConfig::default(), &mut report);
+    let config = ScrapeConfig::validate(raw, &crate::global_config::GlobalConfig::default(), &mut report);
     let config = report.finish(config).unwrap();
     config.static_configs.iter().flat_map(|group| targets_of(group, &config)).collect()
 }

@@ -84,6 +84,7 @@ fn raw(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure> {
 fn range(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure> {
     let steps = evaluator.context.query;
     match expr.value_type() {
+        ValueType::Scalar | ValueType::Vector if steps.count == 0 => Ok(Value::Matrix(Vec::new())),
         ValueType::Scalar => {
             let values = evaluator.scalar(expr, steps)?;
             let samples = Samples { times: steps.iter().collect(), values };

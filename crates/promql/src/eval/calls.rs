@@ -6,7 +6,7 @@ use crate::eval::column::Column;
 use crate::eval::constant::differ_without_name;
 use crate::eval::evaluator::Evaluator;
 use crate::eval::failure::QueryFailure;
-use crate::eval::functions::{absent, date, histogram, label, math, range, sort};
+use crate::eval::functions::{absent, date, histogram, label, math, range, rate, sort};
 use crate::eval::series::{Sink, StepSeries, without_metadata};
 use crate::eval::steps::Steps;
 use crate::eval::window::RangeInput;
@@ -63,7 +63,7 @@ impl Evaluator<'_> {
             "pi" => constant(std::f64::consts::PI),
             "start" => constant(seconds(query.first)),
             "end" => constant(seconds(query.last())),
-            "range" => constant(seconds(query.last() - query.first)),
+            "range" => constant(seconds(query.last().saturating_sub(query.first))),
             "step" => constant(if query.count > 1 { seconds(query.step) } else { 0.0 }),
             "scalar" => self.only_value(&call.args[0], steps),
             "min_of" | "max_of" => {
@@ -101,11 +101,11 @@ impl Evaluator<'_> {
         };
         let ranges = self.ranges(source, steps)?;
         let keeps_name = range::keeps_name(call.function.name);
+        let expects_counter = range::expects_counter(call.function.name);
         let mut feed = |sink: &mut Sink<'_>| {
-            let mut column = Column::default();
+            let (mut column, mut counter) = (Column::default(), String::new());
             self.samples(source, steps, &mut |labels, samples| {
                 let input = RangeInput {
-                    labels,
                     samples,
                     steps,
                     ends: ranges.ends,
@@ -117,6 +117,12 @@ impl Evaluator<'_> {
                 function(&input, &mut column)?;
                 if column.is_blank() {
                     return Ok(());
+                }
+                if expects_counter && labels.metric_name() != counter {
+                    counter = labels.metric_name().to_owned();
+                    if let Some(doubt) = rate::doubt_counter(&counter) {
+                        self.context.notes.info(&doubt, source.span);
+                    }
                 }
                 sink(if keeps_name { labels.clone() } else { without_metadata(labels) }, &mut column)
             })

@@ -1,6 +1,6 @@
 //! Ranges of samples, one per step, found with two indices that only move forward.
 
-use model::{Labels, is_stale};
+use model::is_stale;
 use storage::Samples;
 
 use crate::eval::column::Column;
@@ -27,8 +27,6 @@ pub(crate) struct Window<'a> {
 
 /// Everything that a function over ranges may know about one series.
 pub(crate) struct RangeInput<'a> {
-    /// The series as stored, with its name.
-    pub(crate) labels: &'a Labels,
     /// All its samples, without stale markers.
     pub(crate) samples: &'a Samples,
     /// The steps at which the function is asked.
@@ -100,7 +98,6 @@ mod tests {
         assert_eq!(samples.times, [0, 10, 20, 30]);
         let check = |ends: Steps, range_ms: i64, want: &[Option<f64>]| {
             let input = RangeInput {
-                labels: &Labels::empty(),
                 samples: &samples,
                 steps: ends,
                 ends,

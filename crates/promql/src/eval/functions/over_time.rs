@@ -62,13 +62,15 @@ fn best(window: &Window<'_>, better: impl Fn(f64, f64) -> bool) -> usize {
     (0..values.len()).fold(0, |best, at| if better(values[at], values[best]) { at } else { best })
 }
 
+/// The largest value; NaN only where there is nothing else.
 pub(crate) fn max(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(window.values[best(window, |new, old| new > old || old.is_nan())]));
+    input.fill(out, |window| window.values.iter().copied().reduce(|a, b| if b > a || a.is_nan() { b } else { a }));
     Ok(())
 }
 
+/// The smallest value; NaN only where there is nothing else.
 pub(crate) fn min(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(window.values[best(window, |new, old| new < old || old.is_nan())]));
+    input.fill(out, |window| window.values.iter().copied().reduce(|a, b| if b < a || a.is_nan() { b } else { a }));
     Ok(())
 }
 

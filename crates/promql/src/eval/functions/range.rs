@@ -18,6 +18,11 @@ pub(crate) fn keeps_name(name: &str) -> bool {
     matches!(name, "first_over_time" | "last_over_time")
 }
 
+/// Whether the function makes sense for counters only.
+pub(crate) fn expects_counter(name: &str) -> bool {
+    matches!(name, "rate" | "increase")
+}
+
 const TABLE: &[(&str, RangeFunction)] = &[
     ("avg_over_time", over_time::avg),
     ("changes", over_time::changes),

@@ -43,6 +43,9 @@ pub fn load(file: &Path) -> Result<Loaded<GlobalOwnConfig>, Errors> {
     for (key, value) in [("peer", &raw.peer), ("retention", &raw.retention), ("remote_write", &raw.remote_write)] {
         report.unsupported(key, value.as_ref());
     }
+    for selector in raw.federation.selectors() {
+        report.check(selector, promql::parse_selectors(selector));
+    }
     let federation = raw.federation.validate(&mut report);
     let bucket = raw.bucket.as_ref().and_then(|bucket| bucket.validate(&mut report));
     let common = RawCommon {

@@ -41,8 +41,9 @@ struct Bucket {
 ///
 /// # Errors
 /// The configuration is wrong, the database or the bucket can't be opened.
-pub async fn start(options: Options) -> Result<Running<Global>, StartError> {
+pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> {
     let loaded = config_file::load(&options.config_file)?;
+    options.engine.subquery_step_ms = loaded.common.global.evaluation_interval_ms;
     let mut base = Base::open(options).await?;
     let bucket = match &loaded.own.bucket {
         Some(location) => Some(open_bucket(&mut base, location, &loaded.common.global.external_labels)?),

@@ -47,7 +47,7 @@ impl Node {
         let port = free_port()?;
         let mut node = Node {
             client: Client::new(format!("http://127.0.0.1:{port}"))?,
-            data: dir.join("data"),
+            data: dir.join(format!("{tier}-data")),
             tier,
             config,
             log: dir.join(format!("{tier}.log")),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tests::{Client, Node, Points, eventually, find, node_exporter};
 
 const BOUND: Duration = Duration::from_secs(40);
@@ -14,7 +14,8 @@ async fn stored(client: &Client, selector: &str, time: f64) -> Result<Points> {
 }
 
 async fn now(client: &Client) -> Result<f64> {
-    client.value("time()").await
+    let result = client.query("time()", None).await?;
+    result[1].as_str().context("time() gives nothing")?.parse().context("time() is no number")
 }
 
 #[tokio::test]

@@ -13,6 +13,9 @@ use crate::node::Node;
 #[folder = "../../ui/dist"]
 struct Bundle;
 
+/// The document names assets with a digest of their content, so a new build has new addresses.
+const CACHED_FOR_LONG: &str = "public, max-age=31536000, immutable";
+
 /// The pages that the browser's router knows; each is served the same document.
 pub(crate) const PAGES: [&str; 6] = ["/query", "/alerts", "/targets", "/rules", "/hierarchy", "/status"];
 
@@ -36,9 +39,10 @@ pub(crate) async fn asset(Path(path): Path<String>) -> Response {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     };
-    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")], file.data.into_owned())
+    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, CACHED_FOR_LONG)], file.data.into_owned())
         .into_response()
 }
 

@@ -18,8 +18,10 @@ use crate::options::Options;
 pub struct Base {
     /// The local database.
     pub db: Arc<Db>,
-    /// Evaluates PromQL.
+    /// Evaluates the queries of people and programs.
     pub engine: Arc<Engine>,
+    /// Evaluates rules, under limits of its own, so that no number of queries delays an alert.
+    pub rule_engine: Arc<Engine>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Takes the tier's metrics.
@@ -73,6 +75,7 @@ impl Base {
         Ok(Base {
             db,
             engine: Arc::new(Engine::new(options.engine)),
+            rule_engine: Arc::new(Engine::new(options.engine)),
             clock,
             registry,
             data_dir,

@@ -42,14 +42,26 @@ pub struct Running<T: Tier> {
 
 /// Starts a node on its base, with its first configuration.
 pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Config>) -> Result<Running<T>, StartError> {
-    let Base { db, engine, clock, mut registry, data_dir, external_url, stop, config_file, listener, facts, hostname } =
-        base;
+    let Base {
+        db,
+        engine,
+        rule_engine,
+        clock,
+        mut registry,
+        data_dir,
+        external_url,
+        stop,
+        config_file,
+        listener,
+        facts,
+        hostname,
+    } = base;
     let quit = CancellationToken::new();
     let common = &mut loaded.common;
     let alerting = Alerting::start(&mut common.alerting, &data_dir, &clock, &external_url, &mut registry)?;
     let rules = rules::Manager::new(
         rules::Options {
-            engine: engine.clone(),
+            engine: rule_engine,
             queryable: tier.queryable(),
             storage: db.clone(),
             notifier: alerting.notifier(),

@@ -67,10 +67,11 @@ fn main() {
     let start = Instant::now();
     for step in 1..steps {
         time += 5000;
-        for begin in (0..count).step_by(1000) {
+        for (batch, series) in references.chunks(1000).enumerate() {
             let mut appender = db.appender();
-            for i in begin..count.min(begin + 1000) {
-                appender.append_ref(references[i], Timestamp::from_ms(time), value(i, step)).expect("taken");
+            for (at, reference) in series.iter().enumerate() {
+                let value = value(batch * 1000 + at, step);
+                appender.append_ref(*reference, Timestamp::from_ms(time), value).expect("taken");
             }
             appender.commit().expect("stored");
         }

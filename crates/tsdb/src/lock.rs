@@ -26,7 +26,7 @@ pub enum LockError {
 /// Held as long as this lives; the system lets go of it when the process dies, however it dies.
 #[derive(Debug)]
 pub(crate) struct DirLock {
-    _file: File,
+    file: File,
 }
 
 impl DirLock {
@@ -39,9 +39,19 @@ impl DirLock {
             Err(source) => return Err(LockError::Io { path, source }),
         };
         match file.try_lock() {
-            Ok(()) => Ok(DirLock { _file: file }),
+            Ok(()) => Ok(DirLock { file }),
             Err(TryLockError::WouldBlock) => Err(LockError::Held { path }),
             Err(TryLockError::Error(source)) => Err(LockError::Io { path, source }),
+        }
+    }
+}
+
+impl Drop for DirLock {
+    /// Closing alone would not do where another thread is just starting a process: the child holds the file till it is on
+    /// its own.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "cannot unlock the data directory");
         }
     }
 }

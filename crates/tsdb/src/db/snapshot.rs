@@ -4,10 +4,21 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::maintenance::MaintenanceError;
 use super::state::Db;
 
 impl Db {
+    /// A new name for a snapshot's folder, in Prometheus's form: the time to the second, then 16 hexadecimal digits.
+    pub fn snapshot_name(&self) -> String {
+        let now = self.clock.now();
+        let whole_secs = now.align_down(1000).to_rfc3339().replace(['-', ':'], "");
+        let content = [now.as_ms() as u64, self.head_stats().samples_appended];
+        let hash = content.iter().fold(0, |hash, part| xxh3_64_with_seed(&part.to_be_bytes(), hash));
+        format!("{whole_secs}-{hash:016x}")
+    }
+
     /// Writes everything there is as blocks into `dir`, which is made: the blocks as hard links where that is possible, the
     /// head as one block more. The answer is `dir`.
     pub fn snapshot(&self, dir: &Path) -> Result<PathBuf, MaintenanceError> {

@@ -25,6 +25,7 @@ use crate::options::{OpenError, Options};
 /// cut may take what the system had not written to disk yet, see `docs/format/wal.md`.
 pub struct Db {
     pub(super) options: Options,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) head: Arc<Head>,
     pub(super) blocks: ArcSwap<BlockSet>,
     pub(super) metrics: Metrics,
@@ -64,20 +65,21 @@ impl Db {
         tell_replay(&report, &metrics, start);
         let db = Db {
             options,
+            clock,
             head: Arc::new(head),
             blocks: ArcSwap::from_pointee(blocks),
             metrics,
             maintaining: Mutex::new(()),
             _lock: lock,
         };
-        db.compare_with_clock(&*clock);
+        db.compare_with_clock();
         db.show_blocks();
         Ok(Arc::new(db))
     }
 
     /// Tells a person when the stored samples are newer than the clock: samples of now may be refused until it catches up.
-    fn compare_with_clock(&self, clock: &dyn Clock) {
-        let now = clock.now();
+    fn compare_with_clock(&self) {
+        let now = self.clock.now();
         if let Some((_, newest)) = self.head.time_range().filter(|(_, newest)| *newest > now) {
             let ahead_ms = newest.as_ms() - now.as_ms();
             tracing::warn!(

@@ -37,7 +37,7 @@ struct Replay<'a> {
     pages: Arc<PageList>,
     samples: Vec<LoggedSample>,
     min_valid: i64,
-    segment: u64,
+    current: u64,
 }
 
 impl Head {
@@ -50,7 +50,6 @@ impl Head {
         if let Some(checkpoint) = &checkpoint {
             inputs.extend(list_segments(&checkpoint.path)?);
         }
-        let from_checkpoint = inputs.len();
         let first = checkpoint.map_or(0, |checkpoint| checkpoint.index + 1);
         let current = self.wal.current_segment();
         inputs.extend(list_segments(dir)?.into_iter().filter(|s| (first..current).contains(&s.index)));
@@ -61,10 +60,9 @@ impl Head {
             pages: self.pages.snapshot(),
             samples: Vec::new(),
             min_valid: self.min_valid(),
-            segment: 0,
+            current,
         };
-        for (at, input) in inputs.iter().enumerate() {
-            replay.segment = if at < from_checkpoint { first } else { input.index };
+        for input in &inputs {
             replay.read(input)?;
         }
         Ok(replay.report)
@@ -117,9 +115,10 @@ impl Replay<'_> {
             let labels = Labels::from_pairs(pairs.iter().copied());
             self.head.index.write().reserve_references(reference);
             let Some(slot) = self.head.restore_series(&labels, reference) else { return };
-            // The log may know a series under several numbers; samples of either are to be found next time as well.
+            // The log may know a series under several numbers. Any segment up to here may hold samples of either, so a
+            // checkpoint keeps both records until all of these are gone.
             if slot.reference != reference {
-                self.head.gone.lock().insert(reference, self.segment);
+                self.head.gone.lock().insert(reference, self.current);
             }
             self.slots.insert(reference, slot.slot);
             self.report.series += 1;

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::format::WalCompression;
 use super::segments::{checkpoint_path, list_checkpoints, list_segments, segment_path};
 use super::writer::SegmentWriter;
+use crate::durable;
 
 /// The write-ahead log.
 pub(crate) struct Wal {
@@ -75,13 +76,17 @@ impl Wal {
     /// Syncs complete segments without holding up commits; the answer is how many.
     pub(crate) fn sync_complete_segments(&self) -> io::Result<usize> {
         let files = self.writer.lock().take_unsynced();
-        files.iter().try_for_each(File::sync_all)?;
+        if !files.is_empty() {
+            files.iter().try_for_each(File::sync_all)?;
+            durable::sync_dir(&self.dir)?;
+        }
         Ok(files.len())
     }
 
     /// Syncs everything.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.writer.lock().sync()
+        self.writer.lock().sync()?;
+        durable::sync_dir(&self.dir)
     }
 
     /// Deletes the segments and checkpoints that the checkpoint of `last` replaces.

@@ -94,7 +94,7 @@ fn damage_in_the_middle_costs_only_what_it_hits() {
 }
 
 #[test]
-fn a_failed_write_leaves_nothing_behind() {
+fn a_dropped_transaction_leaves_nothing_in_the_log() {
     let dir = scratch();
     let (db, _registry) = open(options(dir.path()));
     let a = labels(&[("__name__", "a")]);
@@ -102,7 +102,7 @@ fn a_failed_write_leaves_nothing_behind() {
     let before = fs::metadata(segments(dir.path()).pop().expect("segment")).expect("metadata").len();
     let mut appender = storage::Appendable::appender(&*db);
     appender.append(&labels(&[("__name__", "b")]), crate::fixture::ms(1), 1.0).expect("taken");
-    drop(appender); // the same path as a commit that can't write: nothing is in the log
+    drop(appender);
     let after = fs::metadata(segments(dir.path()).pop().expect("segment")).expect("metadata").len();
     assert_eq!(before, after);
     append(&db, &[(&labels(&[("__name__", "b")]), 2, 1.0)]);

@@ -1,6 +1,7 @@
 //! Appending, reading, cutting, forgetting.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{MatchOp, Matcher, STALE_NAN, TimeRange, Timestamp};
 use storage::{AppendError, Appendable, LabelRequest, Queryable, SeriesRef};
@@ -69,6 +70,43 @@ fn of_two_racing_transactions_the_later_sample_stands() {
     quick.commit().expect("stored");
     slow.commit().expect("stored");
     assert_eq!(content(&db)["a"], [(2000, 2.0_f64.to_bits())]);
+}
+
+/// Readers see each commit in all its series or in none, also where a commit brings new series.
+#[test]
+fn readers_never_see_half_a_commit() {
+    let dir = scratch();
+    let (db, _registry) = open(options(dir.path()));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for writer in 0..2 {
+            let (db, done) = (&db, &done);
+            scope.spawn(move || {
+                for step in 0..400 {
+                    let mut appender = db.appender();
+                    for i in 0..20 {
+                        // Half of the series are new with every commit.
+                        let generation = if i % 2 == 0 { 0 } else { step };
+                        let pairs = [("writer", writer), ("i", i), ("generation", generation)];
+                        let labels = model::Labels::from_pairs(pairs.map(|(name, number)| (name, number.to_string())));
+                        appender.append(&labels, ms(step * 20), step as f64).expect("taken");
+                    }
+                    appender.commit().expect("stored");
+                }
+                done.store(true, Ordering::SeqCst);
+            });
+        }
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                for writer in ["0", "1"] {
+                    let all = select(&*db, vec![Matcher::equal("writer", writer)], TimeRange::ALL);
+                    let count: usize = all.values().map(Vec::len).sum();
+                    assert_eq!(count % 20, 0, "{count} samples");
+                }
+            }
+        });
+    });
+    assert_eq!(content(&db).values().map(Vec::len).sum::<usize>(), 2 * 400 * 20);
 }
 
 #[test]
@@ -195,7 +233,9 @@ fn everything_can_be_flushed_and_a_snapshot_is_a_database() {
     let (db, _registry) = open(options(dir.path()));
     fill(&db, 5);
     let all = content(&db);
-    let copy = dir.path().join("snapshots/one");
+    let name = db.snapshot_name();
+    assert_eq!(name.find("Z-").map(|at| name.len() - at), Some(18), "{name}");
+    let copy = dir.path().join("snapshots").join(name);
     db.snapshot(&copy).expect("snapshot");
     let (from_copy, _registry) = open(options(&copy));
     assert_eq!(content(&from_copy), all);

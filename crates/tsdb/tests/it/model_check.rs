@@ -18,6 +18,19 @@ enum Step {
     Kill,
 }
 
+impl Step {
+    fn name(&self) -> &'static str {
+        match self {
+            Step::Append(_, true) => "commit",
+            Step::Append(_, false) => "rollback",
+            Step::Maintain => "maintain",
+            Step::Flush => "flush",
+            Step::Restart => "restart",
+            Step::Kill => "kill",
+        }
+    }
+}
+
 fn any_step() -> impl Strategy<Value = Step> {
     let samples = proptest::collection::vec((0..6_u8, 0..2_500_u16, any::<u8>()), 1..40);
     prop_oneof![
@@ -30,7 +43,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn reads_what_a_map_would(steps in proptest::collection::vec(any_step(), 1..40)) {
         let mut dirs = vec![scratch()];
@@ -38,7 +51,9 @@ proptest! {
         let (mut db, mut _registry) = open(small(&dirs[0]));
         let mut want = Content::new();
         let mut now = 0;
+        let mut done = Vec::new();
         for step in steps {
+            done.push(step.name());
             match step {
                 Step::Append(samples, commit) => {
                     let mut appender = db.appender();
@@ -77,7 +92,13 @@ proptest! {
                     dirs.push(next);
                 }
             }
-            prop_assert_eq!(&content(&db), &want);
+            let got = content(&db);
+            let differs = want.iter().find(|(series, samples)| got.get(*series) != Some(samples));
+            let lost = differs.map(|(series, samples)| {
+                let there = got.get(series).cloned().unwrap_or_default();
+                (series, samples.iter().filter(|sample| !there.contains(sample)).collect::<Vec<_>>())
+            });
+            prop_assert!(got == want, "after {:?}: lost {lost:?}, at {now}", done);
         }
     }
 }

@@ -20,7 +20,7 @@ const START_MS: i64 = 1_700_000_000_000;
 fn has(test: &str, program: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
-        eprintln!("SKIPPED {test}: {program} not found");
+        std::io::stderr().write_all(format!("SKIPPED {test}: {program} not found\n").as_bytes()).expect("told");
     }
     found
 }

@@ -37,7 +37,6 @@ struct Replay<'a> {
     pages: Arc<PageList>,
     samples: Vec<LoggedSample>,
     min_valid: i64,
-    current: u64,
 }
 
 impl Head {
@@ -60,7 +59,6 @@ impl Head {
             pages: self.pages.snapshot(),
             samples: Vec::new(),
             min_valid: self.min_valid(),
-            current,
         };
         for input in &inputs {
             replay.read(input)?;
@@ -115,10 +113,8 @@ impl Replay<'_> {
             let labels = Labels::from_pairs(pairs.iter().copied());
             self.head.index.write().reserve_references(reference);
             let Some(slot) = self.head.restore_series(&labels, reference) else { return };
-            // The log may know a series under several numbers. Any segment up to here may hold samples of either, so a
-            // checkpoint keeps both records until all of these are gone.
             if slot.reference != reference {
-                self.head.gone.lock().insert(reference, self.current);
+                self.head.aliases.lock().insert(reference, slot.reference);
             }
             self.slots.insert(reference, slot.slot);
             self.report.series += 1;

@@ -39,6 +39,9 @@ pub(crate) struct Head {
     chunks: AtomicU64,
     /// Series that are gone from memory but may be named by segments up to this number.
     pub(super) gone: Mutex<HashMap<u64, u64>>,
+    /// Second numbers that the log has for series: each with the number that the series goes by. Kept as long as the series
+    /// lives, because samples that are still needed may be logged under either.
+    pub(super) aliases: Mutex<HashMap<u64, u64>>,
     pub(super) metrics: Metrics,
 }
 
@@ -58,6 +61,7 @@ impl Head {
             max_time: AtomicI64::new(i64::MIN),
             chunks: AtomicU64::new(0),
             gone: Mutex::new(HashMap::new()),
+            aliases: Mutex::new(HashMap::new()),
             metrics,
         })
     }
@@ -168,14 +172,26 @@ impl Head {
             return Ok(false);
         }
         let living = self.living_references();
-        let gone = self.gone.lock().clone();
-        let keep_series =
-            |series: u64| living.binary_search(&series).is_ok() || gone.get(&series).is_some_and(|until| *until > last);
+        let lives = |series: &u64| living.binary_search(series).is_ok();
+        let aliases = self.aliases.lock().clone();
+        let gone = {
+            let mut gone = self.gone.lock();
+            for (alias, _) in aliases.iter().filter(|(_, series)| !lives(series)) {
+                gone.entry(*alias).or_insert(current.index);
+            }
+            gone.clone()
+        };
+        let keep_series = |series: u64| {
+            lives(&series)
+                || aliases.get(&series).is_some_and(lives)
+                || gone.get(&series).is_some_and(|until| *until > last)
+        };
         let filter = CheckpointFilter { min_time: keep_from, keep_series: &keep_series };
         let HeadOptions { wal_segment_bytes, wal_compression, .. } = self.options;
         write_checkpoint(self.wal.dir(), last, wal_segment_bytes, wal_compression, &filter)?;
         self.wal.delete_through(last)?;
         self.gone.lock().retain(|_, until| *until > last);
+        self.aliases.lock().retain(|_, series| lives(series));
         Ok(true)
     }
 

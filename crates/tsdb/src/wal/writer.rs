@@ -210,7 +210,7 @@ mod tests {
         for compression in [WalCompression::None, WalCompression::Snappy, WalCompression::Zstd] {
             let dir = tempfile::tempdir().expect("dir");
             let mut writer = SegmentWriter::create(dir.path(), 0, 256 << 10, compression).expect("segment");
-            let noise = |len: usize| (0..len).map(|i| (i * i * 31 >> 5) as u8 ^ i as u8).collect::<Vec<u8>>();
+            let noise = |len: usize| (0..len).map(|i| ((i * i * 31) >> 5) as u8 ^ i as u8).collect::<Vec<u8>>();
             let lengths = [1, 100, PAGE_BYTES - 200, 60, 80, PAGE_BYTES, 3 * PAGE_BYTES, 7, 300_000, 5, 150_000];
             for len in lengths {
                 writer.add(&noise(len)).expect("added");

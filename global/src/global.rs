@@ -69,12 +69,10 @@ fn open_bucket(base: &mut Base, location: &Location, labels: &Labels) -> Result<
     let uploader =
         Uploader::new(store.clone(), base.data_dir.clone(), labels.clone(), base.clock.clone(), &mut base.registry);
     let view = BucketView::new(store, base.db.clone(), base.data_dir.join(INDEX_CACHE), &mut base.registry);
-    Ok(Bucket {
-        location: location.clone(),
-        labels: labels.clone(),
-        uploader: Arc::new(uploader),
-        view: Arc::new(view),
-    })
+    let uploader = Arc::new(uploader);
+    let knows = uploader.clone();
+    base.db.hold_blocks(move |block| !knows.is_uploaded(block));
+    Ok(Bucket { location: location.clone(), labels: labels.clone(), uploader, view: Arc::new(view) })
 }
 
 #[async_trait]

@@ -33,6 +33,21 @@ impl Client {
         if status.is_success() { Ok(body) } else { bail!("{path}: {status}: {body}") }
     }
 
+    /// The status and the JSON body of a path, whatever they are; with a form it is a POST.
+    pub async fn answer(&self, path: &str, form: Option<&str>) -> Result<(u16, Value)> {
+        let url = format!("{}{path}", self.url);
+        let request = match form {
+            Some(form) => {
+                let content_type = "application/x-www-form-urlencoded";
+                self.http.post(url).header("content-type", content_type).body(form.to_owned())
+            }
+            None => self.http.get(url),
+        };
+        let answer = request.send().await?;
+        let (status, body) = (answer.status().as_u16(), answer.text().await?);
+        Ok((status, serde_json::from_str(&body).with_context(|| format!("{path}: {status}: {body}"))?))
+    }
+
     /// Sends a POST without a body.
     pub async fn post(&self, path: &str) -> Result<String> {
         let answer = self.http.post(format!("{}{path}", self.url)).send().await?;

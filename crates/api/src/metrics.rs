@@ -31,9 +31,8 @@ pub fn metrics_response(registry: &Registry) -> Response {
 /// its samples, types that 0.0.4 doesn't know get one it does, and `# UNIT` and `# EOF` go.
 fn to_text_format(open_metrics: &str) -> String {
     let mut out = String::with_capacity(open_metrics.len());
-    let mut lines = open_metrics.lines().peekable();
     let mut help: Option<&str> = None;
-    while let Some(line) = lines.next() {
+    for line in open_metrics.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
             help = Some(rest);
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use api::Node;
 use arc_swap::ArcSwap;
+use model::Clock;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tsdb::Db;
 
 use crate::alerting::Alerting;
 use crate::base::Base;
@@ -59,25 +61,17 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
     let quit = CancellationToken::new();
     let common = &mut loaded.common;
     let alerting = Alerting::start(&mut common.alerting, &data_dir, &clock, &external_url, &mut registry)?;
-    let rules = rules::Manager::new(
-        rules::Options {
-            engine: rule_engine,
-            queryable: tier.queryable(),
-            storage: db.clone(),
-            notifier: alerting.notifier(),
-            clock: clock.clone(),
-            external_url: external_url.clone(),
-            external_labels: common.global.external_labels.clone(),
-        },
-        &mut registry,
-    );
-    let scrape_options = scrape::Options {
-        clock: clock.clone(),
+    let rule_options = rules::Options {
+        engine: rule_engine,
+        queryable: tier.queryable(),
         storage: db.clone(),
-        timestamp_tolerance_ms: TIMESTAMP_TOLERANCE_MS,
-        hostname,
+        notifier: alerting.notifier(),
+        clock: clock.clone(),
+        external_url,
+        external_labels: common.global.external_labels.clone(),
     };
-    let scrape = Arc::new(scrape::Manager::new(scrape_options, &mut registry));
+    let rules = rules::Manager::new(rule_options, &mut registry);
+    let scrape = Arc::new(scrape::Manager::new(scrape_options(&db, &clock, hostname), &mut registry));
     let reloader = Arc::new(Reloader {
         file: config_file,
         tier: tier.clone(),
@@ -89,7 +83,6 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
         metrics: ReloadMetrics::new(&mut registry),
         busy: tokio::sync::Mutex::new(()),
     });
-    let for_api = reloader.clone();
     let address = listener.local_addr().map_err(|e| StartError::other("cannot tell the listening address", e))?;
     let listener = async_listener(listener).map_err(|e| StartError::other(format!("cannot listen on {address}"), e))?;
     let node = Arc::new(Node {
@@ -103,10 +96,7 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
         clock,
         registry: Arc::new(Mutex::new(registry)),
         config_text: reloader.text.clone(),
-        reload: Box::new(move || {
-            let reloader = for_api.clone();
-            Box::pin(async move { reloader.reload().await })
-        }),
+        reload: reload(reloader.clone()),
         facts,
         ready: AtomicBool::new(false),
         quit,
@@ -119,6 +109,18 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
     node.set_ready(true);
     tracing::info!(%address, tier = ?node.tier, "ready");
     Ok(Running { address, node, reloader, stop, stop_http, maintenance, server })
+}
+
+fn scrape_options(db: &Arc<Db>, clock: &Arc<dyn Clock>, hostname: Option<String>) -> scrape::Options {
+    let timestamp_tolerance_ms = TIMESTAMP_TOLERANCE_MS;
+    scrape::Options { clock: clock.clone(), storage: db.clone(), timestamp_tolerance_ms, hostname }
+}
+
+fn reload<T: Tier>(reloader: Arc<Reloader<T>>) -> api::Reload {
+    Box::new(move || {
+        let reloader = reloader.clone();
+        Box::pin(async move { reloader.reload().await })
+    })
 }
 
 fn async_listener(listener: std::net::TcpListener) -> std::io::Result<TcpListener> {

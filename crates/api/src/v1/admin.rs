@@ -20,7 +20,7 @@ pub(crate) async fn snapshot(State(node): State<Arc<Node>>) -> Result<Answer<Sna
         return Err(ApiError::unavailable("admin APIs disabled: start with --web.enable-admin-api"));
     }
     let db = node.db.clone();
-    let name = node.clock.now().to_rfc3339().replace([':', '.'], "-");
+    let name = db.snapshot_name();
     let dir = db.options().dir.join("snapshots").join(&name);
     tokio::task::spawn_blocking(move || db.snapshot(&dir))
         .await

@@ -169,8 +169,10 @@ impl Db {
             return;
         }
         let oldest_kept = newest.saturating_sub(self.options.retention_ms);
+        let held = self.held.read();
+        let may_go = |block: &Arc<Block>| !held.as_ref().is_some_and(|held| held(block.meta().ulid));
         let (old, kept): (Vec<_>, Vec<_>) =
-            blocks.blocks.iter().cloned().partition(|block| block.meta().max_time <= oldest_kept);
+            blocks.blocks.iter().cloned().partition(|block| block.meta().max_time <= oldest_kept && may_go(block));
         if old.is_empty() {
             return;
         }

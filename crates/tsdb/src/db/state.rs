@@ -8,14 +8,14 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use model::{Clock, Timestamp};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use prometheus_client::registry::Registry;
 use storage::{Appendable, Appender};
 
 use super::blocks::{BlockSet, remove_unfinished};
 use crate::head::{CardinalityStats, Head, HeadOptions, HeadStats, ReplayReport, Transaction};
 use crate::lock::DirLock;
-use crate::meta::BlockMeta;
+use crate::meta::{BlockId, BlockMeta};
 use crate::metrics::{KindLabel, Metrics};
 use crate::options::{OpenError, Options};
 
@@ -31,8 +31,13 @@ pub struct Db {
     pub(super) metrics: Metrics,
     /// Held by whoever changes the set of blocks.
     pub(super) maintaining: Mutex<()>,
+    /// Says of a block that it must not be deleted yet.
+    pub(super) held: RwLock<Option<Held>>,
     _lock: DirLock,
 }
+
+/// Tells whether a block must stay.
+type Held = Box<dyn Fn(BlockId) -> bool + Send + Sync>;
 
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,6 +75,7 @@ impl Db {
             blocks: ArcSwap::from_pointee(blocks),
             metrics,
             maintaining: Mutex::new(()),
+            held: RwLock::default(),
             _lock: lock,
         };
         db.compare_with_clock();
@@ -102,6 +108,12 @@ impl Db {
     /// What makes the head large, the `limit` largest of each kind.
     pub fn status(&self, limit: usize) -> CardinalityStats {
         self.head.cardinality(limit)
+    }
+
+    /// Keeps a block beyond the retention for as long as `held` says so. A global holds what isn't in the bucket yet: a
+    /// bucket that is away costs disk, not data.
+    pub fn hold_blocks(&self, held: impl Fn(BlockId) -> bool + Send + Sync + 'static) {
+        *self.held.write() = Some(Box::new(held));
     }
 
     /// The blocks that are open, oldest first.

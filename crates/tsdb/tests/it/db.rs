@@ -198,6 +198,18 @@ fn blocks_beyond_the_retention_are_deleted() {
 }
 
 #[test]
+fn a_held_block_stays_beyond_the_retention() {
+    let dir = scratch();
+    let (db, _registry) = open(Options { retention_ms: 180_000, ..options(dir.path()) });
+    db.hold_blocks(|_| true);
+    fill(&db, 10);
+    assert_eq!(db.min_time(), Some(ms(0)), "nothing was deleted");
+    db.hold_blocks(|_| false);
+    db.maintain().expect("retention");
+    assert!(db.min_time() > Some(ms(0)), "what is no longer held went");
+}
+
+#[test]
 fn the_log_is_shortened_and_nothing_is_lost() {
     let dir = scratch();
     let (db, _registry) = open(Options { wal_segment_bytes: 32 << 10, ..options(dir.path()) });

@@ -90,14 +90,11 @@ impl Params {
         text.parse().map_err(|_| ApiError::parameter(name, format!("cannot parse \"{text}\" to a positive number")))
     }
 
-    /// `start` and `end`, all of time where they are missing.
-    pub(crate) fn range(&self) -> Result<TimeRange, ApiError> {
-        let range =
-            TimeRange::new(self.time("start")?.unwrap_or(Timestamp::MIN), self.time("end")?.unwrap_or(Timestamp::MAX));
-        if range.max < range.min {
-            return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
-        }
-        Ok(range)
+    /// `start` and `end`, all of time where they are missing; `None` where the end is before the start, which lists take
+    /// for a range that holds nothing.
+    pub(crate) fn range(&self) -> Result<Option<TimeRange>, ApiError> {
+        let (start, end) = (self.time("start")?.unwrap_or(Timestamp::MIN), self.time("end")?.unwrap_or(Timestamp::MAX));
+        Ok((start <= end).then(|| TimeRange::new(start, end)))
     }
 
     /// The selectors of all `match[]`.
@@ -120,14 +117,14 @@ mod tests {
     fn reads_times_and_durations() {
         let p = params("start=1&end=2023-11-14T22:13:20Z&step=15&window=1h30m&bad=x&empty=");
         assert_eq!(p.time("start"), Ok(Some(Timestamp::from_ms(1000))));
-        assert_eq!(p.range().map(|r| r.max.as_ms()), Ok(1_700_000_000_000));
+        assert_eq!(p.range().map(|r| r.map(|r| r.max.as_ms())), Ok(Some(1_700_000_000_000)));
         assert_eq!(p.duration_ms("step"), Ok(Some(15_000)));
         assert_eq!(p.duration_ms("window"), Ok(Some(5_400_000)));
         assert_eq!(p.duration_ms("empty"), Ok(None));
         let error = p.duration_ms("bad").expect_err("x is no duration");
         assert_eq!(error.message, "invalid parameter \"bad\": cannot parse \"x\" to a valid duration");
         assert_eq!(p.count("bad").map_err(|e| e.kind), Err(crate::envelope::ErrorType::BadData));
-        assert!(params("start=2&end=1").range().is_err());
+        assert_eq!(params("start=2&end=1").range(), Ok(None));
     }
 
     #[test]

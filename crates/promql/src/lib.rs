@@ -30,6 +30,6 @@ pub use engine::{Engine, EngineOptions, MatrixSeries, QueryResult, QueryStats, V
 pub use eval::QueryFailure;
 pub use syntax::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, ExprKind, Function, Matching, Number,
-    ParseError, ParseOptions, Selector, Span, StringLiteral, Subquery, UnaryOp, ValueType, functions, parse,
+    ParseError, ParseOptions, Pretty, Selector, Span, StringLiteral, Subquery, UnaryOp, ValueType, functions, parse,
     parse_selectors, parse_with,
 };

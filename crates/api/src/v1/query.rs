@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::Timestamp;
-use promql::{Expr, QueryFailure, QueryResult};
+use promql::{Engine, Expr, QueryFailure, QueryResult, ValueType};
 
 use crate::envelope::{Answer, ApiError, ErrorType, json};
 use crate::node::Node;
@@ -22,7 +22,8 @@ pub(crate) async fn instant(State(node): State<Arc<Node>>, params: Params) -> Re
     let time = params.time("time")?.unwrap_or_else(|| node.clock.now());
     let expr = parse(&params)?;
     let limit = params.count("limit")?;
-    let evaluation = node.engine.instant(node.queryable.clone(), &expr, time);
+    let engine = engine(&node, &params)?;
+    let evaluation = engine.instant(node.queryable.clone(), &expr, time);
     let result = within(&params, evaluation).await?;
     Ok(json(StatusCode::OK, result_json::encode(&result, limit).into()))
 }
@@ -31,15 +32,29 @@ pub(crate) async fn instant(State(node): State<Arc<Node>>, params: Params) -> Re
 pub(crate) async fn range(State(node): State<Arc<Node>>, params: Params) -> Result<Response, ApiError> {
     let (start, end, step_ms) = steps(&params)?;
     let expr = parse(&params)?;
+    let kind = expr.value_type();
+    if !matches!(kind, ValueType::Scalar | ValueType::Vector) {
+        let reason = format!("invalid expression type \"{kind}\" for range query, must be Scalar or instant Vector");
+        return Err(ApiError::parameter("query", reason));
+    }
     let limit = params.count("limit")?;
-    let evaluation = node.engine.range(node.queryable.clone(), &expr, start, end, step_ms);
+    let engine = engine(&node, &params)?;
+    let evaluation = engine.range(node.queryable.clone(), &expr, start, end, step_ms);
     let result = within(&params, evaluation).await?;
     Ok(json(StatusCode::OK, result_json::encode(&result, limit).into()))
 }
 
-/// Prints an expression in its canonical form.
+/// Prints an expression in its canonical form, broken into lines where it is long.
 pub(crate) async fn format(params: Params) -> Result<Answer<String>, ApiError> {
-    Ok(Answer::new(parse(&params)?.to_string()))
+    Ok(Answer::new(parse(&params)?.pretty().to_string()))
+}
+
+/// The node's engine, or the same with the request's own lookback.
+fn engine(node: &Node, params: &Params) -> Result<Arc<Engine>, ApiError> {
+    Ok(match params.duration_ms("lookback_delta")? {
+        Some(ms) if ms > 0 => Arc::new(node.engine.with_lookback(ms)),
+        _ => node.engine.clone(),
+    })
 }
 
 fn parse(params: &Params) -> Result<Expr, ApiError> {

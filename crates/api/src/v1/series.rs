@@ -20,6 +20,7 @@ pub(crate) async fn series(State(node): State<Arc<Node>>, params: Params) -> Res
         return Err(ApiError::bad_data("no match[] parameter provided"));
     }
     let (range, limit) = (params.range()?, params.count("limit")?);
+    let Some(range) = range else { return Ok(Answer::new(Vec::new())) };
     let requests: Vec<SelectRequest> = selectors
         .into_iter()
         .map(|matchers| SelectRequest {
@@ -87,10 +88,10 @@ fn unescape(name: &str) -> String {
 }
 
 fn label_requests(params: &Params) -> Result<Vec<LabelRequest>, ApiError> {
-    let (range, limit) = (params.range()?, params.count("limit")?);
+    let (range, limit, selectors) = (params.range()?, params.count("limit")?, params.selectors()?);
+    let Some(range) = range else { return Ok(Vec::new()) };
     let request =
         |matchers: Vec<Matcher>| LabelRequest { matchers, range, limit: if limit == 0 { 0 } else { limit + 1 } };
-    let selectors = params.selectors()?;
     Ok(if selectors.is_empty() { vec![request(Vec::new())] } else { selectors.into_iter().map(request).collect() })
 }
 

@@ -72,6 +72,11 @@ impl Engine {
         self.options
     }
 
+    /// The same engine, sharing the number of queries at a time, with another lookback.
+    pub fn with_lookback(&self, lookback_ms: i64) -> Self {
+        Engine { options: EngineOptions { lookback_ms, ..self.options }, slots: Arc::clone(&self.slots) }
+    }
+
     /// Evaluates `expr` at `time`.
     pub async fn instant(
         &self,

@@ -9,6 +9,7 @@ mod lines;
 mod number;
 mod parser;
 mod postfix;
+mod pretty;
 mod print;
 mod selector;
 mod strings;
@@ -22,6 +23,7 @@ pub use ast::{
 pub use error::ParseError;
 pub use functions::{Function, functions};
 pub use parser::{ParseOptions, parse, parse_selectors, parse_with};
+pub use pretty::Pretty;
 pub(crate) use strings::{quote_bytes, unquote};
 pub use value_type::ValueType;
 

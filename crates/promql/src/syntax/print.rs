@@ -51,22 +51,37 @@ impl Display for StringLiteral {
 
 impl Display for Subquery {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let step = self.step_ms.map(format_duration).unwrap_or_default();
-        let moved = Moved(self.at, self.offset_ms);
-        write!(f, "{}[{}:{step}]{moved}", self.expr, format_duration(self.range_ms))
+        write!(f, "{}{}", self.expr, SubqueryRange(self))
+    }
+}
+
+/// A subquery without what is evaluated.
+pub(crate) struct SubqueryRange<'a>(pub(crate) &'a Subquery);
+
+impl Display for SubqueryRange<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let step = self.0.step_ms.map(format_duration).unwrap_or_default();
+        let moved = Moved(self.0.at, self.0.offset_ms);
+        write!(f, "[{}:{step}]{moved}", format_duration(self.0.range_ms))
     }
 }
 
 impl Display for Binary {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "{} {}", self.lhs, self.op.as_str())?;
-        if self.return_bool {
+        write!(f, "{} {} {}", self.lhs, BinaryHead(self), self.rhs)
+    }
+}
+
+/// What stands between the sides of a binary operator: itself, `bool` and the matching.
+pub(crate) struct BinaryHead<'a>(pub(crate) &'a Binary);
+
+impl Display for BinaryHead<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(self.0.op.as_str())?;
+        if self.0.return_bool {
             f.write_str(" bool")?;
         }
-        if let Some(matching) = &self.matching {
-            matching.fmt(f)?;
-        }
-        write!(f, " {}", self.rhs)
+        self.0.matching.as_ref().map_or(Ok(()), |matching| matching.fmt(f))
     }
 }
 
@@ -89,17 +104,27 @@ impl Display for Matching {
 
 impl Display for Aggregate {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.write_str(self.op.as_str())?;
-        if self.without {
-            write!(f, " without ({}) ", Names(&self.grouping))?;
-        } else if !self.grouping.is_empty() {
-            write!(f, " by ({}) ", Names(&self.grouping))?;
-        }
-        f.write_str("(")?;
+        write!(f, "{}(", AggregateHead(self))?;
         if let Some(param) = &self.param {
             write!(f, "{param}, ")?;
         }
         write!(f, "{})", self.expr)
+    }
+}
+
+/// An aggregation without what stands in its parentheses.
+pub(crate) struct AggregateHead<'a>(pub(crate) &'a Aggregate);
+
+impl Display for AggregateHead<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(self.0.op.as_str())?;
+        if self.0.without {
+            write!(f, " without ({}) ", Names(&self.0.grouping))
+        } else if !self.0.grouping.is_empty() {
+            write!(f, " by ({}) ", Names(&self.0.grouping))
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -202,6 +202,19 @@ fn missing_bytes(framed: &Bytes) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// The example in the format's description is one that we read.
+    #[test]
+    fn the_documented_meta_json_is_read() {
+        let document = include_str!("../../../docs/format/bucket.md");
+        let json = document.split("```json\n").nth(1).and_then(|rest| rest.split("\n```").next()).expect("an example");
+        let meta = BlockMeta::from_json(json.as_bytes()).expect("valid");
+        assert_eq!(String::from_utf8_lossy(&meta.to_json()), json);
+        let store = Arc::new(object_store::memory::InMemory::new());
+        let block = BucketBlock::new(meta, store, IndexCache::new("unused".into()), ReadMetrics::default());
+        assert_eq!(block.byte_len(), 13635);
+        assert_eq!(block.meta().stats.num_series, 112);
+    }
+
     #[test]
     fn tells_how_long_a_chunk_is() {
         let check = |bytes: &[u8], want: Option<u64>| assert_eq!(missing_bytes(&Bytes::copy_from_slice(bytes)), want);

@@ -43,7 +43,9 @@ fn s3_store(s3: &S3) -> object_store::Result<impl ObjectStore> {
     let host = if s3.virtual_hosted { format!("{}.{}", s3.bucket, s3.endpoint) } else { s3.endpoint.clone() };
     let retry =
         RetryConfig { backoff: BackoffConfig::default(), max_retries: RETRIES_MAX, retry_timeout: RETRY_TIMEOUT };
-    let mut builder = AmazonS3Builder::from_env()
+    // What the environment says is asked only where the configuration has no keys: mixing the two signs with neither.
+    let builder = if s3.keys.is_some() { AmazonS3Builder::new() } else { AmazonS3Builder::from_env() };
+    let mut builder = builder
         .with_bucket_name(&s3.bucket)
         .with_region(&s3.region)
         .with_endpoint(format!("{scheme}://{host}"))

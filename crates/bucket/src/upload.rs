@@ -73,7 +73,7 @@ impl Uploader {
         self.shipped.lock().contains(&block.to_string())
     }
 
-    /// Uploads those of `blocks` that are not in the bucket yet, oldest first, and tells how many it uploaded. A block that
+    /// Uploads those of `blocks` that are not in the bucket yet, oldest first, and tells how many are there now that weren't known to be. A block that
     /// fails doesn't keep the others back; the first failure is returned after all have been tried.
     pub async fn sync(&self, blocks: &[BlockMeta]) -> Result<usize, BucketError> {
         let local: BTreeSet<String> = blocks.iter().map(|block| block.ulid.to_string()).collect();

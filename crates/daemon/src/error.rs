@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The configuration is wrong; each line tells file, line and column.
-    #[error("{0}")]
+    #[error(transparent)]
     Config(#[from] config::Errors),
     /// The database can't be opened.
     #[error("cannot open the database in {}", path.display())]

@@ -71,6 +71,14 @@ async fn a_dead_target_is_notified_while_both_globals_are_down() -> Result<()> {
     let alerts = shard.client.api("alerts").await?;
     ensure!(alerts["alerts"][0]["state"] == "firing", "{alerts}");
 
+    // The receiver has it; that it has is journalled a moment later. A kill in between may repeat the notification.
+    let journal = shard.data.join("alert/journal");
+    eventually("the notification is journalled", BOUND, || async {
+        ensure!(std::fs::read_to_string(&journal)?.contains("\"sent\""), "not in {}", journal.display());
+        Ok(())
+    })
+    .await?;
+
     // State survives kill -9: the shard comes back with the alert firing, and doesn't notify again.
     shard.kill().await?;
     shard.restart().await?;

@@ -1,6 +1,6 @@
 //! Blocks in object storage: upload, and reading them back through the same `Queryable` as everything else.
 //!
-//! The layout is Thanos's, so Thanos's tools and stores read what we wrote: `<ulid>/{meta.json,index,chunks/NNNNNN}`, with
+//! The layout is Thanos's, meant for its tools and stores to read (not tried with them yet): `<ulid>/{meta.json,index,chunks/NNNNNN}`, with
 //! `meta.json` uploaded last, because a block without it does not exist. Uploads are create-if-absent and a block's
 //! name is derived from what it holds, so both globals of a pair may upload at once. The object stores themselves are a
 //! library's (`object_store`). Compaction, downsampling and retention in the bucket are not here yet.

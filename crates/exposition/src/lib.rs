@@ -7,7 +7,6 @@
 //!
 //! Not done here: fetching, decompression, limits on bodies and labels; those belong to the scrape.
 
-mod metric_type;
 pub mod text;
 
-pub use metric_type::MetricType;
+pub use model::MetricType;

@@ -6,22 +6,30 @@
 
 mod clock;
 mod duration;
+mod exemplar;
 mod float;
 mod go_regex;
+mod histogram;
 mod labels;
 mod labels_builder;
 mod matcher;
+mod metadata;
+mod metric_type;
 mod quote;
 mod sample;
 mod time;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use exemplar::Exemplar;
 pub use float::{format_float, format_json_float, format_plain_float, parse_float};
 pub use go_regex::{GoRegex, GoSearch, RegexError};
+pub use histogram::{Buckets, CUSTOM_BUCKETS_SCHEMA, CounterReset, FloatHistogram, Histogram, NativeHistogram, Span};
 pub use labels::{BUCKET_LABEL, INSTANCE, JOB, Labels, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
 pub use labels_builder::{LabelsBuilder, LabelsScratch};
 pub use matcher::{MatchOp, Matcher};
+pub use metadata::Metadata;
+pub use metric_type::MetricType;
 pub use quote::quote;
 pub use sample::{STALE_NAN, Sample, is_stale};
 pub use time::{TimeError, TimeRange, Timestamp};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{Labels, Timestamp};
+use model::{Exemplar, Labels, Metadata, NativeHistogram, Timestamp};
 
 /// Names a series inside one storage for as long as that storage keeps it; never valid in another one or after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +34,31 @@ pub enum AppendError {
         /// The oldest time that is taken.
         oldest: Timestamp,
     },
+    /// The time lies further in the future than the storage takes.
+    #[error("out of bounds: sample at {time} is newer than {newest}")]
+    TooNew {
+        /// The sample's time.
+        time: Timestamp,
+        /// The newest time that is taken.
+        newest: Timestamp,
+    },
+    /// The sample is late, and older than what the window for late samples takes.
+    #[error("too old sample: {time} is before the out-of-order window, which begins at {oldest}")]
+    BeyondWindow {
+        /// The sample's time.
+        time: Timestamp,
+        /// Where the window begins.
+        oldest: Timestamp,
+    },
+    /// The histogram contradicts itself.
+    #[error("invalid histogram: {0}")]
+    InvalidHistogram(String),
+    /// The exemplar can't be kept.
+    #[error("invalid exemplar: {0}")]
+    InvalidExemplar(String),
+    /// This storage doesn't take such things.
+    #[error("this storage takes no {0}")]
+    Unsupported(&'static str),
     /// The labels name no series: no labels at all, a repeated name, an empty metric.
     #[error("invalid labels {labels}: {reason}")]
     InvalidLabels {
@@ -70,6 +95,26 @@ pub trait Appender: Send {
 
     /// Appends to a series by reference.
     fn append_ref(&mut self, series: SeriesRef, time: Timestamp, value: f64) -> Result<(), AppendError>;
+
+    /// Appends a native histogram to the series with these labels, which is created if it is new.
+    fn append_histogram(
+        &mut self,
+        _labels: &Labels,
+        _time: Timestamp,
+        _histogram: NativeHistogram,
+    ) -> Result<SeriesRef, AppendError> {
+        Err(AppendError::Unsupported("native histograms"))
+    }
+
+    /// Attaches an exemplar to a series. A repeated one is taken and not stored again.
+    fn append_exemplar(&mut self, _series: SeriesRef, _exemplar: &Exemplar) -> Result<(), AppendError> {
+        Err(AppendError::Unsupported("exemplars"))
+    }
+
+    /// Takes note of what the metric of a series is. What is known already costs a comparison.
+    fn append_metadata(&mut self, _series: SeriesRef, _metadata: &Metadata) -> Result<(), AppendError> {
+        Err(AppendError::Unsupported("metadata"))
+    }
 
     /// Stores everything, in one write to the log, and makes it visible.
     fn commit(self: Box<Self>) -> Result<(), CommitError>;

@@ -9,10 +9,10 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr3, memrchr};
 use model::LabelsScratch;
 
-use crate::metric_type::MetricType;
 use crate::text::error::{ParseError, count_newlines, found};
 use crate::text::number::{parse_timestamp, parse_value};
 use crate::text::series::{name_len, parse_series, quoted_len, skip_blanks, unescape_help, unescape_label};
+use model::MetricType;
 
 /// One entry of an exposition.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,8 +3,8 @@
 use model::{Labels, LabelsScratch};
 use proptest::prelude::*;
 
-use crate::metric_type::MetricType;
 use crate::text::{Entry, Escaping, ParseError, Parser, Writer, parse_series};
+use model::MetricType;
 
 #[derive(Debug, PartialEq)]
 enum Read {

@@ -2,7 +2,7 @@
 
 use model::{format_float, is_valid_label_name, is_valid_metric_name};
 
-use crate::metric_type::MetricType;
+use model::MetricType;
 
 /// What happens to names that only UTF-8 expositions can write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -12,6 +12,10 @@ use crate::samples::Samples;
 pub enum Encoding {
     /// Floats in Gorilla's delta-of-delta and XOR form; the byte 1 on disk.
     Xor,
+    /// Native histograms of whole observations; the byte 2 on disk.
+    Histogram,
+    /// Native histograms whose counts may be fractions; the byte 3 on disk.
+    FloatHistogram,
 }
 
 impl Encoding {
@@ -19,8 +23,8 @@ impl Encoding {
     pub fn from_byte(byte: u8) -> Result<Self, ChunkError> {
         match byte {
             1 => Ok(Encoding::Xor),
-            2 => Err(ChunkError::Unsupported { byte, name: "histogram" }),
-            3 => Err(ChunkError::Unsupported { byte, name: "floathistogram" }),
+            2 => Ok(Encoding::Histogram),
+            3 => Ok(Encoding::FloatHistogram),
             4 => Err(ChunkError::Unsupported { byte, name: "XOR2" }),
             _ => Err(ChunkError::Unsupported { byte, name: "unknown" }),
         }
@@ -30,7 +34,22 @@ impl Encoding {
     pub fn byte(self) -> u8 {
         match self {
             Encoding::Xor => 1,
+            Encoding::Histogram => 2,
+            Encoding::FloatHistogram => 3,
         }
+    }
+
+    /// Its name in Prometheus.
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::Xor => "XOR",
+            Encoding::Histogram => "histogram",
+            Encoding::FloatHistogram => "floathistogram",
+        }
+    }
+
+    pub(super) fn unsupported(self) -> ChunkError {
+        ChunkError::Unsupported { byte: self.byte(), name: self.name() }
     }
 }
 
@@ -52,14 +71,13 @@ impl Chunk {
     pub fn decode(&self, range: TimeRange, out: &mut Samples) -> Result<(), ChunkError> {
         match self.encoding {
             Encoding::Xor => xor::decode(&self.data, range, out),
+            encoding => Err(encoding.unsupported()),
         }
     }
 
     /// How many samples the chunk holds.
     pub fn sample_count(&self) -> usize {
-        match self.encoding {
-            Encoding::Xor => xor::sample_count(&self.data),
-        }
+        xor::sample_count(&self.data) // all encodings begin with it
     }
 }
 

@@ -8,6 +8,10 @@ pub mod xor;
 mod bits;
 mod encoded;
 mod error;
+mod recoder;
+mod values;
 
 pub use encoded::{Chunk, Encoding};
 pub use error::ChunkError;
+pub use recoder::{Recoder, SAMPLES_PER_CHUNK};
+pub use values::{Value, Values};

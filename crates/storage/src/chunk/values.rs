@@ -1,0 +1,60 @@
+//! The samples of a chunk one by one, whatever its encoding.
+
+use model::NativeHistogram;
+
+use super::encoded::{Chunk, Encoding};
+use super::error::ChunkError;
+use super::xor;
+
+/// What a series has at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A number.
+    Float(f64),
+    /// A native histogram.
+    Histogram(NativeHistogram),
+}
+
+impl Value {
+    /// The encoding of a chunk that takes it.
+    pub fn encoding(&self) -> Encoding {
+        match self {
+            Value::Float(_) => Encoding::Xor,
+            Value::Histogram(NativeHistogram::Int(_)) => Encoding::Histogram,
+            Value::Histogram(NativeHistogram::Float(_)) => Encoding::FloatHistogram,
+        }
+    }
+}
+
+/// Reads a chunk sample by sample and exactly: integer histograms stay integer. Readers that want floats only, or everything
+/// as floats, are quicker with [`Chunk::decode`].
+#[derive(Debug)]
+pub struct Values<'a>(Reader<'a>);
+
+#[derive(Debug)]
+enum Reader<'a> {
+    Xor(xor::Reader<'a>),
+    Refused(ChunkError),
+}
+
+impl Chunk {
+    /// Begins to read. What is wrong with the chunk is said by the first [`Values::next`].
+    pub fn values(&self) -> Values<'_> {
+        let reader = match self.encoding {
+            Encoding::Xor => xor::Reader::new(&self.data).map(Reader::Xor),
+            encoding => Err(encoding.unsupported()),
+        };
+        Values(reader.unwrap_or_else(Reader::Refused))
+    }
+}
+
+impl Values<'_> {
+    /// The next sample, or `None` at the end.
+    #[expect(clippy::should_implement_trait, reason = "it can fail, and callers end at the first error")]
+    pub fn next(&mut self) -> Result<Option<(i64, Value)>, ChunkError> {
+        match &mut self.0 {
+            Reader::Xor(reader) => Ok(reader.next()?.map(|(time, value)| (time, Value::Float(value)))),
+            Reader::Refused(error) => Err(error.clone()),
+        }
+    }
+}

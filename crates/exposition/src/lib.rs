@@ -7,6 +7,7 @@
 //!
 //! Not done here: fetching, decompression, limits on bodies and labels; those belong to the scrape.
 
+pub mod openmetrics;
 pub mod text;
 
 pub use model::MetricType;

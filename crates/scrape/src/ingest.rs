@@ -113,8 +113,7 @@ impl Ingest<'_> {
     #[cold]
     fn new_series(&mut self, line: &SampleLine<'_>, time: Timestamp, is_tracked: bool) -> Result<(), IngestError> {
         let Some(labels) = self.resolve(line)? else {
-            let id = self.cache.insert(line.series, None);
-            self.cache.see(id);
+            self.cache.insert(line.series, None);
             return Ok(());
         };
         if !self.keep() || self.is_future(time) {
@@ -146,7 +145,6 @@ impl Ingest<'_> {
 
     fn took_new(&mut self, id: EntryId, is_tracked: bool) {
         self.counts.added += 1;
-        self.cache.see(id);
         if is_tracked {
             self.cache.track(id);
         }
@@ -168,8 +166,14 @@ impl Ingest<'_> {
         match error {
             AppendError::OutOfOrder => self.counts.out_of_order += 1,
             AppendError::DuplicateTimestamp => self.counts.duplicate += 1,
-            AppendError::TooOld { .. } => self.counts.out_of_bounds += 1,
-            AppendError::UnknownSeries(_) | AppendError::InvalidLabels { .. } => {
+            AppendError::TooOld { .. } | AppendError::TooNew { .. } | AppendError::BeyondWindow { .. } => {
+                self.counts.out_of_bounds += 1;
+            }
+            AppendError::UnknownSeries(_)
+            | AppendError::InvalidLabels { .. }
+            | AppendError::InvalidHistogram(_)
+            | AppendError::InvalidExemplar(_)
+            | AppendError::Unsupported(_) => {
                 return Err(IngestError::Series { line: line.line, reason: error.to_string() });
             }
         }

@@ -4,10 +4,10 @@
 //! stricter: a NUL byte outside a quoted text is an error where Prometheus stops reading without a word, and an empty name
 //! of a metric or label is one at once.
 
-mod error;
-mod number;
+pub(crate) mod error;
+pub(crate) mod number;
 mod parser;
-mod series;
+pub(crate) mod series;
 mod writer;
 
 pub use error::ParseError;

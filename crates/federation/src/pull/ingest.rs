@@ -163,8 +163,9 @@ fn count(skipped: &mut Skipped, reason: &Skip) {
         Skip::Repeated => &mut skipped.repeated,
         Skip::Older | Skip::Refused(AppendError::OutOfOrder) => &mut skipped.out_of_order,
         Skip::Refused(AppendError::DuplicateTimestamp) => &mut skipped.duplicate,
-        Skip::Refused(AppendError::TooOld { .. }) => &mut skipped.too_old,
-        Skip::Refused(AppendError::InvalidLabels { .. } | AppendError::UnknownSeries(_)) => &mut skipped.invalid_labels,
+        Skip::Refused(AppendError::TooOld { .. } | AppendError::BeyondWindow { .. }) => &mut skipped.too_old,
+        Skip::Refused(AppendError::TooNew { .. }) => &mut skipped.too_new,
+        Skip::Refused(_) => &mut skipped.invalid_labels,
     };
     *counter += 1;
 }

@@ -46,17 +46,20 @@ pub(super) struct Skipped {
     pub(super) duplicate: u64,
     /// Older than what the storage takes.
     pub(super) too_old: u64,
+    /// Further in the future than the storage takes.
+    pub(super) too_new: u64,
     /// Labels that the storage refuses.
     pub(super) invalid_labels: u64,
 }
 
 impl Skipped {
-    fn by_reason(self) -> [(&'static str, u64); 5] {
+    fn by_reason(self) -> [(&'static str, u64); 6] {
         [
             ("repeated", self.repeated),
             ("out_of_order", self.out_of_order),
             ("duplicate_timestamp", self.duplicate),
             ("too_old", self.too_old),
+            ("too_new", self.too_new),
             ("invalid_labels", self.invalid_labels),
         ]
     }

@@ -1,0 +1,100 @@
+//! Coarser buckets.
+
+use std::ops::Add;
+
+use super::float::FloatHistogram;
+use super::integer::{Histogram, counts};
+use super::shape::{Span, bucket_indexes};
+
+/// The bucket of schema `to` that holds bucket `index` of the finer schema `from`.
+fn coarser_index(index: i64, from: i32, to: i32) -> i64 {
+    ((index - 1) >> (from - to)) + 1
+}
+
+/// Merges buckets with absolute counts, which must be as many as the spans say.
+fn reduce<T: Copy + Add<Output = T>>(spans: &[Span], buckets: &[T], from: i32, to: i32) -> (Vec<Span>, Vec<T>) {
+    let (mut out_spans, mut out): (Vec<Span>, Vec<T>) = (Vec::new(), Vec::new());
+    let mut last_index = None;
+    for (index, count) in bucket_indexes(spans).zip(buckets) {
+        let index = coarser_index(index, from, to);
+        match (last_index, out.last_mut(), out_spans.last_mut()) {
+            (Some(last), Some(bucket), _) if last == index => *bucket = *bucket + *count,
+            (Some(last), _, Some(span)) if last + 1 == index => {
+                span.length += 1;
+                out.push(*count);
+            }
+            (last, _, _) => {
+                let offset = last.map_or(index, |last| index - last - 1);
+                out_spans.push(Span { offset: offset as i32, length: 1 });
+                out.push(*count);
+            }
+        }
+        last_index = Some(index);
+    }
+    (out_spans, out)
+}
+
+fn deltas(counts: &[i64]) -> Vec<i64> {
+    let mut last = 0_i64;
+    counts.iter().map(|count| count.wrapping_sub(std::mem::replace(&mut last, *count))).collect()
+}
+
+impl Histogram {
+    /// Merges buckets so that the schema becomes `schema`, if it is a finer exponential one. Spans must fit the buckets.
+    pub fn reduce_resolution(&mut self, schema: i32) {
+        let from = self.buckets.schema;
+        if self.buckets.are_custom() || from <= schema {
+            return;
+        }
+        let side = |spans: &mut Vec<Span>, buckets: &mut Vec<i64>| {
+            let absolute: Vec<i64> = counts(buckets).collect();
+            let (coarser, merged) = reduce(spans, &absolute, from, schema);
+            (*spans, *buckets) = (coarser, deltas(&merged));
+        };
+        side(&mut self.buckets.positive_spans, &mut self.positive);
+        side(&mut self.buckets.negative_spans, &mut self.negative);
+        self.buckets.schema = schema;
+    }
+}
+
+impl FloatHistogram {
+    /// Merges buckets so that the schema becomes `schema`, if it is a finer exponential one. Spans must fit the buckets.
+    pub fn reduce_resolution(&mut self, schema: i32) {
+        let from = self.buckets.schema;
+        if self.buckets.are_custom() || from <= schema {
+            return;
+        }
+        let side = |spans: &mut Vec<Span>, buckets: &mut Vec<f64>| {
+            (*spans, *buckets) = reduce(spans, buckets, from, schema);
+        };
+        side(&mut self.buckets.positive_spans, &mut self.positive);
+        side(&mut self.buckets.negative_spans, &mut self.negative);
+        self.buckets.schema = schema;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::histogram::shape::Buckets;
+
+    #[test]
+    fn buckets_are_merged() {
+        // Buckets 1 to 4 of schema 1 are 1 and 2 of schema 0; -3 is -1; 10 is 5.
+        let spans = [(-3, 1), (3, 4), (5, 1)].map(|(offset, length)| Span { offset, length }).to_vec();
+        let mut histogram = Histogram {
+            buckets: Buckets { schema: 1, positive_spans: spans, ..Buckets::default() },
+            positive: vec![7, -6, 1, 1, 1, 3],
+            ..Histogram::default()
+        };
+        let mut float = histogram.to_float();
+        histogram.reduce_resolution(0);
+        let spans = [(-1, 1), (1, 2), (2, 1)].map(|(offset, length)| Span { offset, length });
+        assert_eq!(histogram.buckets.positive_spans, spans);
+        assert_eq!(counts(&histogram.positive).collect::<Vec<_>>(), [7, 3, 7, 7]);
+        float.reduce_resolution(0);
+        assert_eq!(float, histogram.to_float());
+        float.reduce_resolution(3);
+        assert_eq!(float.buckets.schema, 0);
+    }
+}

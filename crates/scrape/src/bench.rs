@@ -1,5 +1,7 @@
 //! The inner loop of a scrape, for its benchmark.
 
+use std::sync::Arc;
+
 use model::{Labels, LabelsScratch, Timestamp};
 use storage::Appendable;
 
@@ -25,7 +27,7 @@ impl TargetReader {
             labels,
             cache: SeriesCache::default(),
             scratch: LabelsScratch::default(),
-            metadata: MetadataCache::default(),
+            metadata: MetadataCache::new(Arc::default()),
         }
     }
 

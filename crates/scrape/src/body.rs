@@ -13,8 +13,8 @@ use crate::cause::chain;
 /// The bound of a body without `body_size_limit`, after decompression.
 pub(crate) const BODY_BYTES_MAX: u64 = 256 << 20;
 /// Buffers that are kept for the next scrapes, and how large one may be to be kept.
-const BUFFERS_KEPT_MAX: usize = 64;
-const BUFFER_KEPT_BYTES_MAX: usize = 16 << 20;
+const BUFFERS_KEPT_MAX: usize = 4;
+const BUFFER_KEPT_BYTES_MAX: usize = 4 << 20;
 
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -26,6 +26,8 @@ const REDIRECTS_MAX: usize = 10;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// A prober is the one host of many targets, and each of them keeps a connection.
 const IDLE_PER_HOST_MAX: usize = 1000;
+/// A connection keeps its buffer while it waits for the next scrape; by default that grows to 400 KiB.
+const READ_BUFFER_BYTES_MAX: usize = 32 << 10;
 const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("Watershed/", env!("CARGO_PKG_VERSION")));
 
@@ -76,6 +78,7 @@ impl ScrapeClient {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+            .http1_max_buf_size(READ_BUFFER_BYTES_MAX)
             .build(connector);
         let accept = accept_header(&config.scrape_protocols, config.escaping);
         let accept = HeaderValue::from_str(&accept).map_err(|_| HttpClientError::Header("Accept".to_owned()))?;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::body::Buffers;
 use crate::client::ScrapeClient;
-use crate::metadata::MetadataCache;
+use crate::metadata::{MetadataCache, Texts};
 use crate::metrics::Metrics;
 use crate::scrape_config::ScrapeConfig;
 use crate::target::Target;
@@ -23,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) storage: Arc<dyn Appendable>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) buffers: Buffers,
+    pub(crate) texts: Arc<Texts>,
     /// How late a scrape may begin and still get the planned time as its timestamp, in milliseconds.
     pub(crate) timestamp_tolerance_ms: i64,
     /// Moves all scrapes of this node against those of its replica.
@@ -42,6 +43,7 @@ impl Shared {
             storage,
             metrics,
             buffers: Buffers::default(),
+            texts: Arc::default(),
             timestamp_tolerance_ms,
             seed: AtomicU64::new(0),
             shutdown: CancellationToken::new(),
@@ -114,12 +116,12 @@ pub(crate) struct TargetState {
 }
 
 impl TargetState {
-    pub(crate) fn new(plan: Plan) -> Self {
+    pub(crate) fn new(plan: Plan, texts: Arc<Texts>) -> Self {
         TargetState {
             plan: ArcSwap::from_pointee(plan),
             replan: Notify::new(),
             last: Mutex::default(),
-            metadata: Mutex::default(),
+            metadata: Mutex::new(MetadataCache::new(texts)),
         }
     }
 }

@@ -1,7 +1,14 @@
 //! What a target says about its metrics: type and help.
+//!
+//! Targets of a job say the same of the same metrics, so the text is held once for all of them ([`Texts`]), and a target
+//! shows its families in the same order each time, so the family that followed last time is looked at first.
 
-use exposition::MetricType;
-use hashbrown::HashMap;
+use std::sync::Arc;
+
+use hashbrown::{HashSet, HashTable};
+use model::MetricType;
+use parking_lot::Mutex;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Scrapes after which a metric that isn't shown any more is forgotten.
 const KEPT_SCRAPES: u32 = 10;
@@ -19,39 +26,86 @@ pub struct MetricMetadata {
     pub unit: String,
 }
 
+/// Names and descriptions, each held once, as long as a target shows it.
 #[derive(Debug, Default)]
-struct Known {
+pub(crate) struct Texts(Mutex<Pool>);
+
+#[derive(Debug, Default)]
+struct Pool {
+    texts: HashSet<Arc<str>, foldhash::fast::RandomState>,
+    /// So many were left by the last cleaning.
+    kept: usize,
+}
+
+impl Texts {
+    fn share(&self, text: &str) -> Arc<str> {
+        let mut pool = self.0.lock();
+        if let Some(known) = pool.texts.get(text) {
+            return Arc::clone(known);
+        }
+        if pool.texts.len() > 2 * pool.kept + 1000 {
+            pool.texts.retain(|text| Arc::strong_count(text) > 1);
+            pool.kept = pool.texts.len();
+        }
+        let text: Arc<str> = text.into();
+        pool.texts.insert(Arc::clone(&text));
+        text
+    }
+}
+
+#[derive(Debug)]
+struct Family {
+    metric: Arc<str>,
+    help: Option<Arc<str>>,
     kind: MetricType,
-    help: String,
     seen: u32,
 }
 
 /// The families that a target shows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct MetadataCache {
-    families: HashMap<String, Known, foldhash::fast::RandomState>,
+    texts: Arc<Texts>,
+    /// In the order in which they were first shown.
+    families: Vec<Family>,
+    /// Where each name is in that order.
+    places: HashTable<u32>,
     scrape: u32,
+    /// The family that was told about last.
+    at: usize,
 }
 
 impl MetadataCache {
+    pub(crate) fn new(texts: Arc<Texts>) -> Self {
+        MetadataCache { texts, families: Vec::new(), places: HashTable::new(), scrape: 0, at: 0 }
+    }
+
     pub(crate) fn begin(&mut self) {
         self.scrape += 1;
+        self.at = 0;
     }
 
     pub(crate) fn set_help(&mut self, metric: &str, help: &str) {
-        let known = self.known(metric);
-        if known.help != help {
-            help.clone_into(&mut known.help);
+        let at = self.find(metric);
+        if self.families[at].help.as_deref() != Some(help) {
+            self.families[at].help = Some(self.texts.share(help));
         }
     }
 
     pub(crate) fn set_kind(&mut self, metric: &str, kind: MetricType) {
-        self.known(metric).kind = kind;
+        let at = self.find(metric);
+        self.families[at].kind = kind;
     }
 
     pub(crate) fn finish(&mut self) {
         let oldest = self.scrape.saturating_sub(KEPT_SCRAPES);
-        self.families.retain(|_, known| known.seen >= oldest);
+        if self.families.iter().any(|family| family.seen < oldest) {
+            self.families.retain(|family| family.seen >= oldest);
+            self.places.clear();
+            for (at, family) in self.families.iter().enumerate() {
+                let families = &self.families;
+                self.places.insert_unique(hash(&family.metric), at as u32, |at| hash(&families[*at as usize].metric));
+            }
+        }
     }
 
     /// All families, sorted by name.
@@ -59,10 +113,10 @@ impl MetadataCache {
         let mut list: Vec<MetricMetadata> = self
             .families
             .iter()
-            .map(|(metric, known)| MetricMetadata {
-                metric: metric.clone(),
-                kind: known.kind,
-                help: known.help.clone(),
+            .map(|family| MetricMetadata {
+                metric: family.metric.to_string(),
+                kind: family.kind,
+                help: family.help.as_deref().unwrap_or_default().to_owned(),
                 unit: String::new(),
             })
             .collect();
@@ -70,12 +124,70 @@ impl MetadataCache {
         list
     }
 
-    fn known(&mut self, metric: &str) -> &mut Known {
-        if !self.families.contains_key(metric) {
-            self.families.insert(metric.to_owned(), Known::default());
+    /// The place of a family: that of the last line, the next one, or wherever it is.
+    fn find(&mut self, metric: &str) -> usize {
+        let is_at = |at: usize| self.families.get(at).is_some_and(|family| *family.metric == *metric);
+        self.at = if is_at(self.at) {
+            self.at
+        } else if is_at(self.at + 1) {
+            self.at + 1
+        } else {
+            self.find_slow(metric)
+        };
+        self.families[self.at].seen = self.scrape;
+        self.at
+    }
+
+    fn find_slow(&mut self, metric: &str) -> usize {
+        let families = &self.families;
+        if let Some(at) = self.places.find(hash(metric), |at| *families[*at as usize].metric == *metric) {
+            return *at as usize;
         }
-        let known = self.families.get_mut(metric).expect("inserted where it was missing");
-        known.seen = self.scrape;
-        known
+        let family =
+            Family { metric: self.texts.share(metric), help: None, kind: MetricType::Unknown, seen: self.scrape };
+        self.families.push(family);
+        let (families, at) = (&self.families, self.families.len() - 1);
+        self.places.insert_unique(hash(metric), at as u32, |at| hash(&families[*at as usize].metric));
+        at
+    }
+}
+
+fn hash(metric: &str) -> u64 {
+    xxh3_64(metric.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_was_shown_lately_and_holds_texts_once() {
+        let texts = Arc::new(Texts::default());
+        let mut caches = [MetadataCache::new(Arc::clone(&texts)), MetadataCache::new(Arc::clone(&texts))];
+        for cache in &mut caches {
+            for shown in [&["b", "a", "c"][..], &["c", "a"], &["a", "c"]] {
+                cache.begin();
+                for metric in shown {
+                    cache.set_help(metric, "same");
+                    cache.set_kind(metric, MetricType::Gauge);
+                }
+                cache.finish();
+            }
+            let names: Vec<_> = cache.list().into_iter().map(|family| family.metric).collect();
+            assert_eq!(names, ["a", "b", "c"]);
+        }
+        assert_eq!(texts.0.lock().texts.len(), 4);
+        for _ in 0..KEPT_SCRAPES + 1 {
+            caches[0].begin();
+            caches[0].set_kind("a", MetricType::Counter);
+            caches[0].finish();
+        }
+        let want = MetricMetadata {
+            metric: "a".to_owned(),
+            kind: MetricType::Counter,
+            help: "same".to_owned(),
+            unit: String::new(),
+        };
+        assert_eq!(caches[0].list(), [want]);
     }
 }

@@ -182,7 +182,8 @@ impl Keeper {
                 }
                 continue;
             }
-            let (state, removed) = (Arc::new(TargetState::new(plan)), CancellationToken::new());
+            let state = Arc::new(TargetState::new(plan, Arc::clone(&self.shared.texts)));
+            let removed = CancellationToken::new();
             self.tasks.spawn(scrape_loop::run(Arc::clone(&self.shared), Arc::clone(&state), removed.clone()));
             self.running.insert(key, Running { state, removed });
         }

@@ -96,8 +96,14 @@ impl Replay<'_> {
                 self.samples = samples;
                 result
             }
-            RecordKind::MmapMarker => Ok(()),
-            RecordKind::Unread(_) | RecordKind::Unknown(_) => {
+            RecordKind::MmapMarker | RecordKind::MinValidTime => Ok(()),
+            RecordKind::Tombstones
+            | RecordKind::Exemplars
+            | RecordKind::Metadata
+            | RecordKind::Histograms
+            | RecordKind::FloatHistograms
+            | RecordKind::Unread(_)
+            | RecordKind::Unknown(_) => {
                 *self.report.unread.entry(kind.name()).or_default() += 1;
                 Ok(())
             }

@@ -17,6 +17,11 @@ pub(crate) use checkpoint::{CheckpointFilter, write_checkpoint};
 pub use format::WalCompression;
 pub(crate) use log::Wal;
 pub(crate) use reader::SegmentReader;
-pub(crate) use record::{LoggedSample, RecordKind, decode_samples, decode_series, encode_samples, encode_series};
+pub(crate) use record::{
+    LoggedExemplar, LoggedHistogram, LoggedMarker, LoggedMetadata, LoggedSample, LoggedTombstone, RecordKind,
+    decode_exemplars, decode_histograms, decode_markers, decode_metadata, decode_samples, decode_series,
+    decode_tombstones, encode_exemplars, encode_histograms, encode_markers, encode_metadata, encode_samples,
+    encode_series, encode_tombstones,
+};
 pub(crate) use repair::repair_segment;
 pub(crate) use segments::{Segment, latest_checkpoint, list_segments};

@@ -1,0 +1,23 @@
+//! The records that a log is made of, one file for each kind. Whatever the bytes are, reading ends with values or with an error,
+//! and takes memory in proportion to them.
+
+mod broken;
+mod exemplars;
+mod histograms;
+mod kind;
+mod markers;
+mod metadata;
+mod samples;
+mod series;
+#[cfg(test)]
+mod tests;
+mod tombstones;
+
+pub(crate) use exemplars::{LoggedExemplar, decode_exemplars, encode_exemplars};
+pub(crate) use histograms::{LoggedHistogram, decode_histograms, encode_histograms};
+pub(crate) use kind::RecordKind;
+pub(crate) use markers::{LoggedMarker, decode_markers, encode_markers};
+pub(crate) use metadata::{LoggedMetadata, decode_metadata, encode_metadata};
+pub(crate) use samples::{LoggedSample, decode_samples, encode_samples};
+pub(crate) use series::{decode_series, encode_series};
+pub(crate) use tombstones::{LoggedTombstone, decode_tombstones, encode_tombstones};

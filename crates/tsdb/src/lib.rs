@@ -7,6 +7,7 @@
 //! What it doesn't do: compact blocks, take samples out of order, store histograms or exemplars. What others wrote of these is
 //! refused by name or left in place, never misread. It knows no HTTP and no configuration file.
 
+mod backfill;
 mod binary;
 mod block;
 mod chunks;
@@ -24,6 +25,7 @@ mod options;
 mod tombstones;
 mod wal;
 
+pub use backfill::{Backfill, BackfillError, BackfillOptions};
 pub use binary::Corrupt;
 pub use block::{IndexSelection, map_file, select_index};
 pub use chunks::{ChunkFileError, check_header, decode_chunk, frame_bytes, segment_name};

@@ -6,12 +6,14 @@
 
 mod append;
 pub mod chunk;
+mod exemplars;
 mod merge;
 mod query;
 mod samples;
 mod series;
 
 pub use append::{AppendError, Appendable, Appender, CommitError, SeriesRef};
+pub use exemplars::{ExemplarQueryable, ExemplarSeries};
 pub use merge::{Merge, merge_sets, merge_strings};
 pub use query::{Hints, LabelRequest, QueryError, QueryErrorKind, Queryable, SelectRequest, SeriesIter, SeriesSet};
 pub use samples::Samples;

@@ -4,35 +4,35 @@ use std::ops::Range;
 
 use crate::binary::{Corrupt, Cursor};
 
-pub(super) const MAGIC: u32 = 0xBAAA_D700;
-pub(super) const VERSION: u8 = 2;
-pub(super) const HEADER_BYTES: usize = 5;
+pub(crate) const MAGIC: u32 = 0xBAAA_D700;
+pub(crate) const VERSION: u8 = 2;
+pub(crate) const HEADER_BYTES: usize = 5;
 /// Series begin at multiples of this; a series' number is its offset divided by it.
-pub(super) const SERIES_ALIGN: usize = 16;
+pub(crate) const SERIES_ALIGN: usize = 16;
 /// Six offsets and a checksum.
-pub(super) const TOC_BYTES: usize = 6 * 8 + CRC_BYTES;
-pub(super) const CRC_BYTES: usize = 4;
+pub(crate) const TOC_BYTES: usize = 6 * 8 + CRC_BYTES;
+pub(crate) const CRC_BYTES: usize = 4;
 
 const STRUCTURE: &str = "index";
 
 /// An error in the index file.
-pub(super) fn corrupt(offset: usize, reason: impl Into<String>) -> Corrupt {
+pub(crate) fn corrupt(offset: usize, reason: impl Into<String>) -> Corrupt {
     Corrupt::new(STRUCTURE, offset, reason)
 }
 
 /// Where the sections begin; 0 for one that isn't there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Toc {
-    pub(super) symbols: u64,
-    pub(super) series: u64,
-    pub(super) label_indices: u64,
-    pub(super) label_table: u64,
-    pub(super) postings: u64,
-    pub(super) postings_table: u64,
+pub(crate) struct Toc {
+    pub(crate) symbols: u64,
+    pub(crate) series: u64,
+    pub(crate) label_indices: u64,
+    pub(crate) label_table: u64,
+    pub(crate) postings: u64,
+    pub(crate) postings_table: u64,
 }
 
 impl Toc {
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let begin = out.len();
         let offsets =
             [self.symbols, self.series, self.label_indices, self.label_table, self.postings, self.postings_table];
@@ -42,7 +42,7 @@ impl Toc {
     }
 
     /// From the end of the file.
-    pub(super) fn decode(file: &[u8]) -> Result<Self, Corrupt> {
+    pub(crate) fn decode(file: &[u8]) -> Result<Self, Corrupt> {
         let begin =
             file.len().checked_sub(TOC_BYTES).ok_or_else(|| corrupt(0, "shorter than its table of contents"))?;
         let (body, crc) = file[begin..].split_at(TOC_BYTES - CRC_BYTES);
@@ -63,7 +63,7 @@ impl Toc {
 }
 
 /// The content of a section: four bytes of length, the content, a checksum. The answer is where the content lies.
-pub(super) fn section(file: &[u8], offset: u64, check: bool) -> Result<Range<usize>, Corrupt> {
+pub(crate) fn section(file: &[u8], offset: u64, check: bool) -> Result<Range<usize>, Corrupt> {
     let at = usize::try_from(offset).map_err(|_| corrupt(0, "section beyond the end"))?;
     let short = || corrupt(at, "section ends beyond the end of the file");
     let mut cursor = Cursor::new(file.get(at..).ok_or_else(short)?);

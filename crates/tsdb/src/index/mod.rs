@@ -1,6 +1,6 @@
 //! A block's index, version 2: symbols, series, postings and the tables that find them. See `docs/format/index.md`.
 
-mod format;
+pub(crate) mod format;
 mod postings_table;
 mod reader;
 mod symbols;

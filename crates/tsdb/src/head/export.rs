@@ -4,7 +4,8 @@ use model::TimeRange;
 use storage::Samples;
 use storage::chunk::{Chunk, ChunkError, xor};
 
-use super::index::Pair;
+use super::index::Place;
+use super::pairs::Pair;
 use super::series::OpenChunk;
 use super::state::Head;
 
@@ -31,15 +32,16 @@ impl Head {
         let index = self.index.read();
         let mut series = Vec::new();
         let mut used = vec![false; index.symbols().len()];
-        for (slot, entry) in index.entries() {
+        for Place { slot, reference } in index.places() {
             if self.pages.with(slot, |state| state.touches(range)) != Some(true) {
                 continue;
             }
-            for (name, value) in &entry.labels {
+            let labels: Box<[Pair]> = index.symbol_pairs(slot).collect();
+            for (name, value) in &labels {
                 used[*name as usize] = true;
                 used[*value as usize] = true;
             }
-            series.push(CutSeries { slot, reference: entry.reference, labels: entry.labels.clone() });
+            series.push(CutSeries { slot, reference, labels });
         }
         let mut order: Vec<u32> = (0..used.len() as u32).filter(|symbol| used[*symbol as usize]).collect();
         order.sort_unstable_by(|a, b| index.symbols().get(*a).cmp(index.symbols().get(*b)));

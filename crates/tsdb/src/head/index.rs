@@ -6,19 +6,19 @@ use std::convert::Infallible;
 use hashbrown::HashTable;
 use model::Labels;
 
+use super::pairs::{Pair, Pairs};
 use super::postings::PostingsMap;
 use super::symbols::Symbols;
 use crate::matching::{Postings, sort_union};
 
-/// A label as symbols.
-pub(super) type Pair = (u32, u32);
-
 /// A series of the index.
-#[derive(Debug)]
-pub(super) struct Entry {
-    /// The series' number in the log, never 0.
-    pub(super) reference: u64,
-    pub(super) labels: Box<[Pair]>,
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    /// The series' number in the log; 0 where nobody is.
+    reference: u64,
+    /// Where its labels begin among those of all series.
+    start: u32,
+    count: u32,
 }
 
 /// Names a series: its place in the head, and its number in the log to tell it from one that had the place before.
@@ -31,9 +31,14 @@ pub(super) struct Place {
 /// The labels of all series of the head. Slots are places that may be used again when a series is gone.
 #[derive(Debug, Default)]
 pub(super) struct HeadIndex {
-    symbols: Symbols,
-    /// By slot; `None` where nobody is.
-    entries: Vec<Option<Entry>>,
+    pairs: Pairs,
+    /// By slot.
+    entries: Vec<Entry>,
+    /// The labels of all series as numbers of `pairs`, one series after the other. Those of removed series stay until all is
+    /// made anew.
+    labels: Vec<u32>,
+    /// How many of `labels` are of removed series.
+    unused: usize,
     free: Vec<u32>,
     by_labels: HashTable<Located>,
     postings: PostingsMap,
@@ -65,18 +70,12 @@ impl HeadIndex {
     }
 
     fn has_labels(&self, slot: u32, labels: &Labels) -> bool {
-        let Some(entry) = &self.entries[slot as usize] else { return false };
-        let mut wanted = labels.iter();
-        entry
-            .labels
-            .iter()
-            .all(|(name, value)| wanted.next() == Some((self.symbols.get(*name), self.symbols.get(*value))))
-            && wanted.next().is_none()
+        self.pairs(slot).eq(labels.iter())
     }
 
     /// Where the series of a slot is.
     pub(super) fn place(&self, slot: u32) -> Option<Place> {
-        let entry = self.entries.get(slot as usize)?.as_ref()?;
+        let entry = self.entries.get(slot as usize).filter(|entry| entry.reference != 0)?;
         Some(Place { slot, reference: entry.reference })
     }
 
@@ -95,24 +94,32 @@ impl HeadIndex {
         self.last_reference = self.last_reference.max(up_to);
     }
 
-    /// Adds a series that isn't here; `None` where 32 bits of slots or 4 GiB of label text are full.
+    /// Adds a series that isn't here; `None` where 32 bits of slots or labels or 4 GiB of label text are full.
     pub(super) fn add(&mut self, labels: &Labels, reference: u64) -> Option<Place> {
-        let mut pairs = Vec::with_capacity(labels.len());
+        let start = u32::try_from(self.labels.len()).ok()?;
+        u32::try_from(self.labels.len() + labels.len()).ok()?;
+        if self.labels.capacity() - self.labels.len() < labels.len() {
+            self.labels.reserve_exact(labels.len() + 1024 + self.labels.len() / 8);
+        }
         for (name, value) in labels {
-            pairs.push((self.symbols.intern(name)?, self.symbols.intern(value)?));
+            let Some(pair) = self.pairs.intern(name, value) else {
+                self.labels.truncate(start as usize);
+                return None;
+            };
+            self.labels.push(pair);
         }
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
                 let slot = u32::try_from(self.entries.len()).ok()?;
-                self.entries.push(None);
+                self.entries.push(Entry::default());
                 slot
             }
         };
-        for (name, value) in &pairs {
-            self.postings.add(*name, *value, slot);
+        for pair in &self.labels[start as usize..] {
+            self.postings.add(self.pairs.get(*pair).0, *pair, slot);
         }
-        self.entries[slot as usize] = Some(Entry { reference, labels: pairs.into() });
+        self.entries[slot as usize] = Entry { reference, start, count: labels.len() as u32 };
         let located = Located { hash: half_hash(labels), slot };
         self.by_labels.insert_unique(spread(located.hash), located, |at| spread(at.hash));
         self.reserve_references(reference);
@@ -125,14 +132,15 @@ impl HeadIndex {
             return;
         }
         for slot in slots {
-            self.entries[*slot as usize] = None;
+            let entry = std::mem::take(&mut self.entries[*slot as usize]);
+            self.unused += entry.count as usize;
         }
-        if slots.len() * 4 > self.len() {
+        if self.unused * 4 > self.labels.len() {
             self.rebuild();
             return;
         }
         let entries = &self.entries;
-        let gone = |slot: u32| entries[slot as usize].is_none();
+        let gone = |slot: u32| entries[slot as usize].reference == 0;
         self.by_labels.retain(|at| !gone(at.slot));
         self.postings.remove(&gone);
         self.free.extend_from_slice(slots);
@@ -140,31 +148,33 @@ impl HeadIndex {
     }
 
     fn rebuild(&mut self) {
-        let old = std::mem::take(&mut self.symbols);
+        let old = std::mem::take(&mut self.pairs);
+        let old_labels = std::mem::take(&mut self.labels);
         let hashes: Vec<Located> =
-            self.by_labels.iter().filter(|at| self.entries[at.slot as usize].is_some()).copied().collect();
-        let mut symbols = Symbols::default();
-        let mut postings = PostingsMap::default();
+            self.by_labels.iter().filter(|at| self.entries[at.slot as usize].reference != 0).copied().collect();
+        let (mut pairs, mut postings) = (Pairs::default(), PostingsMap::default());
+        let mut labels = Vec::with_capacity(old_labels.len() - self.unused);
+        let mut renumbered: Vec<Option<u32>> = vec![None; old.len()];
         self.free.clear();
         for (slot, entry) in self.entries.iter_mut().enumerate() {
             let slot = slot as u32;
-            let Some(entry) = entry else {
+            if entry.reference == 0 {
                 self.free.push(slot);
                 continue;
-            };
-            for (name, value) in &mut entry.labels {
-                let mut renumber = |symbol: &mut u32| {
-                    *symbol =
-                        symbols.intern(old.get(*symbol)).expect("a part of the old text fits where all of it did");
-                };
-                renumber(name);
-                renumber(value);
-                postings.add(*name, *value, slot);
             }
+            let start = labels.len() as u32;
+            for pair in &old_labels[entry.start as usize..][..entry.count as usize] {
+                let renumbered = renumbered[*pair as usize].get_or_insert_with(|| {
+                    let (name, value) = old.text(*pair);
+                    pairs.intern(name, value).expect("a part of the old text fits where all of it did")
+                });
+                postings.add(pairs.get(*renumbered).0, *renumbered, slot);
+                labels.push(*renumbered);
+            }
+            entry.start = start;
         }
         self.free.reverse(); // the lowest is taken first
-        self.symbols = symbols;
-        self.postings = postings;
+        (self.pairs, self.postings, self.labels, self.unused) = (pairs, postings, labels, 0);
         self.by_labels = HashTable::with_capacity(hashes.len());
         for located in hashes {
             self.by_labels.insert_unique(spread(located.hash), located, |at| spread(at.hash));
@@ -176,15 +186,26 @@ impl HeadIndex {
         self.by_labels.len()
     }
 
-    /// All series with their slots.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        self.entries.iter().enumerate().filter_map(|(slot, entry)| Some((slot as u32, entry.as_ref()?)))
+    /// All series, by slot.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+        let series = self.entries.iter().enumerate().filter(|(_, entry)| entry.reference != 0);
+        series.map(|(slot, entry)| Place { slot: slot as u32, reference: entry.reference })
+    }
+
+    /// The labels of a slot as numbers of labels, sorted by name.
+    fn numbers(&self, slot: u32) -> &[u32] {
+        let entry = self.entries.get(slot as usize).copied().unwrap_or_default();
+        &self.labels[entry.start as usize..][..entry.count as usize]
+    }
+
+    /// The labels of a slot as symbols, sorted by name.
+    pub(super) fn symbol_pairs(&self, slot: u32) -> impl ExactSizeIterator<Item = Pair> {
+        self.numbers(slot).iter().map(|number| self.pairs.get(*number))
     }
 
     /// The labels of a slot as text, sorted by name.
     pub(super) fn pairs(&self, slot: u32) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        let labels = self.entries.get(slot as usize).and_then(Option::as_ref).map_or(&[][..], |entry| &entry.labels);
-        labels.iter().map(|(name, value)| (self.symbols.get(*name), self.symbols.get(*value)))
+        self.numbers(slot).iter().map(|number| self.pairs.text(*number))
     }
 
     /// The labels of a slot.
@@ -194,21 +215,20 @@ impl HeadIndex {
 
     /// The strings.
     pub(super) fn symbols(&self) -> &Symbols {
-        &self.symbols
+        self.pairs.symbols()
     }
 
     /// The names of all labels, in no order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.postings.names().map(|name| self.symbols.get(name))
+        self.postings.names().map(|name| self.symbols().get(name))
     }
 
     /// The values of a label with the slots that have them, in no order.
     pub(super) fn values(&self, name: &str) -> impl Iterator<Item = (&str, &[u32])> {
-        self.symbols
-            .find(name)
-            .into_iter()
-            .flat_map(|name| self.postings.values(name))
-            .map(|(value, slots)| (self.symbols.get(value), slots))
+        let name = self.symbols().find(name);
+        name.into_iter()
+            .flat_map(|name| self.postings.of_name(name))
+            .map(|(pair, slots)| (self.pairs.text(pair).1, slots))
     }
 }
 
@@ -216,14 +236,11 @@ impl Postings for HeadIndex {
     type Error = Infallible;
 
     fn all(&self) -> Result<Cow<'_, [u32]>, Infallible> {
-        Ok(self.entries().map(|(slot, _)| slot).collect())
+        Ok(self.places().map(|place| place.slot).collect())
     }
 
     fn with_label(&self, name: &str, value: &str) -> Result<Cow<'_, [u32]>, Infallible> {
-        let slots = match (self.symbols.find(name), self.symbols.find(value)) {
-            (Some(name), Some(value)) => self.postings.get(name, value),
-            _ => &[],
-        };
+        let slots = self.pairs.find(name, value).map_or(&[][..], |pair| self.postings.get(pair));
         Ok(Cow::Borrowed(slots))
     }
 

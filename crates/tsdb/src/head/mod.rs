@@ -10,6 +10,7 @@
 mod export;
 mod index;
 mod pages;
+mod pairs;
 mod postings;
 mod replay;
 mod select;

@@ -71,7 +71,7 @@ impl Head {
             return;
         }
         let late =
-            index.entries().filter(|(_, entry)| entry.reference > seen).filter_map(|(slot, _)| found(&index, slot));
+            index.places().filter(|place| place.reference > seen).filter_map(|place| found(&index, place.slot));
         out.extend(late.filter(|found| matchers.iter().all(|m| m.matches_labels(&found.series.labels))));
     }
 

@@ -196,7 +196,7 @@ impl Head {
     }
 
     fn living_references(&self) -> Vec<u64> {
-        let mut living: Vec<u64> = self.index.read().entries().map(|(_, entry)| entry.reference).collect();
+        let mut living: Vec<u64> = self.index.read().places().map(|place| place.reference).collect();
         living.sort_unstable();
         living
     }

@@ -30,16 +30,16 @@ impl Symbols {
 
     /// The number of a string, which is added if it isn't here; `None` once 4 GiB of text are full.
     pub(super) fn intern(&mut self, text: &str) -> Option<u32> {
-        if let Some(number) = self.find(text) {
-            return Some(number);
+        let hash = xxh3_64(text.as_bytes());
+        if let Some(number) = self.numbers.find(hash, |number| self.get(*number) == text) {
+            return Some(*number);
         }
         let end = u32::try_from(self.text.len() + text.len()).ok()?;
         let number = u32::try_from(self.ends.len()).ok()?;
         self.text.push_str(text);
         self.ends.push(end);
         let (all, ends) = (&self.text, &self.ends);
-        let hash = |n: &u32| xxh3_64(slice(all, ends, *n).as_bytes());
-        self.numbers.insert_unique(xxh3_64(text.as_bytes()), number, hash);
+        self.numbers.insert_unique(hash, number, |n| xxh3_64(slice(all, ends, *n).as_bytes()));
         Some(number)
     }
 

@@ -109,7 +109,7 @@ impl Copy<'_> {
                 self.writer.flush()?;
             }
         }
-        self.writer.flush()
+        self.writer.flush().map(|_| ())
     }
 
     /// Copies what is still needed of a record. What a broken record holds before the break is kept; replay has told about

@@ -15,6 +15,15 @@ use crate::durable;
 pub(crate) struct Wal {
     dir: PathBuf,
     writer: Mutex<SegmentWriter>,
+    /// Where the log ended when it was last synced by `sync_written`. Locked before `writer`.
+    synced: Mutex<Option<Written>>,
+}
+
+/// How far the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Written {
+    segment: u64,
+    position: u64,
 }
 
 /// Records that are written together. While a batch is open nobody else writes.
@@ -28,10 +37,9 @@ impl Batch<'_> {
         self.writer.add(record)
     }
 
-    /// Writes all records in one call (two, where a segment ends between them); the answer is the bytes written.
+    /// Writes all records in one call; the answer is the bytes written. After a failure none of them is in the log.
     pub(crate) fn write(&mut self) -> io::Result<usize> {
-        let bytes = self.writer.pending_bytes();
-        self.writer.flush().map(|()| bytes)
+        self.writer.flush()
     }
 }
 
@@ -50,7 +58,7 @@ impl Wal {
         let checkpoint = list_checkpoints(dir)?.last().map(|c| c.index);
         let last = list_segments(dir)?.last().map(|s| s.index).max(checkpoint);
         let writer = SegmentWriter::create(dir, last.map_or(0, |last| last + 1), segment_bytes, compression)?;
-        Ok(Wal { dir: dir.to_owned(), writer: Mutex::new(writer) })
+        Ok(Wal { dir: dir.to_owned(), writer: Mutex::new(writer), synced: Mutex::new(None) })
     }
 
     /// The folder.
@@ -73,14 +81,47 @@ impl Wal {
         self.writer.lock().next_segment()
     }
 
-    /// Syncs complete segments without holding up commits; the answer is how many.
+    /// Syncs complete segments without holding up commits; the answer is how many. What could not be synced is tried again by
+    /// the next call.
     pub(crate) fn sync_complete_segments(&self) -> io::Result<usize> {
         let files = self.writer.lock().take_unsynced();
-        if !files.is_empty() {
-            files.iter().try_for_each(File::sync_all)?;
+        let count = files.len();
+        if count > 0 {
+            self.sync_files(files)?;
             durable::sync_dir(&self.dir)?;
         }
-        Ok(files.len())
+        Ok(count)
+    }
+
+    /// Syncs all that is written, without holding up commits; tells whether there was anything to sync.
+    pub(crate) fn sync_written(&self) -> io::Result<bool> {
+        let mut synced = self.synced.lock();
+        let (complete, current, written) = {
+            let mut writer = self.writer.lock();
+            let written = Written { segment: writer.index(), position: writer.position() };
+            if *synced == Some(written) {
+                return Ok(false);
+            }
+            (writer.take_unsynced(), writer.file().try_clone()?, written)
+        };
+        self.sync_files(complete)?;
+        current.sync_data()?;
+        if synced.is_none_or(|before| before.segment != written.segment) {
+            durable::sync_dir(&self.dir)?;
+        }
+        *synced = Some(written);
+        Ok(true)
+    }
+
+    fn sync_files(&self, mut files: Vec<File>) -> io::Result<()> {
+        while let Some(file) = files.last() {
+            if let Err(error) = file.sync_all() {
+                self.writer.lock().give_back(files);
+                return Err(error);
+            }
+            files.pop();
+        }
+        Ok(())
     }
 
     /// Syncs everything.

@@ -12,7 +12,8 @@ use super::segments::segment_path;
 /// The level that Prometheus's default corresponds to.
 const ZSTD_LEVEL: i32 = 1;
 
-/// Collects records and writes them, segment after segment, into a folder.
+/// Collects records and writes them, segment after segment, into a folder. What waits between two calls of `flush` is a
+/// batch: it goes into one segment with one `write`, or nothing of it does.
 pub(super) struct SegmentWriter {
     dir: PathBuf,
     file: File,
@@ -21,14 +22,24 @@ pub(super) struct SegmentWriter {
     position: u64,
     segment_bytes: u64,
     compression: WalCompression,
-    /// Fragments that wait for `flush`.
-    pending: Vec<u8>,
-    compressed: Vec<u8>,
+    batch: Vec<Waiting>,
+    /// What the records of the batch come to, compressed where that pays.
+    data: Vec<u8>,
+    /// The batch in fragments; kept for its room.
+    fragments: Vec<u8>,
     snappy: snap::raw::Encoder,
     /// Segments that were left behind and are not synced yet.
     unsynced: Vec<File>,
     /// A failed write left bytes behind that could not be cut off: go on in a new segment.
     spoiled: bool,
+}
+
+/// A record that waits for `flush`.
+struct Waiting {
+    /// Its end in the batch's data.
+    end: usize,
+    /// How it is compressed.
+    flag: u8,
 }
 
 fn create_segment(dir: &Path, index: u64) -> io::Result<File> {
@@ -46,8 +57,9 @@ impl SegmentWriter {
             position: 0,
             segment_bytes: pages * PAGE_BYTES as u64,
             compression,
-            pending: Vec::new(),
-            compressed: Vec::new(),
+            batch: Vec::new(),
+            data: Vec::new(),
+            fragments: Vec::new(),
             snappy: snap::raw::Encoder::new(),
             unsynced: Vec::new(),
             spoiled: false,
@@ -59,95 +71,88 @@ impl SegmentWriter {
         self.index
     }
 
-    /// How many bytes wait for `flush`.
+    /// How much of the segment is written, in bytes.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The file that is written to.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// How many bytes wait for `flush`, before they are split into fragments.
     pub(super) fn pending_bytes(&self) -> usize {
-        self.pending.len()
+        self.data.len()
     }
 
-    /// Adds a record to what waits. A record that doesn't fit into the segment begins a new one.
+    /// Adds a record to the batch.
     pub(super) fn add(&mut self, record: &[u8]) -> io::Result<()> {
-        let mut compressed = std::mem::take(&mut self.compressed);
-        let flag = self.compress(record, &mut compressed)?;
-        let data = if flag == 0 { record } else { &compressed };
-        let result = self.add_fragments(data, flag);
-        self.compressed = compressed;
-        result
+        let start = self.data.len();
+        let mut flag = self.compress(record)?;
+        if flag == 0 || self.data.len() - start >= record.len() {
+            self.data.truncate(start);
+            self.data.extend_from_slice(record);
+            flag = 0;
+        }
+        self.batch.push(Waiting { end: self.data.len(), flag });
+        Ok(())
     }
 
-    /// Compresses into `out`; the answer is the flag to write, 0 where compression doesn't pay.
-    fn compress(&mut self, record: &[u8], out: &mut Vec<u8>) -> io::Result<u8> {
-        out.clear();
-        let flag = match self.compression {
-            WalCompression::None => return Ok(0),
+    /// Compresses to the end of the batch's data; the answer is the flag for it, 0 for no compression.
+    fn compress(&mut self, record: &[u8]) -> io::Result<u8> {
+        let start = self.data.len();
+        match self.compression {
+            WalCompression::None => Ok(0),
             WalCompression::Snappy => {
-                out.resize(snap::raw::max_compress_len(record.len()), 0);
-                let len = self.snappy.compress(record, out).map_err(io::Error::other)?;
-                out.truncate(len);
-                SNAPPY_FLAG
+                self.data.resize(start + snap::raw::max_compress_len(record.len()), 0);
+                let len = self.snappy.compress(record, &mut self.data[start..]).map_err(io::Error::other)?;
+                self.data.truncate(start + len);
+                Ok(SNAPPY_FLAG)
             }
             WalCompression::Zstd => {
-                *out = zstd::bulk::compress(record, ZSTD_LEVEL)?;
-                ZSTD_FLAG
+                self.data.extend_from_slice(&zstd::bulk::compress(record, ZSTD_LEVEL)?);
+                Ok(ZSTD_FLAG)
             }
-        };
-        Ok(if out.len() < record.len() { flag } else { 0 })
+        }
     }
 
-    fn add_fragments(&mut self, data: &[u8], flag: u8) -> io::Result<()> {
-        if self.spoiled
-            || (self.end() > 0 && self.bytes_with(data.len()) > self.segment_bytes.saturating_sub(self.end()))
-        {
-            self.flush()?;
+    /// Writes the batch in one call; the answer is how many bytes that were. A batch that doesn't fit into the segment begins
+    /// a new one, and is there as a whole even if it is longer than a segment should be. After a failure nothing of it is in
+    /// the log, and the next batch finds the log as this one found it.
+    pub(super) fn flush(&mut self) -> io::Result<usize> {
+        if self.batch.is_empty() {
+            return Ok(0);
+        }
+        let result = self.write_batch();
+        self.discard();
+        result
+    }
+
+    fn write_batch(&mut self) -> io::Result<usize> {
+        let is_full = self.position > 0 && self.bytes_bound() > self.segment_bytes.saturating_sub(self.position);
+        if is_full || self.spoiled {
             self.next_segment()?;
         }
-        let (mut rest, mut first) = (data, true);
-        loop {
-            let mut room = PAGE_BYTES - self.end() as usize % PAGE_BYTES;
-            if room < FRAGMENT_HEADER_BYTES + 1 {
-                self.pending.resize(self.pending.len() + room, 0);
-                room = PAGE_BYTES;
-            }
-            let (part, tail) = rest.split_at(rest.len().min(room - FRAGMENT_HEADER_BYTES));
-            let kind = match (first, tail.is_empty()) {
-                (true, true) => FULL,
-                (true, false) => FIRST,
-                (false, false) => MIDDLE,
-                (false, true) => LAST,
-            };
-            self.pending.push(kind | flag);
-            self.pending.extend_from_slice(&(part.len() as u16).to_be_bytes());
-            self.pending.extend_from_slice(&crc32c::crc32c(part).to_be_bytes());
-            self.pending.extend_from_slice(part);
-            (rest, first) = (tail, false);
-            if rest.is_empty() {
-                return Ok(());
-            }
+        let Self { batch, data, fragments, position, .. } = self;
+        fragments.clear();
+        let mut start = 0;
+        for Waiting { end, flag } in batch.iter() {
+            put_fragments(fragments, *position, &data[start..*end], *flag);
+            start = *end;
         }
-    }
-
-    /// Where the segment will end once all is written.
-    fn end(&self) -> u64 {
-        self.position + self.pending.len() as u64
-    }
-
-    /// An upper bound of the bytes that a record of `len` takes from here, headers and filling included.
-    fn bytes_with(&self, len: usize) -> u64 {
-        let fragments = len / (PAGE_BYTES - FRAGMENT_HEADER_BYTES) + 2;
-        (len + fragments * FRAGMENT_HEADER_BYTES + FRAGMENT_HEADER_BYTES) as u64
-    }
-
-    /// Writes what waits in one call. If that fails, nothing of it is left in the file.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let result = self.file.write_all(&self.pending);
-        match result {
-            Ok(()) => self.position += self.pending.len() as u64,
+        let written = self.file.write_all(&self.fragments);
+        match written {
+            Ok(()) => self.position += self.fragments.len() as u64,
             Err(_) => self.spoiled = self.cut_back().is_err(),
         }
-        self.pending.clear();
-        result
+        written.map(|()| self.fragments.len())
+    }
+
+    /// An upper bound of what the batch takes, headers and filling included.
+    fn bytes_bound(&self) -> u64 {
+        let fragments = self.data.len() / (PAGE_BYTES - FRAGMENT_HEADER_BYTES) + 2 * self.batch.len();
+        (self.data.len() + (fragments + 1) * FRAGMENT_HEADER_BYTES) as u64
     }
 
     fn cut_back(&mut self) -> io::Result<()> {
@@ -155,17 +160,22 @@ impl SegmentWriter {
         self.file.seek(SeekFrom::Start(self.position)).map(|_| ())
     }
 
-    /// Forgets what waits.
+    /// Forgets the batch.
     pub(super) fn discard(&mut self) {
-        self.pending.clear();
+        self.batch.clear();
+        self.data.clear();
     }
 
-    /// Begins the next segment; fills the last page up, as Prometheus does.
+    /// Begins the next segment; fills the last page up, as Prometheus does. A batch that waits goes into the new one.
     pub(super) fn next_segment(&mut self) -> io::Result<()> {
-        let over = self.position % PAGE_BYTES as u64;
+        let over = self.position as usize % PAGE_BYTES;
         if over > 0 && !self.spoiled {
-            self.pending.resize(PAGE_BYTES - over as usize, 0);
-            self.flush()?;
+            // A reader fills the last page up by itself where this fails, as it does after a kill.
+            let filling = vec![0; PAGE_BYTES - over];
+            match self.file.write_all(&filling) {
+                Ok(()) => self.position += filling.len() as u64,
+                Err(_) => self.spoiled = self.cut_back().is_err(),
+            }
         }
         let file = create_segment(&self.dir, self.index + 1)?;
         self.unsynced.push(std::mem::replace(&mut self.file, file));
@@ -180,13 +190,46 @@ impl SegmentWriter {
         std::mem::take(&mut self.unsynced)
     }
 
+    /// Takes segments back that could not be synced.
+    pub(super) fn give_back(&mut self, unsynced: Vec<File>) {
+        self.unsynced.extend(unsynced);
+    }
+
     /// Writes what waits and syncs everything to disk.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
-        for file in self.take_unsynced() {
+        while let Some(file) = self.unsynced.last() {
             file.sync_all()?;
+            self.unsynced.pop();
         }
         self.file.sync_all()
+    }
+}
+
+/// Appends a record in fragments to `out`, which will be written at `position`.
+fn put_fragments(out: &mut Vec<u8>, position: u64, data: &[u8], flag: u8) {
+    let (mut rest, mut first) = (data, true);
+    loop {
+        let mut room = PAGE_BYTES - (position as usize + out.len()) % PAGE_BYTES;
+        if room < FRAGMENT_HEADER_BYTES + 1 {
+            out.resize(out.len() + room, 0);
+            room = PAGE_BYTES;
+        }
+        let (part, tail) = rest.split_at(rest.len().min(room - FRAGMENT_HEADER_BYTES));
+        let kind = match (first, tail.is_empty()) {
+            (true, true) => FULL,
+            (true, false) => FIRST,
+            (false, false) => MIDDLE,
+            (false, true) => LAST,
+        };
+        out.push(kind | flag);
+        out.extend_from_slice(&(part.len() as u16).to_be_bytes());
+        out.extend_from_slice(&crc32c::crc32c(part).to_be_bytes());
+        out.extend_from_slice(part);
+        (rest, first) = (tail, false);
+        if rest.is_empty() {
+            return;
+        }
     }
 }
 

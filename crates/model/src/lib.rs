@@ -26,7 +26,8 @@ pub use float::{format_float, format_json_float, format_plain_float, parse_float
 pub use go_regex::{GoRegex, GoSearch, RegexError};
 pub use histogram::{
     Buckets, CUSTOM_BUCKETS_SCHEMA, CounterReset, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, FloatHistogram,
-    Histogram, HistogramError, NativeHistogram, Span, bucket_count, bucket_indexes, is_known_schema, is_valid_schema,
+    Histogram, HistogramError, NativeHistogram, Span, bucket_count, bucket_counts, bucket_deltas, bucket_indexes,
+    is_known_schema, is_valid_schema,
 };
 pub use labels::{BUCKET_LABEL, INSTANCE, JOB, Labels, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
 pub use labels_builder::{LabelsBuilder, LabelsScratch};

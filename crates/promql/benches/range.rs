@@ -21,7 +21,7 @@ fn counters() -> MemoryStorage {
         let times: Vec<i64> = (0..=(HOUR_MS + 600_000) / INTERVAL_MS).map(|at| at * INTERVAL_MS).collect();
         let values =
             times.iter().map(|time| (*time as f64 / 1000.0 * (1.0 + (at % 17) as f64 / 7.0)).floor()).collect();
-        (labels, Samples { times, values })
+        (labels, Samples::of_floats(times, values))
     });
     MemoryStorage::new(series)
 }

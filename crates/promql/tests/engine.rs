@@ -15,7 +15,7 @@ fn counters(series: usize) -> Arc<dyn Queryable> {
         let labels = Labels::from_pairs([("__name__", "requests_total".to_owned()), ("instance", at.to_string())]);
         let times: Vec<i64> = (0..100).map(|at| at * 15_000).collect();
         let values = times.iter().map(|time| *time as f64 / 1000.0).collect();
-        (labels, Samples { times, values })
+        (labels, Samples::of_floats(times, values))
     })))
 }
 

@@ -18,7 +18,7 @@ fn series() -> Arc<dyn Queryable> {
         let labels = Labels::from_pairs([("__name__", name), ("x", x), ("y", y)]);
         let times: Vec<i64> = (0..40).filter(|at| at % gap != 3).map(|at| at * 15_000).collect();
         let values = times.iter().map(|time| value(time / 15_000)).collect();
-        (labels, Samples { times, values })
+        (labels, Samples::of_floats(times, values))
     };
     Arc::new(MemoryStorage::new([
         one("a", "1", "", |at| at as f64, 100),

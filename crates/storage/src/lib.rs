@@ -16,5 +16,5 @@ pub use append::{AppendError, Appendable, Appender, CommitError, SeriesRef};
 pub use exemplars::{ExemplarQueryable, ExemplarSeries};
 pub use merge::{Merge, merge_sets, merge_strings};
 pub use query::{Hints, LabelRequest, QueryError, QueryErrorKind, Queryable, SelectRequest, SeriesIter, SeriesSet};
-pub use samples::Samples;
+pub use samples::{HistogramSample, Samples};
 pub use series::Series;

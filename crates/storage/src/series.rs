@@ -1,6 +1,6 @@
 //! A series on its way to a reader: labels and encoded chunks.
 
-use model::{Labels, TimeRange};
+use model::{CounterReset, Labels, TimeRange};
 
 use crate::chunk::{Chunk, ChunkError};
 use crate::samples::Samples;
@@ -24,21 +24,44 @@ impl Series {
             if !range.overlaps(TimeRange::new(chunk.min_time, chunk.max_time)) {
                 continue;
             }
-            let from = out.len();
-            let last = out.times.last().copied();
+            let (floats, histograms) = (out.times.len(), out.histograms.len());
             chunk.decode(range, out)?;
-            if let Some(last) = last
-                && out.times.get(from).is_some_and(|first| *first <= last)
-            {
-                merge_tail(out, from);
+            if out.histograms.len() > histograms {
+                settle_histograms(out, histograms);
+            } else {
+                settle_floats(out, floats);
             }
         }
         Ok(())
     }
 }
 
+/// Brings the floats `from..`, ascending as they are, to their places between the others.
+fn settle_floats(samples: &mut Samples, from: usize) {
+    if !samples.histograms.is_empty() {
+        drop_taken_floats(samples, from);
+    }
+    let (before, after) = samples.times.split_at(from);
+    if let (Some(last), Some(first)) = (before.last(), after.first())
+        && first <= last
+    {
+        merge_floats(samples, from);
+    }
+}
+
+/// Drops the floats `from..` at whose time there is a histogram already.
+fn drop_taken_floats(samples: &mut Samples, from: usize) {
+    let histograms = &samples.histograms;
+    let free = |time: i64| histograms.binary_search_by_key(&time, |sample| sample.time).is_err();
+    let late: Vec<(i64, f64)> = std::iter::zip(samples.times.drain(from..), samples.values.drain(from..)).collect();
+    for (time, value) in late.into_iter().filter(|(time, _)| free(*time)) {
+        samples.times.push(time);
+        samples.values.push(value);
+    }
+}
+
 /// Merges the two ascending runs `..from` and `from..`; of equal times the sample of the first run is kept.
-fn merge_tail(samples: &mut Samples, from: usize) {
+fn merge_floats(samples: &mut Samples, from: usize) {
     let (late_times, late_values) = (samples.times.split_off(from), samples.values.split_off(from));
     let start = samples.times.partition_point(|t| *t < late_times[0]);
     let (early_times, early_values) = (samples.times.split_off(start), samples.values.split_off(start));
@@ -61,12 +84,39 @@ fn merge_tail(samples: &mut Samples, from: usize) {
     }
 }
 
+/// Brings the histograms `from..`, ascending as they are, to their places between the others. Where a sample comes to stand
+/// behind one of another chunk, it is no longer known that there was no reset between them.
+fn settle_histograms(samples: &mut Samples, from: usize) {
+    let late = samples.histograms.split_off(from);
+    let Some(first) = late.first() else { return };
+    let start = samples.histograms.partition_point(|sample| sample.time < first.time);
+    let mut early = samples.histograms.split_off(start).into_iter().peekable();
+    let times = &samples.times;
+    let mut late = late.into_iter().filter(|sample| times.binary_search(&sample.time).is_err()).peekable();
+    let mut last_was_early = true;
+    loop {
+        let take_early = match (early.peek(), late.peek()) {
+            (Some(e), Some(l)) => e.time <= l.time,
+            (e, _) => e.is_some(),
+        };
+        let Some(mut sample) = (if take_early { early.next() } else { late.next() }) else { break };
+        if take_early {
+            late.next_if(|late| late.time == sample.time);
+        }
+        if take_early != last_was_early && sample.histogram.counter_reset == CounterReset::NotReset {
+            sample.histogram.counter_reset = CounterReset::Unknown;
+        }
+        last_was_early = take_early;
+        samples.histograms.push(sample);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use model::Timestamp;
+    use model::{Histogram, Timestamp};
 
     use super::*;
-    use crate::chunk::xor;
+    use crate::chunk::{Recoder, xor};
 
     fn chunk(times: &[i64], value: f64) -> Chunk {
         let mut writer = xor::Writer::default();
@@ -101,6 +151,61 @@ mod tests {
             vec![chunk(&[1, 9], 1.0), chunk(&[2, 3], 2.0), chunk(&[2, 5], 3.0)],
             all,
             &[(1, 1.0), (2, 2.0), (3, 2.0), (5, 3.0), (9, 1.0)],
+        );
+    }
+
+    /// A chunk of histograms with these counts.
+    fn histograms(times: &[i64], count: u64) -> Chunk {
+        let mut recoder = Recoder::default();
+        for t in times {
+            recoder.push(*t, Histogram { count, zero_count: count, ..Histogram::default() }.into());
+        }
+        recoder.finish().remove(0)
+    }
+
+    #[test]
+    fn merges_histograms_and_floats() {
+        use CounterReset::{NotReset, Unknown};
+        let check = |chunks: Vec<Chunk>, floats: &[(i64, f64)], want: &[(i64, f64, CounterReset)]| {
+            let mut out = Samples::default();
+            Series { labels: Labels::empty(), chunks }.decode(TimeRange::ALL, &mut out).expect("valid chunks");
+            let got: Vec<_> = out.iter().map(|sample| (sample.time.as_ms(), sample.value)).collect();
+            assert_eq!(got, floats);
+            let got: Vec<_> =
+                out.histograms.iter().map(|s| (s.time, s.histogram.count, s.histogram.counter_reset)).collect();
+            assert_eq!(got, want);
+            assert_eq!(out.len(), floats.len() + want.len());
+        };
+        check(
+            vec![histograms(&[1, 2, 3], 1), histograms(&[4, 5], 2)],
+            &[],
+            &[(1, 1.0, Unknown), (2, 1.0, NotReset), (3, 1.0, NotReset), (4, 2.0, Unknown), (5, 2.0, NotReset)],
+        );
+        // The late chunk's samples go between the others, and nothing is known of resets around them.
+        check(
+            vec![histograms(&[1, 4, 5, 9], 1), histograms(&[2, 3, 4, 10, 11], 2)],
+            &[],
+            &[
+                (1, 1.0, Unknown),
+                (2, 2.0, Unknown),
+                (3, 2.0, NotReset),
+                (4, 1.0, Unknown),
+                (5, 1.0, NotReset),
+                (9, 1.0, NotReset),
+                (10, 2.0, Unknown),
+                (11, 2.0, NotReset),
+            ],
+        );
+        // Of a float and a histogram at one time the chunk that comes first counts.
+        check(
+            vec![chunk(&[1, 3], 1.0), histograms(&[2, 3, 4], 2)],
+            &[(1, 1.0), (3, 1.0)],
+            &[(2, 2.0, Unknown), (4, 2.0, NotReset)],
+        );
+        check(
+            vec![histograms(&[2, 3, 4], 2), chunk(&[2, 3, 5], 1.0), chunk(&[1, 4], 3.0)],
+            &[(1, 3.0), (5, 1.0)],
+            &[(2, 2.0, Unknown), (3, 2.0, NotReset), (4, 2.0, NotReset)],
         );
     }
 }

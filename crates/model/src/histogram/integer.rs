@@ -23,12 +23,18 @@ pub struct Histogram {
     pub negative: Vec<i64>,
 }
 
-/// The counts behind differences. Sums that don't fit wrap, as in Prometheus; only invalid histograms have any.
-pub(super) fn counts(deltas: &[i64]) -> impl Iterator<Item = i64> {
+/// The counts behind a list of buckets. Sums that don't fit wrap, as in Prometheus; only invalid histograms have any.
+pub fn bucket_counts(deltas: &[i64]) -> impl Iterator<Item = i64> {
     deltas.iter().scan(0_i64, |count, delta| {
         *count = count.wrapping_add(*delta);
         Some(*count)
     })
+}
+
+/// The list of buckets with these counts.
+pub fn bucket_deltas(counts: impl IntoIterator<Item = i64>) -> Vec<i64> {
+    let mut last = 0_i64;
+    counts.into_iter().map(|count| count.wrapping_sub(std::mem::replace(&mut last, count))).collect()
 }
 
 impl Histogram {
@@ -50,8 +56,8 @@ impl Histogram {
             zero_count: self.zero_count as f64,
             count: self.count as f64,
             sum: self.sum,
-            positive: counts(&self.positive).map(|count| count as f64).collect(),
-            negative: counts(&self.negative).map(|count| count as f64).collect(),
+            positive: bucket_counts(&self.positive).map(|count| count as f64).collect(),
+            negative: bucket_counts(&self.negative).map(|count| count as f64).collect(),
         }
     }
 

@@ -11,7 +11,7 @@ mod shape;
 mod validate;
 
 pub use float::FloatHistogram;
-pub use integer::Histogram;
+pub use integer::{Histogram, bucket_counts, bucket_deltas};
 pub use native::NativeHistogram;
 pub use shape::{
     Buckets, CUSTOM_BUCKETS_SCHEMA, CounterReset, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, Span, bucket_count,

@@ -3,7 +3,7 @@
 use std::ops::Add;
 
 use super::float::FloatHistogram;
-use super::integer::{Histogram, counts};
+use super::integer::{Histogram, bucket_counts, bucket_deltas};
 use super::shape::{Span, bucket_indexes};
 
 /// The bucket of schema `to` that holds bucket `index` of the finer schema `from`.
@@ -34,11 +34,6 @@ fn reduce<T: Copy + Add<Output = T>>(spans: &[Span], buckets: &[T], from: i32, t
     (out_spans, out)
 }
 
-fn deltas(counts: &[i64]) -> Vec<i64> {
-    let mut last = 0_i64;
-    counts.iter().map(|count| count.wrapping_sub(std::mem::replace(&mut last, *count))).collect()
-}
-
 impl Histogram {
     /// Merges buckets so that the schema becomes `schema`, if it is a finer exponential one. Spans must fit the buckets.
     pub fn reduce_resolution(&mut self, schema: i32) {
@@ -47,9 +42,9 @@ impl Histogram {
             return;
         }
         let side = |spans: &mut Vec<Span>, buckets: &mut Vec<i64>| {
-            let absolute: Vec<i64> = counts(buckets).collect();
+            let absolute: Vec<i64> = bucket_counts(buckets).collect();
             let (coarser, merged) = reduce(spans, &absolute, from, schema);
-            (*spans, *buckets) = (coarser, deltas(&merged));
+            (*spans, *buckets) = (coarser, bucket_deltas(merged));
         };
         side(&mut self.buckets.positive_spans, &mut self.positive);
         side(&mut self.buckets.negative_spans, &mut self.negative);
@@ -91,7 +86,7 @@ mod tests {
         histogram.reduce_resolution(0);
         let spans = [(-1, 1), (1, 2), (2, 1)].map(|(offset, length)| Span { offset, length });
         assert_eq!(histogram.buckets.positive_spans, spans);
-        assert_eq!(counts(&histogram.positive).collect::<Vec<_>>(), [7, 3, 7, 7]);
+        assert_eq!(bucket_counts(&histogram.positive).collect::<Vec<_>>(), [7, 3, 7, 7]);
         float.reduce_resolution(0);
         assert_eq!(float, histogram.to_float());
         float.reduce_resolution(3);

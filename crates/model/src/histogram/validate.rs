@@ -1,7 +1,7 @@
 //! What a histogram must be like to be stored: Prometheus's rules, in Prometheus's words.
 
 use super::float::FloatHistogram;
-use super::integer::{Histogram, counts};
+use super::integer::{Histogram, bucket_counts};
 use super::shape::{
     Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, Span, bucket_count, is_valid_schema,
 };
@@ -113,7 +113,7 @@ fn negative_bucket<T>(position: usize, count: &str) -> Result<T, HistogramError>
 /// All observations in buckets.
 fn check_deltas(deltas: &[i64]) -> Result<u64, HistogramError> {
     let mut sum = 0_u64;
-    for (position, count) in counts(deltas).enumerate() {
+    for (position, count) in bucket_counts(deltas).enumerate() {
         match u64::try_from(count) {
             Ok(count) => sum = sum.wrapping_add(count),
             Err(_) => return negative_bucket(position, &count.to_string()),

@@ -71,8 +71,7 @@ fn raw(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure> {
             (samples.times.partition_point(|time| *time <= start), samples.times.partition_point(|time| *time <= end));
         if from < to {
             evaluator.context.limits.hold(to - from)?;
-            let samples =
-                Samples { times: samples.times[from..to].to_vec(), values: samples.values[from..to].to_vec() };
+            let samples = Samples::of_floats(samples.times[from..to].to_vec(), samples.values[from..to].to_vec());
             matrix.push(MatrixSeries { labels: labels.clone(), samples });
         }
         Ok(())
@@ -87,7 +86,7 @@ fn range(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure> 
         ValueType::Scalar | ValueType::Vector if steps.count == 0 => Ok(Value::Matrix(Vec::new())),
         ValueType::Scalar => {
             let values = evaluator.scalar(expr, steps)?;
-            let samples = Samples { times: steps.iter().collect(), values };
+            let samples = Samples::of_floats(steps.iter().collect(), values);
             Ok(Value::Matrix(vec![MatrixSeries { labels: Labels::empty(), samples }]))
         }
         ValueType::Vector => {
@@ -95,7 +94,7 @@ fn range(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure> 
             evaluator.vector(expr, steps, &mut |labels, column| {
                 let count = column.iter().count();
                 evaluator.context.limits.hold(count)?;
-                let mut samples = Samples { times: Vec::with_capacity(count), values: Vec::with_capacity(count) };
+                let mut samples = Samples::of_floats(Vec::with_capacity(count), Vec::with_capacity(count));
                 column.iter().for_each(|(at, value)| samples.push(steps.time(at), value));
                 matrix.push(MatrixSeries { labels, samples });
                 Ok(())

@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn lookback_is_open_on_the_left_and_stale_markers_end_a_series() {
-        let samples = Samples { times: vec![10, 20, 30], values: vec![1.0, STALE_NAN, 3.0] };
+        let samples = Samples::of_floats(vec![10, 20, 30], vec![1.0, STALE_NAN, 3.0]);
         let check = |first: i64, step: i64, count: usize, want: &[Option<f64>]| {
             let mut out = Column::default();
             fill(&samples, Steps { first, step, count }, 15, false, &mut out);

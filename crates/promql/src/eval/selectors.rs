@@ -63,6 +63,9 @@ impl Evaluator<'_> {
             series.decode(range, &mut samples).map_err(|error| {
                 QueryFailure::Storage(storage::QueryError::data(format!("series {}: {error}", series.labels)))
             })?;
+            if !samples.histograms.is_empty() {
+                self.leave_out_histograms(&series.labels, &mut samples);
+            }
             let count = samples.len();
             limits.count_series(count);
             limits.hold(count)?;
@@ -70,6 +73,15 @@ impl Evaluator<'_> {
             limits.release(count);
         }
         Ok(())
+    }
+
+    /// Floats are all that is evaluated; what is left out is said, once for each metric.
+    fn leave_out_histograms(&self, labels: &Labels, samples: &mut Samples) {
+        samples.histograms.clear();
+        let name = model::quote(labels.metric_name());
+        self.context.notes.pass_on(vec![format!(
+            "metric {name}: native histograms are not evaluated by this version yet, its histogram samples are left out"
+        )]);
     }
 
     /// The ranges that an expression of type range vector stands for.

@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn ranges_are_open_on_the_left() {
-        let mut samples = Samples { times: vec![0, 10, 20, 25, 30], values: vec![0.0, 1.0, 2.0, STALE_NAN, 3.0] };
+        let mut samples = Samples::of_floats(vec![0, 10, 20, 25, 30], vec![0.0, 1.0, 2.0, STALE_NAN, 3.0]);
         drop_stale(&mut samples);
         assert_eq!(samples.times, [0, 10, 20, 30]);
         let check = |ends: Steps, range_ms: i64, want: &[Option<f64>]| {

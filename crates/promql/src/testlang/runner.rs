@@ -110,7 +110,7 @@ impl State {
         let build = || {
             let columns = self.floats.iter().map(|(labels, samples)| {
                 let (times, values) = samples.iter().unzip();
-                (labels.clone(), Samples { times, values })
+                (labels.clone(), Samples::of_floats(times, values))
             });
             Arc::new(MemoryStorage::new(columns))
         };

@@ -22,9 +22,44 @@ pub(crate) fn push_bits(bytes: &mut Vec<u8>, free: &mut u8, value: u64, mut coun
     }
 }
 
+/// Bytes with a number of bits at the end that are still free.
+#[derive(Debug, Clone, Default)]
+pub struct BitWriter {
+    bytes: Vec<u8>,
+    free: u8,
+}
+
+impl BitWriter {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        BitWriter { bytes, free: 0 }
+    }
+
+    /// Appends the lowest `count` bits of `value`, at most 64.
+    pub(crate) fn push(&mut self, value: u64, count: u32) {
+        push_bits(&mut self.bytes, &mut self.free, value, count);
+    }
+
+    /// What [`push_bits`] takes.
+    pub(crate) fn parts(&mut self) -> (&mut Vec<u8>, &mut u8) {
+        (&mut self.bytes, &mut self.free)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
 /// Takes bits from a byte slice.
 #[derive(Debug, Clone)]
-pub(crate) struct BitReader<'a> {
+pub struct BitReader<'a> {
     rest: &'a [u8],
     /// Bits taken from the slice and not yet given out, left-aligned.
     buffer: u64,
@@ -35,6 +70,11 @@ pub(crate) struct BitReader<'a> {
 impl<'a> BitReader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         BitReader { rest: bytes, buffer: 0, filled: 0 }
+    }
+
+    /// How many bits are left, filling at the end included.
+    pub(crate) fn bits_left(&self) -> u64 {
+        u64::from(self.filled) + self.rest.len() as u64 * 8
     }
 
     #[inline]

@@ -1,11 +1,10 @@
 //! A chunk with its encoding and the times of its first and last sample.
 
 use bytes::Bytes;
-use model::{TimeRange, Timestamp};
+use model::Timestamp;
 
 use super::error::ChunkError;
 use super::xor;
-use crate::samples::Samples;
 
 /// How a chunk's samples are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +46,6 @@ impl Encoding {
             Encoding::FloatHistogram => "floathistogram",
         }
     }
-
-    pub(super) fn unsupported(self) -> ChunkError {
-        ChunkError::Unsupported { byte: self.byte(), name: self.name() }
-    }
 }
 
 /// Encoded samples of one series.
@@ -67,14 +62,6 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Appends the samples within `range` to `out`.
-    pub fn decode(&self, range: TimeRange, out: &mut Samples) -> Result<(), ChunkError> {
-        match self.encoding {
-            Encoding::Xor => xor::decode(&self.data, range, out),
-            encoding => Err(encoding.unsupported()),
-        }
-    }
-
     /// How many samples the chunk holds.
     pub fn sample_count(&self) -> usize {
         xor::sample_count(&self.data) // all encodings begin with it

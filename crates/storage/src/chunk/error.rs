@@ -11,6 +11,12 @@ pub enum ChunkError {
         /// What it stands for in Prometheus.
         name: &'static str,
     },
+    /// A histogram's buckets follow rules that nobody knows.
+    #[error(
+        "histogram has an unknown schema, which must be between -9 and 52 for exponential buckets, or -53 for custom buckets, \
+         got schema {0}"
+    )]
+    UnknownSchema(i64),
     /// The data ends too early or says something that can't be.
     #[error("corrupt chunk: {0}")]
     Corrupt(&'static str),

@@ -3,13 +3,19 @@
 //! The encodings are Prometheus's (tsdb/chunkenc); the bytes here are a chunk's data without the length, encoding byte and
 //! checksum that a block's chunk file puts around it.
 
+pub mod float_histogram;
+pub mod histogram;
 pub mod xor;
 
 mod bits;
+mod decode;
 mod encoded;
 mod error;
+mod gorilla;
+mod native;
 mod recoder;
 mod values;
+mod varbit;
 
 pub use encoded::{Chunk, Encoding};
 pub use error::ChunkError;

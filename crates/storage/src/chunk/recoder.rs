@@ -1,8 +1,10 @@
 //! Samples to chunks, the same samples to the same bytes.
 
-use super::encoded::Chunk;
+use model::NativeHistogram;
+
+use super::encoded::{Chunk, Encoding};
 use super::values::Value;
-use super::xor;
+use super::{float_histogram, histogram, xor};
 
 /// So many samples make a chunk when samples are encoded anew, as in Prometheus's `NewSeriesToChunkEncoder`.
 pub const SAMPLES_PER_CHUNK: usize = 120;
@@ -19,55 +21,79 @@ pub struct Recoder {
 #[derive(Debug)]
 enum Open {
     Float(xor::Writer),
+    Histogram(Box<histogram::Writer>),
+    FloatHistogram(Box<float_histogram::Writer>),
 }
 
 impl Open {
-    fn len(&self) -> usize {
-        match self {
-            Open::Float(writer) => writer.len(),
+    fn begin(time: i64, value: &Value) -> Self {
+        match value {
+            Value::Float(value) => {
+                let mut writer = xor::Writer::default();
+                writer.push(time, *value);
+                Open::Float(writer)
+            }
+            Value::Histogram(NativeHistogram::Int(histogram)) => {
+                Open::Histogram(Box::new(histogram::Writer::new(None, time, histogram)))
+            }
+            Value::Histogram(NativeHistogram::Float(histogram)) => {
+                Open::FloatHistogram(Box::new(float_histogram::Writer::new(None, time, histogram)))
+            }
+        }
+    }
+
+    fn takes(&self, encoding: Encoding) -> bool {
+        let (len, own) = match self {
+            Open::Float(writer) => (writer.len(), Encoding::Xor),
+            Open::Histogram(writer) => (writer.len(), Encoding::Histogram),
+            Open::FloatHistogram(writer) => (writer.len(), Encoding::FloatHistogram),
+        };
+        len < SAMPLES_PER_CHUNK && own == encoding
+    }
+
+    /// Appends a value of this encoding; gives the chunk that comes after, if this one can't take it.
+    fn push(&mut self, time: i64, value: &Value) -> Option<Open> {
+        match (self, value) {
+            (Open::Float(writer), Value::Float(value)) => {
+                writer.push(time, *value);
+                None
+            }
+            (Open::Histogram(writer), Value::Histogram(NativeHistogram::Int(histogram))) => {
+                writer.push(time, histogram).map(|next| Open::Histogram(Box::new(next)))
+            }
+            (Open::FloatHistogram(writer), Value::Histogram(NativeHistogram::Float(histogram))) => {
+                writer.push(time, histogram).map(|next| Open::FloatHistogram(Box::new(next)))
+            }
+            _ => Some(Open::begin(time, value)),
         }
     }
 
     fn finish(self) -> Option<Chunk> {
         match self {
             Open::Float(writer) => writer.finish(),
+            Open::Histogram(writer) => Some(writer.finish()),
+            Open::FloatHistogram(writer) => Some(writer.finish()),
         }
     }
 }
 
 impl Recoder {
-    /// Appends a sample, which must be newer than the last one.
+    /// Appends a sample, which must be newer than the last one. A histogram must be valid.
+    #[expect(clippy::needless_pass_by_value, reason = "callers have no use for a value they have read")]
     pub fn push(&mut self, time: i64, value: Value) {
-        if self.open.as_ref().is_some_and(|open| open.len() >= SAMPLES_PER_CHUNK) {
-            self.cut();
+        let next = match self.open.as_mut().filter(|open| open.takes(value.encoding())) {
+            Some(open) => open.push(time, &value),
+            None => Some(Open::begin(time, &value)),
+        };
+        if let Some(next) = next {
+            let full = self.open.replace(next);
+            self.done.extend(full.and_then(Open::finish));
         }
-        match value {
-            Value::Float(value) => self.push_float(time, value),
-            Value::Histogram(_) => unreachable!("histogram chunks are not read yet"),
-        }
-    }
-
-    fn push_float(&mut self, time: i64, value: f64) {
-        match &mut self.open {
-            Some(Open::Float(writer)) => {
-                writer.push(time, value);
-            }
-            _ => {
-                self.cut();
-                let mut writer = xor::Writer::default();
-                writer.push(time, value);
-                self.open = Some(Open::Float(writer));
-            }
-        }
-    }
-
-    fn cut(&mut self) {
-        self.done.extend(self.open.take().and_then(Open::finish));
     }
 
     /// The chunks, oldest first.
     pub fn finish(mut self) -> Vec<Chunk> {
-        self.cut();
+        self.done.extend(self.open.and_then(Open::finish));
         self.done
     }
 }

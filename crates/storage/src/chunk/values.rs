@@ -1,10 +1,10 @@
 //! The samples of a chunk one by one, whatever its encoding.
 
-use model::NativeHistogram;
+use model::{FloatHistogram, Histogram, NativeHistogram};
 
 use super::encoded::{Chunk, Encoding};
 use super::error::ChunkError;
-use super::xor;
+use super::{float_histogram, histogram, xor};
 
 /// What a series has at one time.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,18 @@ impl Value {
     }
 }
 
+impl From<Histogram> for Value {
+    fn from(histogram: Histogram) -> Self {
+        Value::Histogram(histogram.into())
+    }
+}
+
+impl From<FloatHistogram> for Value {
+    fn from(histogram: FloatHistogram) -> Self {
+        Value::Histogram(histogram.into())
+    }
+}
+
 /// Reads a chunk sample by sample and exactly: integer histograms stay integer. Readers that want floats only, or everything
 /// as floats, are quicker with [`Chunk::decode`].
 #[derive(Debug)]
@@ -34,6 +46,8 @@ pub struct Values<'a>(Reader<'a>);
 #[derive(Debug)]
 enum Reader<'a> {
     Xor(xor::Reader<'a>),
+    Histogram(Box<histogram::Reader<'a>>),
+    FloatHistogram(Box<float_histogram::Reader<'a>>),
     Refused(ChunkError),
 }
 
@@ -42,7 +56,10 @@ impl Chunk {
     pub fn values(&self) -> Values<'_> {
         let reader = match self.encoding {
             Encoding::Xor => xor::Reader::new(&self.data).map(Reader::Xor),
-            encoding => Err(encoding.unsupported()),
+            Encoding::Histogram => histogram::Reader::new(&self.data).map(|reader| Reader::Histogram(Box::new(reader))),
+            Encoding::FloatHistogram => {
+                float_histogram::Reader::new(&self.data).map(|reader| Reader::FloatHistogram(Box::new(reader)))
+            }
         };
         Values(reader.unwrap_or_else(Reader::Refused))
     }
@@ -54,6 +71,10 @@ impl Values<'_> {
     pub fn next(&mut self) -> Result<Option<(i64, Value)>, ChunkError> {
         match &mut self.0 {
             Reader::Xor(reader) => Ok(reader.next()?.map(|(time, value)| (time, Value::Float(value)))),
+            Reader::Histogram(reader) => Ok(reader.next()?.map(|(time, histogram)| (time, histogram.clone().into()))),
+            Reader::FloatHistogram(reader) => {
+                Ok(reader.next()?.map(|(time, histogram)| (time, histogram.clone().into())))
+            }
             Reader::Refused(error) => Err(error.clone()),
         }
     }

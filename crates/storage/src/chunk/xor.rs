@@ -8,14 +8,13 @@ use model::TimeRange;
 
 use super::bits::{BitReader, push_bits};
 use super::error::ChunkError;
+use super::gorilla::Window;
 use crate::samples::Samples;
 
 /// The most samples that the two bytes of the count can tell.
 pub const SAMPLES_MAX: usize = u16::MAX as usize;
 
 const HEADER_BYTES: usize = 2;
-/// No leading-zero count has been written yet.
-const NO_WINDOW: u8 = 0xff;
 
 /// Where an open chunk stands: all that is needed to append to its bytes, which the caller keeps. A database that holds
 /// millions of open chunks keeps one of these (32 bytes) and a byte buffer for each; everybody else uses [`Writer`].
@@ -25,15 +24,14 @@ pub struct State {
     delta: u64,
     value: f64,
     count: u16,
-    leading: u8,
-    trailing: u8,
+    window: Window,
     /// Free bits in the last byte, 0 to 7.
     free: u8,
 }
 
 impl Default for State {
     fn default() -> Self {
-        State { time: 0, delta: 0, value: 0.0, count: 0, leading: NO_WINDOW, trailing: 0, free: 0 }
+        State { time: 0, delta: 0, value: 0.0, count: 0, window: Window::WRITE, free: 0 }
     }
 }
 
@@ -74,14 +72,14 @@ impl State {
             1 => {
                 self.delta = time.wrapping_sub(self.time) as u64;
                 push_uvarint(bytes, self.delta);
-                self.push_value(bytes, value);
+                self.window.push(bytes, &mut self.free, self.value, value);
             }
             u16::MAX => return false,
             _ => {
                 let delta = time.wrapping_sub(self.time) as u64;
                 self.push_delta_of_delta(bytes, delta.wrapping_sub(self.delta) as i64);
                 self.delta = delta;
-                self.push_value(bytes, value);
+                self.window.push(bytes, &mut self.free, self.value, value);
             }
         }
         self.time = time;
@@ -107,28 +105,6 @@ impl State {
             push_bits(bytes, free, 0b1111, 4);
             push_bits(bytes, free, value, 64);
         }
-    }
-
-    fn push_value(&mut self, bytes: &mut Vec<u8>, value: f64) {
-        let xor = value.to_bits() ^ self.value.to_bits();
-        let free = &mut self.free;
-        if xor == 0 {
-            push_bits(bytes, free, 0, 1);
-            return;
-        }
-        let leading = xor.leading_zeros().min(31) as u8;
-        let trailing = xor.trailing_zeros() as u8;
-        if self.leading != NO_WINDOW && leading >= self.leading && trailing >= self.trailing {
-            push_bits(bytes, free, 0b10, 2);
-            let width = 64 - u32::from(self.leading) - u32::from(self.trailing);
-            push_bits(bytes, free, xor >> self.trailing, width);
-            return;
-        }
-        (self.leading, self.trailing) = (leading, trailing);
-        let width = 64 - u32::from(leading) - u32::from(trailing);
-        // 64 significant bits don't fit into six bits and are written as 0.
-        push_bits(bytes, free, 0b11 << 11 | u64::from(leading) << 6 | u64::from(width & 0x3f), 13);
-        push_bits(bytes, free, xor >> trailing, width);
     }
 }
 
@@ -238,8 +214,7 @@ pub struct Reader<'a> {
     time: i64,
     delta: u64,
     value: u64,
-    leading: u32,
-    trailing: u32,
+    window: Window,
 }
 
 impl<'a> Reader<'a> {
@@ -247,7 +222,7 @@ impl<'a> Reader<'a> {
     pub fn new(data: &'a [u8]) -> Result<Self, ChunkError> {
         let body = data.get(HEADER_BYTES..).ok_or(ChunkError::Corrupt("shorter than its header"))?;
         let bits = BitReader::new(body);
-        Ok(Reader { bits, left: sample_count(data), read: 0, time: 0, delta: 0, value: 0, leading: 0, trailing: 0 })
+        Ok(Reader { bits, left: sample_count(data), read: 0, time: 0, delta: 0, value: 0, window: Window::READ })
     }
 
     /// The next sample, or `None` at the end.
@@ -267,13 +242,13 @@ impl<'a> Reader<'a> {
             1 => {
                 self.delta = self.uvarint()?;
                 self.time = self.time.wrapping_add(self.delta as i64);
-                self.next_value().ok_or(SHORT)?;
+                self.value = self.window.take(&mut self.bits, self.value).ok_or(SHORT)?;
             }
             _ => {
                 let dod = self.delta_of_delta().ok_or(SHORT)?;
                 self.delta = self.delta.wrapping_add(dod as u64);
                 self.time = self.time.wrapping_add(self.delta as i64);
-                self.next_value().ok_or(SHORT)?;
+                self.value = self.window.take(&mut self.bits, self.value).ok_or(SHORT)?;
             }
         }
         self.left -= 1;
@@ -309,24 +284,6 @@ impl<'a> Reader<'a> {
         };
         let raw = self.bits.take(width)? as i64;
         Some(if raw > 1 << (width - 1) { raw - (1 << width) } else { raw })
-    }
-
-    #[inline]
-    fn next_value(&mut self) -> Option<()> {
-        if !self.bits.take_bit()? {
-            return Some(());
-        }
-        if self.bits.take_bit()? {
-            self.leading = self.bits.take(5)? as u32;
-            let width = match self.bits.take(6)? as u32 {
-                0 => 64,
-                width => width,
-            };
-            self.trailing = 64_u32.checked_sub(self.leading + width)?;
-        }
-        let width = 64 - self.leading - self.trailing;
-        self.value ^= self.bits.take(width)? << self.trailing;
-        Some(())
     }
 }
 

@@ -1,0 +1,67 @@
+//! Floats XORed with the one before (Gorilla, VLDB 2015).
+
+use super::bits::{BitReader, BitWriter, push_bits};
+
+/// No leading-zero count has been written yet.
+const NOTHING: u8 = 0xff;
+
+/// The bits that the last value written in full differed in: further values that differ only there need no new counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    leading: u8,
+    trailing: u8,
+}
+
+impl Window {
+    /// Where a writer begins.
+    pub(super) const WRITE: Window = Window { leading: NOTHING, trailing: 0 };
+    /// Where a reader begins.
+    pub(super) const READ: Window = Window { leading: 0, trailing: 0 };
+
+    /// Appends `new`, which follows `old`.
+    #[inline]
+    pub(super) fn push(&mut self, bytes: &mut Vec<u8>, free: &mut u8, old: f64, new: f64) {
+        let xor = new.to_bits() ^ old.to_bits();
+        if xor == 0 {
+            push_bits(bytes, free, 0, 1);
+            return;
+        }
+        let leading = xor.leading_zeros().min(31) as u8;
+        let trailing = xor.trailing_zeros() as u8;
+        if self.leading != NOTHING && leading >= self.leading && trailing >= self.trailing {
+            push_bits(bytes, free, 0b10, 2);
+            let width = 64 - u32::from(self.leading) - u32::from(self.trailing);
+            push_bits(bytes, free, xor >> self.trailing, width);
+            return;
+        }
+        (self.leading, self.trailing) = (leading, trailing);
+        let width = 64 - u32::from(leading) - u32::from(trailing);
+        // 64 significant bits don't fit into six bits and are written as 0.
+        push_bits(bytes, free, 0b11 << 11 | u64::from(leading) << 6 | u64::from(width & 0x3f), 13);
+        push_bits(bytes, free, xor >> trailing, width);
+    }
+
+    /// Appends `new`, which follows `old`.
+    pub(super) fn push_to(&mut self, out: &mut BitWriter, old: f64, new: f64) {
+        let (bytes, free) = out.parts();
+        self.push(bytes, free, old, new);
+    }
+
+    /// The bits of the value that follows `old`; `None` at the end or where the counts can't be.
+    #[inline]
+    pub(super) fn take(&mut self, bits: &mut BitReader<'_>, old: u64) -> Option<u64> {
+        if !bits.take_bit()? {
+            return Some(old);
+        }
+        if bits.take_bit()? {
+            let leading = bits.take(5)? as u8;
+            let width = match bits.take(6)? as u8 {
+                0 => 64,
+                width => width,
+            };
+            *self = Window { leading, trailing: 64_u8.checked_sub(leading + width)? };
+        }
+        let width = 64 - u32::from(self.leading) - u32::from(self.trailing);
+        Some(old ^ bits.take(width)? << self.trailing)
+    }
+}

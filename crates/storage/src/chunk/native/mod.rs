@@ -1,0 +1,22 @@
+//! What the chunks of integer and of float histograms have in common.
+//!
+//! Two bytes hold the number of samples, big-endian; the upper two bits of the third say what is known of a counter reset
+//! before the first sample. Then follows the layout (zero threshold, schema, spans, listed bounds), once for all samples, and
+//! the samples: time, count, count of the zero bucket, sum, positive buckets, negative buckets. A stale marker has no buckets,
+//! and nothing but stale markers follows it in a chunk.
+//!
+//! All samples of a chunk have the same buckets. A sample with new ones makes the writer encode the chunk anew; one that lacks
+//! some that were always empty gets them; one that can't follow begins a new chunk.
+
+mod fit;
+mod layout;
+mod numbers;
+mod reader;
+mod spans;
+mod writer;
+
+pub(super) use fit::Why;
+pub(super) use numbers::{Less, Numbers};
+pub(super) use reader::Reader;
+pub(super) use reader::decode;
+pub(super) use writer::Writer;

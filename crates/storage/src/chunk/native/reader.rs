@@ -1,0 +1,88 @@
+//! Reading histogram chunks.
+
+use model::{CounterReset, EXPONENTIAL_SCHEMA_MAX, TimeRange};
+
+use super::layout::{FLAGS, HEADER_BYTES, counter_reset, take_layout};
+use super::numbers::Numbers;
+use crate::chunk::bits::BitReader;
+use crate::chunk::error::ChunkError;
+use crate::chunk::varbit::take_int;
+use crate::chunk::xor::sample_count;
+use crate::samples::Samples;
+
+/// Reads one chunk sample by sample.
+#[derive(Debug)]
+pub struct Reader<'a, H: Numbers> {
+    bits: BitReader<'a>,
+    left: usize,
+    gauge: bool,
+    time: i64,
+    delta: i64,
+    /// The numbers of the last sample; `None` before the first.
+    last: Option<(H, H::Read)>,
+    stale: H,
+}
+
+impl<'a, H: Numbers> Reader<'a, H> {
+    /// Begins to read.
+    pub fn new(data: &'a [u8]) -> Result<Self, ChunkError> {
+        let body = data.get(HEADER_BYTES..).ok_or(ChunkError::Corrupt("shorter than its header"))?;
+        Ok(Reader {
+            bits: BitReader::new(body),
+            left: sample_count(data),
+            gauge: counter_reset(data[FLAGS]) == CounterReset::Gauge,
+            time: 0,
+            delta: 0,
+            last: None,
+            stale: H::stale(),
+        })
+    }
+
+    /// The next sample, or `None` at the end. What is known of counter resets is what the chunk can promise: a gauge is one,
+    /// and a counter's samples follow each other without a reset; of the first nothing is known, because what was before it
+    /// may have changed since.
+    #[expect(clippy::should_implement_trait, reason = "it lends, and it can fail")]
+    pub fn next(&mut self) -> Result<Option<(i64, &H)>, ChunkError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        const SHORT: ChunkError = ChunkError::Corrupt("ends in the middle of a sample");
+        let (last, _) = match &mut self.last {
+            Some((last, read)) => {
+                self.delta = self.delta.wrapping_add(take_int(&mut self.bits).ok_or(SHORT)?);
+                self.time = self.time.wrapping_add(self.delta);
+                last.take_next(read, &mut self.bits).ok_or(SHORT)?;
+                last.set_counter_reset(if self.gauge { CounterReset::Gauge } else { CounterReset::NotReset });
+                (last, read)
+            }
+            none => {
+                let shape = take_layout(&mut self.bits)?;
+                self.time = take_int(&mut self.bits).ok_or(SHORT)?;
+                let (mut first, read) = H::take_first(shape, &mut self.bits).ok_or(SHORT)?;
+                first.set_counter_reset(if self.gauge { CounterReset::Gauge } else { CounterReset::Unknown });
+                let (first, read) = none.insert((first, read));
+                (first, read)
+            }
+        };
+        self.left -= 1;
+        Ok(Some((self.time, if last.is_stale() { &self.stale } else { last })))
+    }
+}
+
+/// Appends the samples of a chunk that lie in `range` to `out`, as floats and in no finer schema than is worked with. Memory
+/// is bounded by the number of bytes: a bucket takes at least a bit.
+pub(in crate::chunk) fn decode<H: Numbers>(data: &[u8], range: TimeRange, out: &mut Samples) -> Result<(), ChunkError> {
+    let mut reader = Reader::<H>::new(data)?;
+    let (min, max) = (range.min.as_ms(), range.max.as_ms());
+    while let Some((time, histogram)) = reader.next()? {
+        if time > max {
+            break;
+        }
+        if time >= min {
+            let mut histogram = histogram.to_float();
+            histogram.reduce_resolution(EXPONENTIAL_SCHEMA_MAX);
+            out.push_histogram(time, histogram);
+        }
+    }
+    Ok(())
+}

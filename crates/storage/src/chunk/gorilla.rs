@@ -1,6 +1,6 @@
 //! Floats XORed with the one before (Gorilla, VLDB 2015).
 
-use super::bits::{BitReader, BitWriter, push_bits};
+use super::bits::{BitReader, BitWriter};
 
 /// No leading-zero count has been written yet.
 const NOTHING: u8 = 0xff;
@@ -18,33 +18,30 @@ impl Window {
     /// Where a reader begins.
     pub(super) const READ: Window = Window { leading: 0, trailing: 0 };
 
-    /// Appends `new`, which follows `old`.
+    /// The bits that `new` is written in after `old`, at most 77, and how many they are.
     #[inline]
-    pub(super) fn push(&mut self, bytes: &mut Vec<u8>, free: &mut u8, old: f64, new: f64) {
+    pub(super) fn bits(&mut self, old: f64, new: f64) -> (u128, u32) {
         let xor = new.to_bits() ^ old.to_bits();
         if xor == 0 {
-            push_bits(bytes, free, 0, 1);
-            return;
+            return (0, 1);
         }
         let leading = xor.leading_zeros().min(31) as u8;
         let trailing = xor.trailing_zeros() as u8;
         if self.leading != NOTHING && leading >= self.leading && trailing >= self.trailing {
-            push_bits(bytes, free, 0b10, 2);
             let width = 64 - u32::from(self.leading) - u32::from(self.trailing);
-            push_bits(bytes, free, xor >> self.trailing, width);
-            return;
+            return (0b10 << width | u128::from(xor >> self.trailing), 2 + width);
         }
         (self.leading, self.trailing) = (leading, trailing);
         let width = 64 - u32::from(leading) - u32::from(trailing);
         // 64 significant bits don't fit into six bits and are written as 0.
-        push_bits(bytes, free, 0b11 << 11 | u64::from(leading) << 6 | u64::from(width & 0x3f), 13);
-        push_bits(bytes, free, xor >> trailing, width);
+        let head = 0b11 << 11 | u128::from(leading) << 6 | u128::from(width & 0x3f);
+        (head << width | u128::from(xor >> trailing), 13 + width)
     }
 
     /// Appends `new`, which follows `old`.
     pub(super) fn push_to(&mut self, out: &mut BitWriter, old: f64, new: f64) {
-        let (bytes, free) = out.parts();
-        self.push(bytes, free, old, new);
+        let (bits, count) = self.bits(old, new);
+        out.push_word(bits, count);
     }
 
     /// The bits of the value that follows `old`; `None` at the end or where the counts can't be.

@@ -6,7 +6,7 @@
 
 use model::TimeRange;
 
-use super::bits::{BitReader, push_bits};
+use super::bits::{BitEnd, BitReader};
 use super::error::ChunkError;
 use super::gorilla::Window;
 use crate::samples::Samples;
@@ -25,13 +25,12 @@ pub struct State {
     value: f64,
     count: u16,
     window: Window,
-    /// Free bits in the last byte, 0 to 7.
-    free: u8,
+    end: BitEnd,
 }
 
 impl Default for State {
     fn default() -> Self {
-        State { time: 0, delta: 0, value: 0.0, count: 0, window: Window::WRITE, free: 0 }
+        State { time: 0, delta: 0, value: 0.0, count: 0, window: Window::WRITE, end: BitEnd::default() }
     }
 }
 
@@ -72,14 +71,15 @@ impl State {
             1 => {
                 self.delta = time.wrapping_sub(self.time) as u64;
                 push_uvarint(bytes, self.delta);
-                self.window.push(bytes, &mut self.free, self.value, value);
+                let (bits, count) = self.window.bits(self.value, value);
+                self.end.push(bytes, bits, count);
             }
             u16::MAX => return false,
             _ => {
                 let delta = time.wrapping_sub(self.time) as u64;
-                self.push_delta_of_delta(bytes, delta.wrapping_sub(self.delta) as i64);
+                let dod = delta.wrapping_sub(self.delta) as i64;
                 self.delta = delta;
-                self.window.push(bytes, &mut self.free, self.value, value);
+                self.push_sample(bytes, dod, value);
             }
         }
         self.time = time;
@@ -89,22 +89,23 @@ impl State {
         true
     }
 
-    fn push_delta_of_delta(&mut self, bytes: &mut Vec<u8>, dod: i64) {
+    #[inline]
+    fn push_sample(&mut self, bytes: &mut Vec<u8>, dod: i64, value: f64) {
         let fits = |bits: u32| -((1_i64 << (bits - 1)) - 1) <= dod && dod <= 1 << (bits - 1);
-        let value = dod as u64;
-        let free = &mut self.free;
-        if dod == 0 {
-            push_bits(bytes, free, 0b0, 1);
+        let (time, time_count) = if dod == 0 {
+            (0, 1)
         } else if fits(14) {
-            push_bits(bytes, free, 0b10 << 14 | value & 0x3fff, 16);
+            (0b10 << 14 | dod & 0x3fff, 16)
         } else if fits(17) {
-            push_bits(bytes, free, 0b110 << 17 | value & 0x1_ffff, 20);
+            (0b110 << 17 | dod & 0x1_ffff, 20)
         } else if fits(20) {
-            push_bits(bytes, free, 0b1110 << 20 | value & 0xf_ffff, 24);
+            (0b1110 << 20 | dod & 0xf_ffff, 24)
         } else {
-            push_bits(bytes, free, 0b1111, 4);
-            push_bits(bytes, free, value, 64);
-        }
+            self.end.push(bytes, 0b1111 << 64 | u128::from(dod as u64), 68);
+            (0, 0)
+        };
+        let (bits, count) = self.window.bits(self.value, value);
+        self.end.push(bytes, (time as u128) << count | bits, time_count + count);
     }
 }
 

@@ -16,6 +16,7 @@ mod durable;
 #[cfg(test)]
 mod format_docs;
 mod head;
+mod head_chunks;
 mod index;
 mod lock;
 mod matching;

@@ -49,6 +49,12 @@ metrics! {
     head_chunks_created: Counter = "prometheus_tsdb_head_chunks_created";
     /// Total number of chunks removed in the head.
     head_chunks_removed: Counter = "prometheus_tsdb_head_chunks_removed";
+    /// Total number of chunks that were found in files of head chunks at start.
+    mmap_chunks_loaded: Counter = "watershed_tsdb_head_chunks_loaded";
+    /// Total number of memory-mapped chunk corruptions.
+    mmap_chunk_corruptions: Counter = "prometheus_tsdb_mmap_chunk_corruptions";
+    /// Writes of head chunks that failed; the chunks stay in memory.
+    head_chunk_writes_failed: Counter = "watershed_tsdb_head_chunk_writes_failed";
     /// Total number of appended samples.
     samples_appended: Counter = "prometheus_tsdb_head_samples_appended";
     /// Minimum time bound of the head block, in milliseconds.

@@ -14,6 +14,7 @@ use storage::chunk::ChunkError;
 use super::blocks::{BlockSet, delete};
 use super::state::Db;
 use crate::block::{Block, BlockError, BlockWriter};
+use crate::head::CutError;
 use crate::meta::{BlockId, BlockMeta};
 
 /// What a maintenance step did.
@@ -43,9 +44,21 @@ pub enum MaintenanceError {
     /// A chunk in memory can't be read.
     #[error("cannot cut a block: {0}")]
     Chunk(#[from] ChunkError),
+    /// A full chunk of the head can't be read from its file.
+    #[error("cannot cut a block: head chunk: {0}")]
+    HeadChunk(String),
     /// The block that was just written can't be opened.
     #[error("cannot open the block that was just written: {0}")]
     Reopen(String),
+}
+
+impl From<CutError> for MaintenanceError {
+    fn from(error: CutError) -> Self {
+        match error {
+            CutError::Chunk(error) => MaintenanceError::Chunk(error),
+            CutError::File(error) => MaintenanceError::HeadChunk(error.to_string()),
+        }
+    }
 }
 
 impl From<BlockError> for MaintenanceError {
@@ -60,6 +73,7 @@ impl Db {
     pub fn maintain(&self) -> Result<Maintenance, MaintenanceError> {
         let _alone = self.maintaining.lock();
         let start = Instant::now();
+        self.head.flush_chunks();
         match self.head.wal().sync_complete_segments() {
             Ok(0) => {}
             Ok(_) => self.metrics.wal_fsync_seconds.observe(start.elapsed().as_secs_f64()),

@@ -15,7 +15,7 @@ impl Queryable for Db {
             if hints.labels_only {
                 self.head.select_labels(matchers, *range)
             } else {
-                self.head.select(matchers, *range)
+                self.head.select(matchers, *range)?
             }
         } else {
             Vec::new()

@@ -63,7 +63,7 @@ impl Db {
             wal_compression: options.wal_compression,
         };
         let min_valid = in_blocks.unwrap_or(Timestamp::MIN);
-        let head = Head::open(&dir.join("wal"), head_options, min_valid, metrics.clone()).map_err(io_error)?;
+        let head = Head::open(&dir, head_options, min_valid, metrics.clone()).map_err(io_error)?;
         let start = Instant::now();
         let report = head.replay().map_err(io_error)?;
         head.drop_before(min_valid);
@@ -97,6 +97,7 @@ impl Db {
 
     /// Syncs the log to disk. The database may be used on; this is what a clean stop does before it lets go.
     pub fn close(&self) -> io::Result<()> {
+        self.head.flush_chunks();
         self.head.wal().sync()
     }
 
@@ -160,6 +161,15 @@ fn tell_replay(report: &ReplayReport, metrics: &Metrics, start: Instant) {
     let seconds = start.elapsed().as_secs_f64();
     metrics.replay_seconds.set(seconds);
     metrics.wal_corruptions.inc_by(report.damages);
+    metrics.mmap_chunks_loaded.inc_by(report.chunks);
+    metrics.mmap_chunk_corruptions.inc_by(report.chunk_damages);
+    if report.chunks_refused > 0 {
+        let chunks = report.chunks_refused;
+        tracing::warn!(chunks, "head chunks in encodings that this version does not read: their samples were taken from the log");
+    }
+    if report.chunks_unknown_series > 0 {
+        tracing::debug!(series = report.chunks_unknown_series, "head chunks of series that the log no longer has");
+    }
     for (kind, count) in &report.unread {
         metrics.wal_unread_records.get_or_create(&KindLabel { kind }).inc_by(*count);
         tracing::warn!(

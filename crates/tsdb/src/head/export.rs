@@ -4,10 +4,20 @@ use model::TimeRange;
 use storage::Samples;
 use storage::chunk::{Chunk, ChunkError, xor};
 
+use super::full::FullChunk;
 use super::index::Place;
 use super::pairs::Pair;
-use super::series::OpenChunk;
 use super::state::Head;
+use crate::head_chunks::HeadChunkError;
+
+/// Why a series can't be cut.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CutError {
+    #[error("head chunk: {0}")]
+    File(#[from] HeadChunkError),
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
+}
 
 /// The series that have samples in a range, in the order of a block.
 pub(crate) struct HeadCut {
@@ -33,7 +43,7 @@ impl Head {
         let mut series = Vec::new();
         let mut used = vec![false; index.symbols().len()];
         for Place { slot, reference } in index.places() {
-            if self.pages.with(slot, |state| state.touches(range)) != Some(true) {
+            if self.pages.with(slot, |state| state.touches_in_order(range)) != Some(true) {
                 continue;
             }
             let labels: Box<[Pair]> = index.symbol_pairs(slot).collect();
@@ -60,19 +70,22 @@ impl Head {
     }
 
     /// The chunks of a series of the cut; those that reach over the range's ends are written anew without what is outside.
-    pub(crate) fn cut_chunks(&self, cut: &HeadCut, series: &CutSeries) -> Result<Vec<Chunk>, ChunkError> {
-        let chunks: Option<Vec<Chunk>> = self.pages.with(series.slot, |state| {
+    pub(crate) fn cut_chunks(&self, cut: &HeadCut, series: &CutSeries) -> Result<Vec<Chunk>, CutError> {
+        let found = self.pages.with(series.slot, |state| {
             if state.reference != series.reference {
-                return Vec::new();
+                return (Vec::new(), None);
             }
-            let (full, open) = state.chunks(cut.range);
-            let mut chunks: Vec<Chunk> = full.collect();
-            chunks.extend(open.map(|open| OpenChunk::with_data(open.range, open.bytes.to_vec().into())));
-            chunks
+            let full: Vec<FullChunk> = state.full_chunks(cut.range).collect();
+            (full, state.open_chunk(cut.range).map(|open| open.to_chunk()))
         });
-        let mut out = Vec::new();
-        for chunk in chunks.unwrap_or_default() {
-            out.extend(trim(chunk, cut.range)?);
+        let (full, open) = found.unwrap_or_default();
+        let reader = self.chunks.reader();
+        let mut out = Vec::with_capacity(full.len() + 1);
+        for chunk in full {
+            out.extend(trim(reader.read(chunk.place)?, cut.range)?);
+        }
+        if let Some(open) = open {
+            out.extend(trim(open, cut.range)?);
         }
         Ok(out)
     }

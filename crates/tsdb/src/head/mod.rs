@@ -8,7 +8,10 @@
 //! - `index` guards which series there are; a page guards the samples of its series.
 
 mod export;
+mod full;
 mod index;
+mod mapping;
+mod ooo;
 mod pages;
 mod pairs;
 mod postings;
@@ -20,6 +23,7 @@ mod stats;
 mod symbols;
 mod transaction;
 
+pub(crate) use export::CutError;
 pub(crate) use replay::ReplayReport;
 pub(crate) use state::{Head, HeadOptions};
 pub use stats::{CardinalityStats, HeadStats, NamedCount};

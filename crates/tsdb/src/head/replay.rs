@@ -9,8 +9,9 @@ use hashbrown::HashMap;
 use model::Labels;
 
 use super::pages::{PageCursor, PageList};
-use super::series::Verdict;
+use super::series::{Cutting, Verdict};
 use super::state::Head;
+use crate::head_chunks::LoadedChunks;
 use crate::wal::{
     LoggedSample, RecordKind, Segment, SegmentReader, decode_samples, decode_series, latest_checkpoint, list_segments,
     repair_segment,
@@ -28,6 +29,23 @@ pub(crate) struct ReplayReport {
     pub(crate) unknown_series: u64,
     /// Records that this version does not read, by kind.
     pub(crate) unread: BTreeMap<&'static str, u64>,
+    /// Full chunks that were found in files.
+    pub(crate) chunks: u64,
+    /// Places in these files that could not be read; what followed was taken from the log.
+    pub(crate) chunk_damages: u64,
+    /// Chunks whose encoding this version does not read; their samples were taken from the log.
+    pub(crate) chunks_refused: u64,
+    /// Series that have chunks but no record in the log.
+    pub(crate) chunks_unknown_series: usize,
+}
+
+impl ReplayReport {
+    fn take_chunks(&mut self, loaded: &LoadedChunks) {
+        self.chunks = loaded.chunks;
+        self.chunk_damages = loaded.damages;
+        self.chunks_refused = loaded.refused;
+        self.chunks_unknown_series = loaded.left();
+    }
 }
 
 struct Replay<'a> {
@@ -37,6 +55,9 @@ struct Replay<'a> {
     pages: Arc<PageList>,
     samples: Vec<LoggedSample>,
     min_valid: i64,
+    /// Full chunks that were found in files, till their series' record comes.
+    loaded: LoadedChunks,
+    cutting: Cutting<'a>,
 }
 
 impl Head {
@@ -59,10 +80,15 @@ impl Head {
             pages: self.pages.snapshot(),
             samples: Vec::new(),
             min_valid: self.min_valid(),
+            loaded: std::mem::take(&mut self.loaded.lock()),
+            cutting: self.cutting(),
         };
+        // A number that a chunk has is never given to another series.
+        self.index.write().reserve_references(replay.loaded.last_series);
         for input in &inputs {
             replay.read(input)?;
         }
+        replay.report.take_chunks(&replay.loaded);
         Ok(replay.report)
     }
 }
@@ -122,6 +148,17 @@ impl Replay<'_> {
             if slot.reference != reference {
                 self.head.aliases.lock().insert(reference, slot.reference);
             }
+            let chunks = self.loaded.take(reference);
+            if !chunks.is_empty() {
+                self.head.pages.with(slot.slot, |state| state.attach(&chunks));
+                self.head.add_chunks(chunks.len() as u64);
+                let in_order = || chunks.iter().filter(|chunk| !chunk.late);
+                let first = in_order().map(|chunk| chunk.min_time.max(self.min_valid)).min();
+                let last = in_order().map(|chunk| chunk.max_time).max();
+                if let (Some(first), Some(last)) = (first, last) {
+                    self.head.widen(first, last);
+                }
+            }
             self.slots.insert(reference, slot.slot);
             self.report.series += 1;
         });
@@ -142,7 +179,7 @@ impl Replay<'_> {
                 continue;
             };
             if state.verdict(time, sample.value) == Verdict::Fits {
-                chunks += u64::from(state.push(time, sample.value, self.head.options.chunk_range_ms));
+                chunks += u64::from(state.push(time, sample.value, &self.cutting));
                 self.report.samples += 1;
                 (min, max) = (min.min(time), max.max(time));
             }

@@ -4,12 +4,14 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use model::{Labels, Matcher, TimeRange};
-use storage::{LabelRequest, Series};
+use storage::chunk::{Chunk, Encoding};
+use storage::{LabelRequest, QueryError, Series};
 
+use super::full::FullChunk;
 use super::index::{HeadIndex, Place};
 use super::pages::PageCursor;
-use super::series::OpenChunk;
 use super::state::Head;
+use crate::head_chunks::ChunkReader;
 use crate::matching::matching_series;
 
 /// Room that is set aside for the copy of an open chunk before the gate is taken.
@@ -20,29 +22,34 @@ struct Found {
     series: Series,
 }
 
-/// A copied open chunk: of which series, its times, where in the buffer.
+/// A chunk of a series, as far as it is needed before the gate opens again.
 struct Copied {
     found: usize,
-    range: TimeRange,
-    bytes: Range<usize>,
+    chunk: CopiedChunk,
+}
+
+enum CopiedChunk {
+    /// It won't change, and no file goes away as long as there is a reader.
+    Full(FullChunk),
+    /// Where in the buffer its bytes are.
+    Open { range: TimeRange, encoding: Encoding, bytes: Range<usize> },
+    /// Late samples.
+    Encoded(Chunk),
 }
 
 impl Head {
     /// The series that match and have samples that may lie in `range`, sorted by labels. Every commit is in the answer as a
     /// whole or not at all.
-    pub(crate) fn select(&self, matchers: &[Matcher], range: TimeRange) -> Vec<Series> {
+    pub(crate) fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Series>, QueryError> {
         let (mut found, seen) = self.find(matchers);
         let mut buffer = Vec::with_capacity(found.len() * OPEN_BYTES_EXPECTED);
-        let copied = {
+        let (copied, reader) = {
             let _alone = self.gate.write();
             self.find_late(matchers, seen, &mut found);
-            self.copy_chunks(range, &mut found, &mut buffer)
+            (self.copy_chunks(range, &found, &mut buffer), self.chunks.reader())
         };
-        let buffer = Bytes::from(buffer);
-        for Copied { found: at, range, bytes } in copied {
-            found[at].series.chunks.push(OpenChunk::with_data(range, buffer.slice(bytes)));
-        }
-        sorted(found.into_iter().map(|found| found.series).filter(|series| !series.chunks.is_empty()).collect())
+        let series = resolve(found, copied, &buffer.into(), &reader);
+        series.map(|series| sorted(series.into_iter().filter(|series| !series.chunks.is_empty()).collect()))
     }
 
     /// The labels of the series that `select` would give, with empty lists of chunks.
@@ -70,25 +77,32 @@ impl Head {
         if index.last_reference() == seen {
             return;
         }
-        let late =
-            index.places().filter(|place| place.reference > seen).filter_map(|place| found(&index, place.slot));
+        let late = index.places().filter(|place| place.reference > seen).filter_map(|place| found(&index, place.slot));
         out.extend(late.filter(|found| matchers.iter().all(|m| m.matches_labels(&found.series.labels))));
     }
 
-    fn copy_chunks(&self, range: TimeRange, found: &mut [Found], buffer: &mut Vec<u8>) -> Vec<Copied> {
+    /// What the series have in `range`. Full chunks are named and read later, when commits may go on.
+    fn copy_chunks(&self, range: TimeRange, found: &[Found], buffer: &mut Vec<u8>) -> Vec<Copied> {
         let pages = self.pages.snapshot();
         let mut cursor = PageCursor::new(&pages);
         let mut copied = Vec::with_capacity(found.len());
-        for (at, Found { place, series }) in found.iter_mut().enumerate() {
+        for (at, Found { place, .. }) in found.iter().enumerate() {
             let Some(state) = cursor.get(place.slot).filter(|state| state.reference == place.reference) else {
                 continue;
             };
-            let (full, open) = state.chunks(range);
-            series.chunks.extend(full);
-            if let Some(open) = open {
+            let mut add = |chunk| copied.push(Copied { found: at, chunk });
+            state.full_chunks(range).for_each(|full| add(CopiedChunk::Full(full)));
+            if let Some(open) = state.open_chunk(range) {
                 let start = buffer.len();
                 buffer.extend_from_slice(open.bytes);
-                copied.push(Copied { found: at, range: open.range, bytes: start..buffer.len() });
+                let bytes = start..buffer.len();
+                add(CopiedChunk::Open { range: open.range, encoding: open.encoding, bytes });
+            }
+            // Behind those that came in order: of two samples at one time the first that came counts.
+            if let Some(late) = state.late() {
+                let full = late.full().iter().filter(|chunk| chunk.range().overlaps(range));
+                full.for_each(|full| add(CopiedChunk::Full(*full)));
+                late.open_chunks(range).into_iter().for_each(|chunk| add(CopiedChunk::Encoded(chunk)));
             }
         }
         copied
@@ -124,6 +138,35 @@ fn found(index: &HeadIndex, slot: u32) -> Option<Found> {
     let place = index.place(slot)?;
     let labels: Labels = index.labels(slot);
     Some(Found { place, series: Series { labels, chunks: Vec::new() } })
+}
+
+/// Gives the series their chunks.
+fn resolve(
+    found: Vec<Found>,
+    copied: Vec<Copied>,
+    buffer: &Bytes,
+    reader: &ChunkReader<'_>,
+) -> Result<Vec<Series>, QueryError> {
+    let mut series: Vec<Series> = found.into_iter().map(|found| found.series).collect();
+    for Copied { found, chunk } in copied {
+        let chunk = match chunk {
+            CopiedChunk::Full(full) => {
+                reader.read(full.place).map_err(|error| QueryError::data(format!("head chunk: {error}")))?
+            }
+            CopiedChunk::Open { range, encoding, bytes } => {
+                Chunk { min_time: range.min, max_time: range.max, encoding, data: buffer.slice(bytes) }
+            }
+            CopiedChunk::Encoded(chunk) => chunk,
+        };
+        let chunks = &mut series[found].chunks;
+        if chunks.last().is_some_and(|last| last.min_time > chunk.min_time) {
+            let at = chunks.partition_point(|other| other.min_time <= chunk.min_time);
+            chunks.insert(at, chunk);
+        } else {
+            chunks.push(chunk);
+        }
+    }
+    Ok(series)
 }
 
 fn sorted(mut series: Vec<Series>) -> Vec<Series> {

@@ -1,8 +1,11 @@
-//! The samples of one series in the head: full chunks and the one that is written to.
+//! The samples of one series in the head: where its full chunks are, and the one that is written to.
 
-use bytes::Bytes;
 use model::{TimeRange, Timestamp};
 use storage::chunk::{Chunk, Encoding, xor};
+
+use super::full::FullChunk;
+use super::ooo::Late;
+use crate::head_chunks::{HeadChunks, LoadedChunk, NewChunk};
 
 /// So many samples make a chunk, as in Prometheus: more compress hardly better, and a reader decodes whole chunks.
 const SAMPLES_PER_CHUNK: usize = 120;
@@ -18,27 +21,13 @@ pub(super) enum Verdict {
     Conflict,
 }
 
-/// A chunk that won't change.
-#[derive(Debug, Clone)]
-pub(super) struct FullChunk {
-    min_time: i64,
-    max_time: i64,
-    data: Bytes,
-}
-
-impl FullChunk {
-    fn range(&self) -> TimeRange {
-        TimeRange::new(Timestamp::from_ms(self.min_time), Timestamp::from_ms(self.max_time))
-    }
-
-    fn chunk(&self) -> Chunk {
-        Chunk {
-            min_time: Timestamp::from_ms(self.min_time),
-            max_time: Timestamp::from_ms(self.max_time),
-            encoding: Encoding::Xor,
-            data: self.data.clone(),
-        }
-    }
+/// What cutting a chunk needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cutting<'a> {
+    /// No chunk crosses a multiple of this.
+    pub(super) chunk_range_ms: i64,
+    /// Where full chunks go.
+    pub(super) chunks: &'a HeadChunks,
 }
 
 /// What changes of a series. There are millions of these: see the size in the tests.
@@ -48,14 +37,24 @@ pub(super) struct SeriesState {
     pub(super) reference: u64,
     /// Samples of transactions that are not at their end yet; a series with any is not removed.
     pub(super) pending: u32,
+    /// How much of `open_bytes` is written to.
+    open_len: u16,
     /// Whether the log knows the series.
     pub(super) logged: bool,
     /// Oldest first, never overlapping, all before the open chunk.
     full: Box<[FullChunk]>,
-    open_bytes: Vec<u8>,
+    open_bytes: Box<[u8]>,
     open: xor::State,
     /// The open chunk ends before this time.
     next_cut: i64,
+    /// What most series never have.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few series have, so that the others pay a pointer for it.
+#[derive(Debug, Default)]
+struct Rare {
+    late: Late,
 }
 
 /// Where the range of `width` that holds `time` ends.
@@ -79,13 +78,20 @@ impl SeriesState {
         SeriesState { reference, logged: true, ..SeriesState::default() }
     }
 
+    /// The time of the newest sample that came in order.
+    pub(super) fn newest(&self) -> Option<i64> {
+        if self.open.is_empty() { self.full.last().map(|chunk| chunk.max_time) } else { Some(self.open.last_time()) }
+    }
+
     /// Whether a sample can be appended now.
     pub(super) fn verdict(&self, time: i64, value: f64) -> Verdict {
-        if self.open.is_empty() || time > self.open.last_time() {
+        let Some(newest) = self.newest() else { return Verdict::Fits };
+        if time > newest {
             Verdict::Fits
-        } else if time < self.open.last_time() {
+        } else if time < newest {
             Verdict::OutOfOrder
-        } else if value.to_bits() == self.open.last_value().to_bits() {
+        } else if self.open.is_empty() || value.to_bits() == self.open.last_value().to_bits() {
+            // After a start the newest sample may be in a full chunk. It was taken once and is not looked up again.
             Verdict::Repeated
         } else {
             Verdict::Conflict
@@ -93,97 +99,171 @@ impl SeriesState {
     }
 
     /// Appends a sample that fits; tells whether it began a new chunk.
-    pub(super) fn push(&mut self, time: i64, value: f64, chunk_range_ms: i64) -> bool {
+    pub(super) fn push(&mut self, time: i64, value: f64, cutting: &Cutting<'_>) -> bool {
         let samples = self.open.len();
         if samples == SAMPLES_PER_CHUNK / 4 {
-            let start = xor::first_time(&self.open_bytes).unwrap_or(time);
+            let start = xor::first_time(self.open_data()).unwrap_or(time);
             self.next_cut = predicted_cut(start, self.open.last_time(), self.next_cut);
         }
         // Twice the aim: the prediction was wrong, for example because the series became denser.
         if samples > 0 && (time >= self.next_cut || samples >= SAMPLES_PER_CHUNK * 2) {
-            self.cut();
+            self.cut(cutting);
         }
         let begins = self.open.is_empty();
         if begins {
-            self.next_cut = range_end(time, chunk_range_ms);
+            self.next_cut = range_end(time, cutting.chunk_range_ms);
         }
-        if self.open_bytes.capacity() - self.open_bytes.len() < xor::State::SAMPLE_BYTES_MAX {
-            // A quarter at a time, not double: most of the head's memory is these buffers.
-            self.open_bytes.reserve_exact(xor::State::SAMPLE_BYTES_MAX + self.open_bytes.len() / 4);
+        // A boxed slice and a length are 18 bytes, a vector 24; neither way back and forth allocates.
+        let mut bytes = std::mem::take(&mut self.open_bytes).into_vec();
+        bytes.truncate(self.open_len.into());
+        if bytes.capacity() - bytes.len() < xor::State::SAMPLE_BYTES_MAX {
+            bytes.reserve_exact(allocated(bytes.len() + xor::State::SAMPLE_BYTES_MAX) - bytes.len());
         }
-        self.open.push(&mut self.open_bytes, time, value);
+        self.open.push(&mut bytes, time, value);
+        self.open_len = bytes.len() as u16; // 240 samples of at most 20 bytes
+        bytes.resize(bytes.capacity(), 0);
+        self.open_bytes = bytes.into_boxed_slice();
         begins
     }
 
+    fn open_data(&self) -> &[u8] {
+        &self.open_bytes[..self.open_len.into()]
+    }
+
     /// Makes the open chunk a full one.
-    fn cut(&mut self) {
-        let Some(chunk) = self.open_range() else { return };
+    fn cut(&mut self, cutting: &Cutting<'_>) {
+        let Some(range) = self.open_range() else { return };
+        let (min_time, max_time) = (range.min.as_ms(), range.max.as_ms());
+        let place = cutting.chunks.append(NewChunk {
+            series: self.reference,
+            range: (min_time, max_time),
+            encoding: Encoding::Xor,
+            late: false,
+            data: self.open_data(),
+        });
+        self.add_full(FullChunk { place, min_time, max_time });
+        self.drop_open();
+    }
+
+    fn add_full(&mut self, chunk: FullChunk) {
         let mut full = std::mem::take(&mut self.full).into_vec();
         full.reserve_exact(1);
-        full.push(FullChunk {
-            min_time: chunk.min.as_ms(),
-            max_time: chunk.max.as_ms(),
-            data: Bytes::copy_from_slice(&self.open_bytes),
-        });
+        full.push(chunk);
         self.full = full.into();
-        self.open_bytes.clear();
+    }
+
+    fn drop_open(&mut self) {
         self.open = xor::State::default();
+        self.open_len = 0;
+        self.open_bytes = Box::default(); // the next chunk begins small, too
     }
 
     /// The times of the open chunk, if there is one.
     fn open_range(&self) -> Option<TimeRange> {
-        let first = xor::first_time(&self.open_bytes)?;
+        let first = xor::first_time(self.open_data())?;
         Some(TimeRange::new(Timestamp::from_ms(first), Timestamp::from_ms(self.open.last_time())))
     }
 
-    /// The full chunks that touch `range`, and the bytes of the open one if it does.
-    pub(super) fn chunks(&self, range: TimeRange) -> (impl Iterator<Item = Chunk>, Option<OpenChunk<'_>>) {
-        let full = self.full.iter().filter(move |chunk| chunk.range().overlaps(range)).map(FullChunk::chunk);
-        let open = self.open_range().filter(|open| open.overlaps(range));
-        (full, open.map(|range| OpenChunk { range, bytes: &self.open_bytes }))
+    /// The full chunks that touch `range` and came in order, oldest first.
+    pub(super) fn full_chunks(&self, range: TimeRange) -> impl Iterator<Item = FullChunk> {
+        self.full.iter().filter(move |chunk| chunk.range().overlaps(range)).copied()
     }
 
-    /// Whether there is a sample that may lie in `range`.
-    pub(super) fn touches(&self, range: TimeRange) -> bool {
+    /// The chunk that is written to, if it touches `range`.
+    pub(super) fn open_chunk(&self, range: TimeRange) -> Option<OpenChunk<'_>> {
+        let open = self.open_range().filter(|open| open.overlaps(range))?;
+        Some(OpenChunk { range: open, encoding: Encoding::Xor, bytes: self.open_data() })
+    }
+
+    /// Whether a sample that came in order may lie in `range`.
+    pub(super) fn touches_in_order(&self, range: TimeRange) -> bool {
         self.full.iter().any(|chunk| chunk.range().overlaps(range))
             || self.open_range().is_some_and(|open| open.overlaps(range))
     }
 
+    /// Whether there is a sample that may lie in `range`.
+    pub(super) fn touches(&self, range: TimeRange) -> bool {
+        self.touches_in_order(range) || self.late().is_some_and(|late| late.touches(range))
+    }
+
     /// How many chunks there are.
     pub(super) fn chunk_count(&self) -> usize {
-        self.full.len() + usize::from(!self.open.is_empty())
+        self.full.len() + usize::from(!self.open.is_empty()) + self.late().map_or(0, Late::chunk_count)
     }
 
-    /// The time of the first sample.
+    /// The time of the first sample that came in order.
     pub(super) fn first_time(&self) -> Option<i64> {
-        self.full.first().map(|chunk| chunk.min_time).or_else(|| xor::first_time(&self.open_bytes))
+        self.full.first().map(|chunk| chunk.min_time).or_else(|| xor::first_time(self.open_data()))
     }
 
-    /// Drops chunks that end before `time`; tells how many.
+    /// The lowest number of a file that holds a chunk of this series.
+    pub(super) fn first_file(&self) -> Option<u32> {
+        let late = self.late().map_or(&[][..], Late::full);
+        self.full.iter().chain(late).map(|chunk| chunk.place.file()).min()
+    }
+
+    /// Drops chunks that came in order and end before `time`; tells how many.
     pub(super) fn truncate(&mut self, time: i64) -> usize {
         let gone = self.full.iter().take_while(|chunk| chunk.max_time < time).count();
         if gone > 0 {
             self.full = self.full[gone..].into();
         }
         if !self.open.is_empty() && self.open.last_time() < time {
-            self.open = xor::State::default();
-            self.open_bytes = Vec::new();
+            self.drop_open();
             return gone + 1;
         }
         gone
     }
+
+    /// Takes over chunks that were found in files. What overlaps with others is kept among the late ones, which may.
+    pub(super) fn attach(&mut self, chunks: &[LoadedChunk]) {
+        let mut in_order: Vec<FullChunk> = std::mem::take(&mut self.full).into_vec();
+        in_order.reserve_exact(chunks.iter().filter(|chunk| !chunk.late).count());
+        let open = self.open_range();
+        for chunk in chunks {
+            let full = FullChunk::from(*chunk);
+            // A series with two numbers in the log has chunks under both, so the older may come second.
+            let at = in_order.partition_point(|other| other.max_time < full.min_time);
+            let fits = in_order.get(at).is_none_or(|next| full.max_time < next.min_time)
+                && open.is_none_or(|open| full.max_time < open.min.as_ms());
+            if fits && !chunk.late {
+                in_order.insert(at, full);
+            } else {
+                self.late_mut().attach(full);
+            }
+        }
+        self.full = in_order.into();
+    }
+
+    /// The late samples, if there ever were any.
+    pub(super) fn late(&self) -> Option<&Late> {
+        self.rare.as_ref().map(|rare| &rare.late)
+    }
+
+    /// The late samples.
+    pub(super) fn late_mut(&mut self) -> &mut Late {
+        &mut self.rare.get_or_insert_default().late
+    }
+}
+
+/// What an allocator hands out for `bytes`, so that none of it lies idle: mimalloc and jemalloc have four sizes between a power
+/// of two and the next.
+fn allocated(bytes: usize) -> usize {
+    bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(16))
 }
 
 /// The chunk that is written to, borrowed from the head.
 pub(super) struct OpenChunk<'a> {
     pub(super) range: TimeRange,
+    pub(super) encoding: Encoding,
     pub(super) bytes: &'a [u8],
 }
 
 impl OpenChunk<'_> {
-    /// The chunk with `data`, which must be a copy of `bytes`.
-    pub(super) fn with_data(range: TimeRange, data: Bytes) -> Chunk {
-        Chunk { min_time: range.min, max_time: range.max, encoding: Encoding::Xor, data }
+    /// A copy.
+    pub(super) fn to_chunk(&self) -> Chunk {
+        let OpenChunk { range, encoding, bytes } = self;
+        Chunk { min_time: range.min, max_time: range.max, encoding: *encoding, data: bytes.to_vec().into() }
     }
 }
 
@@ -193,22 +273,39 @@ mod tests {
 
     const HOUR_MS: i64 = 3_600_000;
 
+    /// A store of full chunks whose folder lives as long.
+    fn store() -> (tempfile::TempDir, HeadChunks) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (chunks, _) = crate::head_chunks::open(dir.path(), i64::MIN).expect("opens");
+        (dir, chunks)
+    }
+
     #[test]
     fn a_series_state_is_small() {
         assert_eq!(size_of::<SeriesState>(), 96);
-        assert_eq!(size_of::<FullChunk>(), 48);
+        assert_eq!(size_of::<FullChunk>(), 24);
+    }
+
+    #[test]
+    fn buffers_are_as_long_as_what_is_allocated() {
+        for (bytes, want) in [(1, 16), (20, 32), (65, 80), (128, 128), (129, 160), (257, 320), (1000, 1024)] {
+            assert_eq!(allocated(bytes), want);
+        }
     }
 
     #[test]
     fn chunks_are_cut_as_prometheus_cuts_them() {
+        let (_dir, chunks) = store();
+        let cutting = Cutting { chunk_range_ms: 2 * HOUR_MS, chunks: &chunks };
         let check = |interval: i64, count: i64, want: &[usize]| {
             let mut series = SeriesState::new(1);
             for i in 0..count {
-                series.push(i * interval, 1.0, 2 * HOUR_MS);
+                series.push(i * interval, 1.0, &cutting);
             }
-            let (full, open) = series.chunks(TimeRange::ALL);
+            let reader = chunks.reader();
+            let full = series.full_chunks(TimeRange::ALL).map(|chunk| reader.read(chunk.place).expect("a chunk"));
             let mut got: Vec<usize> = full.map(|chunk| chunk.sample_count()).collect();
-            got.extend(open.map(|open| xor::sample_count(open.bytes)));
+            got.extend(series.open_chunk(TimeRange::ALL).map(|open| xor::sample_count(open.bytes)));
             assert_eq!(got, want, "every {interval} ms");
         };
         // Each 15 s: 480 samples in two hours make four chunks of 120.
@@ -221,9 +318,11 @@ mod tests {
 
     #[test]
     fn tells_repeats_from_conflicts() {
+        let (_dir, chunks) = store();
+        let cutting = Cutting { chunk_range_ms: HOUR_MS, chunks: &chunks };
         let mut series = SeriesState::new(1);
         assert_eq!(series.verdict(0, 1.0), Verdict::Fits);
-        series.push(10, 1.0, HOUR_MS);
+        series.push(10, 1.0, &cutting);
         assert_eq!(series.verdict(10, 1.0), Verdict::Repeated);
         assert_eq!(series.verdict(10, 2.0), Verdict::Conflict);
         assert_eq!(series.verdict(9, 1.0), Verdict::OutOfOrder);

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::index::HeadIndex;
 use super::pages::Pages;
+use crate::head_chunks::{self, HeadChunks, LoadedChunks};
 use crate::metrics::Metrics;
 use crate::wal::{CheckpointFilter, Wal, WalCompression, list_segments, write_checkpoint};
 
@@ -27,6 +28,10 @@ pub(crate) struct Head {
     pub(super) options: HeadOptions,
     pub(super) barrier: RwLock<()>,
     pub(super) wal: Wal,
+    /// The full chunks.
+    pub(super) chunks: HeadChunks,
+    /// What was found in their files at start, till replay takes it.
+    pub(super) loaded: Mutex<LoadedChunks>,
     pub(super) gate: RwLock<()>,
     pub(super) index: RwLock<HeadIndex>,
     pub(super) pages: Pages,
@@ -36,7 +41,7 @@ pub(crate) struct Head {
     min_time: AtomicI64,
     /// The newest sample's time, `i64::MIN` while there is none.
     max_time: AtomicI64,
-    chunks: AtomicU64,
+    chunk_count: AtomicU64,
     /// Series that are gone from memory but may be named by segments up to this number.
     pub(super) gone: Mutex<HashMap<u64, u64>>,
     /// Second numbers that the log has for series: each with the number that the series goes by. Kept as long as the series
@@ -46,20 +51,23 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// An empty head over the log in `dir`; the log's content is taken in by `replay`.
+    /// An empty head over log and head chunks in the data directory `dir`; their content is taken in by `replay`.
     pub(crate) fn open(dir: &Path, options: HeadOptions, min_valid: Timestamp, metrics: Metrics) -> io::Result<Self> {
-        let wal = Wal::open(dir, options.wal_segment_bytes, options.wal_compression)?;
+        let (chunks, loaded) = head_chunks::open(&dir.join("chunks_head"), min_valid.as_ms())?;
+        let wal = Wal::open(&dir.join("wal"), options.wal_segment_bytes, options.wal_compression)?;
         Ok(Head {
             options,
             barrier: RwLock::new(()),
             wal,
+            chunks,
+            loaded: Mutex::new(loaded),
             gate: RwLock::new(()),
             index: RwLock::new(HeadIndex::default()),
             pages: Pages::default(),
             min_valid: AtomicI64::new(min_valid.as_ms()),
             min_time: AtomicI64::new(i64::MAX),
             max_time: AtomicI64::new(i64::MIN),
-            chunks: AtomicU64::new(0),
+            chunk_count: AtomicU64::new(0),
             gone: Mutex::new(HashMap::new()),
             aliases: Mutex::new(HashMap::new()),
             metrics,
@@ -105,13 +113,13 @@ impl Head {
 
     /// How many chunks there are.
     pub(super) fn chunk_count(&self) -> u64 {
-        self.chunks.load(Ordering::SeqCst)
+        self.chunk_count.load(Ordering::SeqCst)
     }
 
     /// Counts chunks that were begun.
     pub(super) fn add_chunks(&self, count: u64) {
         if count > 0 {
-            let before = self.chunks.fetch_add(count, Ordering::SeqCst);
+            let before = self.chunk_count.fetch_add(count, Ordering::SeqCst);
             self.metrics.head_chunks.set((before + count) as i64);
             self.metrics.head_chunks_created.inc_by(count);
         }
@@ -126,10 +134,18 @@ impl Head {
     /// Drops the chunks before `time`, which must be in blocks that readers see already, and the series that are left with
     /// nothing.
     pub(crate) fn drop_before(&self, time: Timestamp) {
+        let first_file = self.drop_chunks_before(time);
+        self.delete_chunk_files_before(first_file);
+        self.metrics.head_truncations.inc();
+    }
+
+    /// The answer is the lowest number of a file that is still needed.
+    fn drop_chunks_before(&self, time: Timestamp) -> Option<u32> {
         let segment = self.wal.current_segment();
         let _alone = self.gate.write();
         let mut index = self.index.write();
         let (mut empty, mut dropped, mut oldest) = (Vec::new(), 0, i64::MAX);
+        let mut first_file: Option<u32> = None;
         let mut gone = self.gone.lock();
         let mut slot = 0_u32;
         for page in self.pages.snapshot().iter() {
@@ -138,6 +154,7 @@ impl Head {
                 dropped += state.truncate(time.as_ms());
                 // A chunk that reaches over `time` stays whole; what it has before that counts as gone all the same.
                 oldest = oldest.min(state.first_time().map_or(i64::MAX, |first| first.max(time.as_ms())));
+                first_file = first_file.into_iter().chain(state.first_file()).min();
                 if state.chunk_count() == 0 && state.pending == 0 {
                     gone.insert(state.reference, segment);
                     *state = Default::default();
@@ -152,12 +169,12 @@ impl Head {
             self.max_time.store(i64::MIN, Ordering::SeqCst);
         }
         self.show_times();
-        let before = self.chunks.fetch_sub(dropped as u64, Ordering::SeqCst);
+        let before = self.chunk_count.fetch_sub(dropped as u64, Ordering::SeqCst);
         self.metrics.head_chunks.set(before as i64 - dropped as i64);
         self.metrics.head_chunks_removed.inc_by(dropped as u64);
         self.metrics.head_series.set(index.len() as i64);
         self.metrics.head_series_removed.inc_by(empty.len() as u64);
-        self.metrics.head_truncations.inc();
+        first_file
     }
 
     /// Replaces the older two thirds of the log's complete segments by a checkpoint. The rest stays as it is, so a sample is

@@ -111,7 +111,7 @@ impl Transaction {
         let (mut min, mut max) = (i64::MAX, i64::MIN);
         {
             let _shared = head.gate.read();
-            let pages = head.pages.snapshot();
+            let (pages, cutting) = (head.pages.snapshot(), head.cutting());
             let mut cursor = PageCursor::new(&pages);
             for (slot, sample) in self.slots.drain(..).zip(&self.samples) {
                 let Some(state) = cursor.get(slot) else { continue };
@@ -119,7 +119,7 @@ impl Transaction {
                 let time = sample.time.as_ms();
                 match state.verdict(time, sample.value) {
                     Verdict::Fits => {
-                        new_chunks += u64::from(state.push(time, sample.value, head.options.chunk_range_ms));
+                        new_chunks += u64::from(state.push(time, sample.value, &cutting));
                         appended += 1;
                         (min, max) = (min.min(time), max.max(time));
                     }
@@ -133,6 +133,7 @@ impl Transaction {
             }
         }
         self.samples.clear();
+        head.flush_many_chunks();
         head.add_chunks(new_chunks);
         head.metrics.samples_appended.inc_by(appended);
         head.metrics.out_of_order_samples.inc_by(late);

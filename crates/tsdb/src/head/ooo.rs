@@ -1,0 +1,113 @@
+//! The late samples of one series: those that came after a newer one.
+//!
+//! They are kept sorted, uncompressed, until there are so many that they become a chunk of their own beside the others. Such
+//! chunks may overlap with everything; readers merge.
+
+use model::{TimeRange, Timestamp};
+use storage::chunk::{Chunk, Recoder, Value};
+
+use super::full::FullChunk;
+use crate::head_chunks::{ChunkPlace, HeadChunks, NewChunk};
+
+/// So many late samples make a chunk, as in Prometheus.
+const SAMPLES_PER_LATE_CHUNK: usize = 32;
+
+/// The late samples of one series.
+#[derive(Debug, Default)]
+pub(super) struct Late {
+    /// By time, each time once.
+    samples: Vec<(i64, Value)>,
+    /// In the order in which they became full; may overlap.
+    full: Vec<FullChunk>,
+}
+
+impl Late {
+    /// The sample at a time, unless it is in a full chunk.
+    pub(super) fn get(&self, time: i64) -> Option<&Value> {
+        let at = self.samples.binary_search_by_key(&time, |(time, _)| *time).ok()?;
+        Some(&self.samples[at].1)
+    }
+
+    /// Adds a sample; tells whether its time was free.
+    pub(super) fn insert(&mut self, time: i64, value: Value) -> bool {
+        match self.samples.binary_search_by_key(&time, |(time, _)| *time) {
+            Ok(_) => false,
+            Err(at) => {
+                self.samples.reserve_exact(usize::from(self.samples.len() == self.samples.capacity()) * 4);
+                self.samples.insert(at, (time, value));
+                true
+            }
+        }
+    }
+
+    /// Whether there are enough samples for a chunk.
+    pub(super) fn is_full(&self) -> bool {
+        self.samples.len() >= SAMPLES_PER_LATE_CHUNK
+    }
+
+    /// Adds a chunk that was found in a file.
+    pub(super) fn attach(&mut self, chunk: FullChunk) {
+        self.full.push(chunk);
+    }
+
+    /// Forgets the samples that are in no chunk, because they are in one that was attached.
+    pub(super) fn forget_samples(&mut self) {
+        self.samples = Vec::new();
+    }
+
+    /// Makes chunks of the samples; the answer is the place of the last one, `None` where there were no samples.
+    pub(super) fn fill(&mut self, series: u64, chunks: &HeadChunks) -> Option<ChunkPlace> {
+        let mut last = None;
+        for chunk in encode(&self.samples) {
+            let range = (chunk.min_time.as_ms(), chunk.max_time.as_ms());
+            let place =
+                chunks.append(NewChunk { series, range, encoding: chunk.encoding, late: true, data: &chunk.data });
+            self.full.push(FullChunk { place, min_time: range.0, max_time: range.1 });
+            last = Some(place);
+        }
+        self.samples = Vec::new();
+        last
+    }
+
+    /// The full chunks, in no order of time.
+    pub(super) fn full(&self) -> &[FullChunk] {
+        &self.full
+    }
+
+    /// The samples that are in no full chunk, as chunks.
+    pub(super) fn open_chunks(&self, range: TimeRange) -> Vec<Chunk> {
+        if self.open_range().is_some_and(|open| open.overlaps(range)) { encode(&self.samples) } else { Vec::new() }
+    }
+
+    fn open_range(&self) -> Option<TimeRange> {
+        let (first, last) = (self.samples.first()?.0, self.samples.last()?.0);
+        Some(TimeRange::new(Timestamp::from_ms(first), Timestamp::from_ms(last)))
+    }
+
+    /// Whether there is a sample that may lie in `range`.
+    pub(super) fn touches(&self, range: TimeRange) -> bool {
+        self.full.iter().any(|chunk| chunk.range().overlaps(range))
+            || self.open_range().is_some_and(|open| open.overlaps(range))
+    }
+
+    /// How many chunks there are.
+    pub(super) fn chunk_count(&self) -> usize {
+        self.full.len() + usize::from(!self.samples.is_empty())
+    }
+
+    /// Drops the chunks whose places are up to `last`; tells how many.
+    pub(super) fn drop_through(&mut self, last: ChunkPlace) -> usize {
+        let before = self.full.len();
+        self.full.retain(|chunk| chunk.place > last);
+        self.full.shrink_to_fit();
+        before - self.full.len()
+    }
+}
+
+fn encode(samples: &[(i64, Value)]) -> Vec<Chunk> {
+    let mut recoder = Recoder::default();
+    for (time, value) in samples {
+        recoder.push(*time, value.clone());
+    }
+    recoder.finish()
+}

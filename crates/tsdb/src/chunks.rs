@@ -15,7 +15,7 @@ use crate::index::IndexedChunk;
 
 const MAGIC: u32 = 0x85BD_40DD;
 const VERSION: u8 = 1;
-const HEADER_BYTES: usize = 8;
+pub(crate) const HEADER_BYTES: usize = 8;
 /// A chunk's longest length as a varint, its encoding and its checksum.
 const FRAME_BYTES_MAX: usize = 5 + 1 + 4;
 /// A new file begins before one would become longer than this.

@@ -18,6 +18,7 @@ mod format_docs;
 mod head;
 mod head_chunks;
 mod index;
+pub mod inspect;
 mod lock;
 mod matching;
 mod meta;

@@ -56,6 +56,11 @@ impl Tombstones {
     pub(crate) fn of(&self, series: u32) -> &[TimeRange] {
         self.by_series.get(&series).map_or(&[], Vec::as_slice)
     }
+
+    /// All series with deleted intervals, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &[TimeRange])> {
+        self.by_series.iter().map(|(series, ranges)| (*series, ranges.as_slice()))
+    }
 }
 
 fn read_stone(cursor: &mut Cursor<'_>) -> Option<(u32, TimeRange)> {

@@ -107,7 +107,13 @@ impl Block {
         Ok(Box::new(BlockSeries { block: Arc::clone(self), selection, labels_only }))
     }
 
-    fn chunk(&self, place: &IndexedChunk) -> Result<Chunk, QueryError> {
+    /// Its index.
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// A chunk that the index names.
+    pub(crate) fn chunk(&self, place: &IndexedChunk) -> Result<Chunk, QueryError> {
         let error = || self.failed(&format!("the index names chunk file {}, which is not there", place.segment + 1));
         let segment = self.segments.get(place.segment as usize).ok_or_else(error)?;
         let bytes = segment.slice(segment.len().min(place.offset as usize)..);

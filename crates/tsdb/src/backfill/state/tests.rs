@@ -9,6 +9,13 @@ use storage::Samples;
 use super::*;
 use crate::block::Block;
 
+/// In memory where there is such a place: these tests sync often.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    dir.expect("folder")
+}
+
 type Content = BTreeMap<String, Vec<(i64, u64)>>;
 
 fn name(series: u8) -> Labels {
@@ -16,7 +23,7 @@ fn name(series: u8) -> Labels {
 }
 
 /// Pushes all samples as often as they are wanted; tells what the blocks hold, and how many passes there were.
-fn fill(samples: &[(u8, i64, f64)], options: BackfillOptions, dir: &Path) -> (Content, usize) {
+fn fill(samples: &[(u8, i64, f64)], options: &BackfillOptions, dir: &Path) -> (Content, usize) {
     let mut backfill = Backfill::new(options.clone());
     let mut passes = 0;
     loop {
@@ -49,6 +56,8 @@ fn fill(samples: &[(u8, i64, f64)], options: BackfillOptions, dir: &Path) -> (Co
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn blocks_hold_what_was_pushed_however_little_memory_there_is(
         mut samples in proptest::collection::vec((0..4_u8, -50..300_i64, -4..4_i32), 1..300),
@@ -63,8 +72,8 @@ proptest! {
         for (series, time, value) in &samples {
             want.entry(name(*series).to_string()).or_default().push((*time, value.to_bits()));
         }
-        let dir = tempfile::tempdir().expect("folder");
-        let (got, passes) = fill(&samples, BackfillOptions { block_ms: 100, memory_bytes_max }, dir.path());
+        let dir = scratch();
+        let (got, passes) = fill(&samples, &BackfillOptions { block_ms: 100, memory_bytes_max }, dir.path());
         prop_assert_eq!(got, want);
         prop_assert!(passes == 1 || memory_bytes_max < usize::MAX);
     }
@@ -73,14 +82,14 @@ proptest! {
 #[test]
 fn little_memory_takes_more_passes() {
     let samples: Vec<_> = (0..1000).map(|t| (0, t, t as f64)).collect();
-    let dir = tempfile::tempdir().expect("folder");
-    let (content, passes) = fill(&samples, BackfillOptions { block_ms: 100, memory_bytes_max: 1 }, dir.path());
+    let dir = scratch();
+    let (content, passes) = fill(&samples, &BackfillOptions { block_ms: 100, memory_bytes_max: 1 }, dir.path());
     assert_eq!((content[&name(0).to_string()].len(), passes), (1000, 10));
 }
 
 #[test]
 fn a_sample_out_of_order_is_refused_and_leaves_nothing() {
-    let dir = tempfile::tempdir().expect("folder");
+    let dir = scratch();
     let mut backfill = Backfill::new(BackfillOptions { block_ms: 100, ..BackfillOptions::default() });
     let series = backfill.series(&name(1)).expect("room");
     let mut push = |time: i64, value: f64| backfill.push(series, Timestamp::from_ms(time), value);
@@ -96,10 +105,10 @@ fn a_sample_out_of_order_is_refused_and_leaves_nothing() {
 
 #[test]
 fn the_same_samples_make_the_same_blocks() {
-    let dir = tempfile::tempdir().expect("folder");
+    let dir = scratch();
     let samples = [(1, 5, 1.0), (2, 5, 1.0), (1, 120, 2.0)];
     let options = BackfillOptions { block_ms: 100, ..BackfillOptions::default() };
-    fill(&samples, options.clone(), dir.path());
+    fill(&samples, &options, dir.path());
     let blocks = || std::fs::read_dir(dir.path()).expect("folder").count();
     assert_eq!(blocks(), 2);
     let mut backfill = Backfill::new(options);

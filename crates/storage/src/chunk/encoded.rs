@@ -25,6 +25,8 @@ impl Encoding {
             2 => Ok(Encoding::Histogram),
             3 => Ok(Encoding::FloatHistogram),
             4 => Err(ChunkError::Unsupported { byte, name: "XOR2" }),
+            5 => Err(ChunkError::Unsupported { byte, name: "histogramST" }),
+            6 => Err(ChunkError::Unsupported { byte, name: "floathistogramST" }),
             _ => Err(ChunkError::Unsupported { byte, name: "unknown" }),
         }
     }

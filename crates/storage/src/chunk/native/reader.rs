@@ -41,7 +41,6 @@ impl<'a, H: Numbers> Reader<'a, H> {
     /// The next sample, or `None` at the end. What is known of counter resets is what the chunk can promise: a gauge is one,
     /// and a counter's samples follow each other without a reset; of the first nothing is known, because what was before it
     /// may have changed since.
-    #[expect(clippy::should_implement_trait, reason = "it lends, and it can fail")]
     pub fn next(&mut self) -> Result<Option<(i64, &H)>, ChunkError> {
         if self.left == 0 {
             return Ok(None);
@@ -69,16 +68,27 @@ impl<'a, H: Numbers> Reader<'a, H> {
     }
 }
 
+/// So many spans and bounds the samples of a chunk may have together. They take bits once in a chunk and memory once in each
+/// sample; real chunks stay far below, and no bytes make a reader run out of memory.
+const SHAPES_MAX: usize = 1 << 22;
+const TOO_MANY: ChunkError = ChunkError::Corrupt("its histograms have more than 4194304 spans and bounds together");
+
 /// Appends the samples of a chunk that lie in `range` to `out`, as floats and in no finer schema than is worked with. Memory
 /// is bounded by the number of bytes: a bucket takes at least a bit.
 pub(in crate::chunk) fn decode<H: Numbers>(data: &[u8], range: TimeRange, out: &mut Samples) -> Result<(), ChunkError> {
     let mut reader = Reader::<H>::new(data)?;
     let (min, max) = (range.min.as_ms(), range.max.as_ms());
+    let mut shapes = 0;
     while let Some((time, histogram)) = reader.next()? {
         if time > max {
             break;
         }
         if time >= min {
+            let shape = histogram.shape();
+            shapes += shape.positive_spans.len() + shape.negative_spans.len() + shape.custom_values.len();
+            if shapes > SHAPES_MAX {
+                return Err(TOO_MANY);
+            }
             let mut histogram = histogram.to_float();
             histogram.reduce_resolution(EXPONENTIAL_SCHEMA_MAX);
             out.push_histogram(time, histogram);

@@ -115,7 +115,6 @@ impl<H: Numbers> Writer<H> {
     }
 
     /// How many samples have been written.
-    #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
         usize::from(self.count)
     }

@@ -17,6 +17,14 @@ pub(crate) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Gives a file new content: after a crash it has the old or the new one, whole.
+pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    write_file(&temporary, content)?;
+    fs::rename(&temporary, path)?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
 /// Deletes a folder with everything in it, if it is there.
 pub(crate) fn remove_dir_if_exists(dir: &Path) -> io::Result<()> {
     match fs::remove_dir_all(dir) {

@@ -108,7 +108,7 @@ fn chunks_md() {
 fn index_md() {
     let want = example(include_str!("../../../docs/format/index.md"));
     let place = IndexedChunk { min_time: ms(1000), max_time: ms(1030), segment: 0, offset: 8 };
-    let mut writer = IndexWriter::new(Vec::new(), vec!["__name__".into(), "up".into()]).expect("begun");
+    let mut writer = IndexWriter::new(Vec::new(), ["__name__", "up"].into_iter()).expect("begun");
     writer.add_series(&[(0, 1)], &[place]).expect("added");
     assert_eq!(writer.finish().expect("written"), want);
     let index = Index::open(want.clone().into()).expect("an index");

@@ -4,7 +4,7 @@
 //! compression, mapping, names) are libraries. [`Db`] is a directory that is open; [`Index`], [`decode_chunk`] and
 //! [`select_index`] read blocks that lie anywhere, for the bucket.
 //!
-//! What it doesn't do: compact blocks, take samples out of order, store histograms or exemplars. What others wrote of these is
+//! What it doesn't do: take samples out of order, store histograms or exemplars. What others wrote of these is
 //! refused by name or left in place, never misread. It knows no HTTP and no configuration file.
 
 mod backfill;
@@ -13,6 +13,7 @@ mod block;
 mod chunks;
 mod db;
 mod durable;
+mod figures;
 #[cfg(test)]
 mod format_docs;
 mod head;
@@ -31,7 +32,7 @@ pub use backfill::{Backfill, BackfillError, BackfillOptions};
 pub use binary::Corrupt;
 pub use block::{IndexSelection, map_file, select_index};
 pub use chunks::{ChunkFileError, check_header, decode_chunk, frame_bytes, segment_name};
-pub use db::{Db, Maintenance, MaintenanceError};
+pub use db::{Compaction, Db, Maintenance, MaintenanceError};
 pub use head::{CardinalityStats, HeadStats, NamedCount};
 pub use index::{Index, IndexedChunk, IndexedSeries};
 pub use lock::LockError;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use model::{TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
+use xxhash_rust::xxh3::Xxh3;
 
 /// The only version of `meta.json` there is.
 const VERSION: u32 = 1;
@@ -122,6 +123,39 @@ pub struct BlockCompaction {
     pub hints: Vec<String>,
 }
 
+impl BlockCompaction {
+    /// Of a block that is cut from the head.
+    pub(crate) fn cut() -> Self {
+        BlockCompaction { level: 1, ..BlockCompaction::default() }
+    }
+
+    /// Of the block that several are merged into: one level above the highest, with the sources of all.
+    pub(crate) fn of_merged(parents: &[&BlockMeta]) -> Self {
+        let mut sources: Vec<BlockId> =
+            parents.iter().flat_map(|parent| parent.compaction.sources.iter().copied()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let level = parents.iter().map(|parent| parent.compaction.level).max().unwrap_or(0) + 1;
+        let parents = parents.iter().map(|parent| parent.as_parent()).collect();
+        BlockCompaction { level, sources, parents, ..BlockCompaction::default() }
+    }
+
+    /// Of a block that is written anew without what was deleted from it. As in Prometheus it begins at level 1 again and
+    /// stays marked as made of late samples.
+    pub(crate) fn of_cleaned(parent: &BlockMeta) -> Self {
+        let hints = parent.compaction.hints.iter().filter(|hint| *hint == HINT_OUT_OF_ORDER).cloned().collect();
+        BlockCompaction { level: 1, parents: vec![parent.as_parent()], hints, ..BlockCompaction::default() }
+    }
+
+    /// Adds the parents' names to a hash; nothing where there are none.
+    pub(crate) fn hash_ancestry(&self, hash: &mut Xxh3) {
+        self.parents.iter().for_each(|parent| hash.update(&parent.ulid.0.to_bytes()));
+    }
+}
+
+/// The remark that Prometheus gives blocks of late samples.
+pub(crate) const HINT_OUT_OF_ORDER: &str = "from-out-of-order";
+
 fn is_false(flag: &bool) -> bool {
     !*flag
 }
@@ -150,9 +184,17 @@ pub enum MetaError {
 }
 
 impl BlockMeta {
-    /// A freshly cut block.
-    pub fn level_one(ulid: BlockId, min_time: Timestamp, max_time: Timestamp, stats: BlockStats) -> Self {
-        let compaction = BlockCompaction { level: 1, sources: vec![ulid], ..BlockCompaction::default() };
+    /// A block that was just written. One that names no sources is its own.
+    pub(crate) fn new(
+        ulid: BlockId,
+        min_time: Timestamp,
+        max_time: Timestamp,
+        stats: BlockStats,
+        mut compaction: BlockCompaction,
+    ) -> Self {
+        if compaction.sources.is_empty() {
+            compaction.sources.push(ulid);
+        }
         BlockMeta { ulid, min_time, max_time, stats, compaction, version: VERSION, thanos: None }
     }
 
@@ -169,6 +211,10 @@ impl BlockMeta {
         let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
         self.serialize(&mut serializer).expect("plain data has a JSON form and memory takes every write");
         out
+    }
+
+    fn as_parent(&self) -> BlockParent {
+        BlockParent { ulid: self.ulid, min_time: self.min_time, max_time: self.max_time }
     }
 
     /// The milliseconds that it may have samples of.

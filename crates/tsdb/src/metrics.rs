@@ -7,6 +7,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::figures::{BatchedHistogram, ChunkFigures, add_figures};
+
 /// The kind of a record in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct KindLabel {
@@ -93,14 +95,47 @@ metrics! {
     compactions_failed: Counter = "prometheus_tsdb_compactions_failed";
     /// Duration of compaction runs.
     compaction_seconds: Histogram = "prometheus_tsdb_compaction_duration_seconds", Histogram::new(exponential_buckets(0.01, 4.0, 8));
+    /// Total number of triggered compactions for the partition.
+    compactions_triggered: Counter = "prometheus_tsdb_compactions_triggered";
+    /// Total number of compactions done on overlapping blocks.
+    vertical_compactions: Counter = "prometheus_tsdb_vertical_compactions";
+    /// Set to 1 when a block is currently being written to the disk.
+    compaction_populating: Gauge = "prometheus_tsdb_compaction_populating_block";
+    /// Final size of chunks on their first compaction.
+    chunk_size_bytes: BatchedHistogram = "prometheus_tsdb_compaction_chunk_size_bytes", BatchedHistogram::of_sizes();
+    /// Final number of samples on their first compaction.
+    chunk_samples: BatchedHistogram = "prometheus_tsdb_compaction_chunk_samples", BatchedHistogram::of_samples();
+    /// Final time range of chunks on their first compaction.
+    chunk_range_seconds: BatchedHistogram = "prometheus_tsdb_compaction_chunk_range_seconds", BatchedHistogram::of_ranges();
+    /// Number of times the database reloaded block data from disk.
+    reloads: Counter = "prometheus_tsdb_reloads";
+    /// Number of times the database failed to reload block data from disk.
+    reload_failures: Counter = "prometheus_tsdb_reloads_failures";
+    /// The time taken to recompact blocks to remove tombstones.
+    tombstone_cleanup_seconds: Histogram = "prometheus_tsdb_tombstone_cleanup_seconds", Histogram::new(exponential_buckets(0.005, 2.5, 10));
+    /// 0: a lock file was found and taken over, 1: the database was shut down cleanly the last time.
+    clean_start: Gauge = "prometheus_tsdb_clean_start";
     /// Number of currently loaded data blocks.
     blocks_loaded: Gauge = "prometheus_tsdb_blocks_loaded";
     /// The number of bytes that are currently used for local storage by all blocks.
     blocks_bytes: Gauge = "prometheus_tsdb_storage_blocks_bytes";
-    /// Blocks that could not be opened and were set aside.
+    /// Blocks that were set aside because they could not be opened, or are left alone by compaction.
     blocks_set_aside: Gauge = "watershed_tsdb_blocks_set_aside";
     /// Lowest timestamp value stored in the database, in milliseconds.
     lowest_timestamp: Gauge = "prometheus_tsdb_lowest_timestamp";
     /// The number of times that blocks were deleted because the maximum time limit was exceeded.
     time_retentions: Counter = "prometheus_tsdb_time_retentions";
+    /// The number of times that blocks were deleted because the maximum number of bytes was exceeded.
+    size_retentions: Counter = "prometheus_tsdb_size_retentions";
+    /// Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled.
+    retention_limit_bytes: Gauge = "prometheus_tsdb_retention_limit_bytes";
+    /// How long to retain samples in storage.
+    retention_limit_seconds: Gauge = "prometheus_tsdb_retention_limit_seconds";
+}
+
+impl Metrics {
+    /// Adds what the chunks of a new block are like.
+    pub(crate) fn add_chunk_figures(&self, figures: &ChunkFigures) {
+        add_figures(figures, &self.chunk_size_bytes, &self.chunk_samples, &self.chunk_range_seconds);
+    }
 }

@@ -13,10 +13,12 @@ pub struct Options {
     pub dir: PathBuf,
     /// The width of the blocks that are cut from the head, in milliseconds.
     pub min_block_ms: i64,
-    /// The widest block that compaction may make, in milliseconds. Kept for when there is compaction.
+    /// The widest block that compaction may make, in milliseconds.
     pub max_block_ms: i64,
     /// Blocks that lie wholly before the newest sample by more than this are deleted; 0 keeps all.
     pub retention_ms: i64,
+    /// The oldest blocks are deleted while blocks, logs and head chunks take more bytes than this; 0 for no limit.
+    pub retention_bytes: u64,
     /// The length of a log segment in bytes.
     pub wal_segment_bytes: u64,
     /// How the log is compressed.
@@ -32,6 +34,7 @@ impl Options {
             min_block_ms: 2 * HOUR_MS,
             max_block_ms: 36 * HOUR_MS,
             retention_ms: 15 * 24 * HOUR_MS,
+            retention_bytes: 0,
             wal_segment_bytes: 128 << 20,
             wal_compression: WalCompression::default(),
         }

@@ -22,7 +22,7 @@ pub(crate) async fn snapshot(State(node): State<Arc<Node>>) -> Result<Answer<Sna
     let db = node.db.clone();
     let name = db.snapshot_name();
     let dir = db.options().dir.join("snapshots").join(&name);
-    tokio::task::spawn_blocking(move || db.snapshot(&dir))
+    tokio::task::spawn_blocking(move || db.snapshot(&dir, true))
         .await
         .map_err(|e| ApiError::internal(format!("snapshot: {e}")))?
         .map_err(|e| ApiError::internal(format!("snapshot: {e}")))?;

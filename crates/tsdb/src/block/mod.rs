@@ -1,11 +1,16 @@
 //! Blocks: folders with samples of a closed range of time that never change. See `docs/format/block.md`.
 
+mod delete;
 mod mapped;
+mod mark;
+mod merge;
+mod overlap;
 mod reader;
 mod select;
 mod writer;
 
 pub use mapped::map_file;
+pub(crate) use merge::{MergeError, merge_blocks};
 pub(crate) use reader::{Block, BlockError};
 pub use select::{IndexSelection, select_index};
 pub(crate) use writer::{BlockWriter, UNFINISHED_SUFFIX};

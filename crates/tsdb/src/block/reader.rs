@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{Labels, Matcher, TimeRange};
-use storage::chunk::{Chunk, xor};
-use storage::{LabelRequest, QueryError, Samples, Series, SeriesIter};
+use storage::chunk::Chunk;
+use storage::{LabelRequest, QueryError, Series, SeriesIter};
 
 use super::mapped::map_file;
 use super::select::{IndexSelection, select_index};
@@ -17,7 +17,10 @@ use crate::chunks::{check_header, decode_chunk, segment_name};
 use crate::index::{Index, IndexedChunk};
 use crate::matching::matching_series;
 use crate::meta::{BlockMeta, MetaError};
-use crate::tombstones::Tombstones;
+use crate::tombstones::{Tombstones, is_deleted, without_deleted};
+
+/// Thanos's file that tells compaction to leave the block alone.
+pub(super) const NO_COMPACT_MARK: &str = "no-compact-mark.json";
 
 /// Why a block can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -30,22 +33,25 @@ pub(crate) enum BlockError {
     Meta { path: PathBuf, source: MetaError },
 }
 
-/// A block on disk, mapped.
-#[derive(Debug)]
+/// A block on disk, mapped. Cloning is cheap: the clone reads the same mappings.
+#[derive(Debug, Clone)]
 pub(crate) struct Block {
-    dir: PathBuf,
-    meta: BlockMeta,
-    index: Index,
+    pub(super) dir: PathBuf,
+    pub(super) meta: BlockMeta,
+    pub(super) index: Index,
     segments: Vec<Bytes>,
-    tombstones: Tombstones,
+    pub(super) tombstones: Arc<Tombstones>,
+    /// The bytes of index and chunks.
     bytes: u64,
+    /// Compaction has failed on it before, or somebody wants it to stay as it is.
+    pub(super) no_compact: bool,
 }
 
-fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, BlockError> {
+pub(super) fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, BlockError> {
     result.map_err(|source| BlockError::Io { path: path.to_owned(), source })
 }
 
-fn sound<T>(path: &Path, result: Result<T, Corrupt>) -> Result<T, BlockError> {
+pub(super) fn sound<T>(path: &Path, result: Result<T, Corrupt>) -> Result<T, BlockError> {
     result.map_err(|source| BlockError::Corrupt { path: path.to_owned(), source })
 }
 
@@ -76,7 +82,9 @@ impl Block {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Tombstones::default(),
             Err(source) => return Err(BlockError::Io { path, source }),
         };
-        Ok(Block { dir: dir.to_owned(), meta, index, segments, tombstones, bytes })
+        let no_compact = meta.compaction.failed || dir.join(NO_COMPACT_MARK).exists();
+        let (dir, tombstones) = (dir.to_owned(), Arc::new(tombstones));
+        Ok(Block { dir, meta, index, segments, tombstones, bytes, no_compact })
     }
 
     pub(crate) fn meta(&self) -> &BlockMeta {
@@ -87,9 +95,24 @@ impl Block {
         &self.dir
     }
 
-    /// The bytes of index and chunks.
+    /// The bytes of all its files.
     pub(crate) fn byte_len(&self) -> u64 {
-        self.bytes
+        let size = |name: &str| fs::metadata(self.dir.join(name)).map_or(0, |metadata| metadata.len());
+        self.bytes + size("meta.json") + size("tombstones")
+    }
+
+    /// Whether compaction leaves it alone.
+    pub(crate) fn no_compact(&self) -> bool {
+        self.no_compact
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What was deleted of it since it was written.
+    pub(crate) fn tombstones(&self) -> &Tombstones {
+        &self.tombstones
     }
 
     fn failed(&self, error: &dyn std::fmt::Display) -> QueryError {
@@ -107,12 +130,7 @@ impl Block {
         Ok(Box::new(BlockSeries { block: Arc::clone(self), selection, labels_only }))
     }
 
-    /// Its index.
-    pub(crate) fn index(&self) -> &Index {
-        &self.index
-    }
-
-    /// A chunk that the index names.
+    /// Reads one chunk, its checksum verified.
     pub(crate) fn chunk(&self, place: &IndexedChunk) -> Result<Chunk, QueryError> {
         let error = || self.failed(&format!("the index names chunk file {}, which is not there", place.segment + 1));
         let segment = self.segments.get(place.segment as usize).ok_or_else(error)?;
@@ -167,40 +185,21 @@ impl Iterator for BlockSeries {
                 Ok(found) => found,
                 Err(error) => return Some(Err(self.block.failed(&error))),
             };
+            let deleted = self.block.tombstones.of(number);
             if self.labels_only {
+                let gone = |place: &IndexedChunk| is_deleted(TimeRange::new(place.min_time, place.max_time), deleted);
+                if series.chunks.iter().all(gone) {
+                    continue;
+                }
                 return Some(Ok(Series { labels: series.labels, chunks: Vec::new() }));
             }
             let chunks: Result<Vec<Chunk>, QueryError> =
                 series.chunks.iter().map(|place| self.block.chunk(place)).collect();
-            match chunks.and_then(|chunks| without_deleted(chunks, self.block.tombstones.of(number))) {
+            match chunks.and_then(|chunks| Ok(without_deleted(chunks, deleted)?)) {
                 Ok(chunks) if chunks.is_empty() => {} // all of it is deleted
                 Ok(chunks) => return Some(Ok(Series { labels: series.labels, chunks })),
                 Err(error) => return Some(Err(error)),
             }
         }
     }
-}
-
-/// Chunks without the samples of deleted intervals; what is touched is encoded anew.
-fn without_deleted(chunks: Vec<Chunk>, deleted: &[TimeRange]) -> Result<Vec<Chunk>, QueryError> {
-    if deleted.is_empty() {
-        return Ok(chunks);
-    }
-    let mut out = Vec::with_capacity(chunks.len());
-    let mut samples = Samples::default();
-    for chunk in chunks {
-        let range = TimeRange::new(chunk.min_time, chunk.max_time);
-        if !deleted.iter().any(|deleted| deleted.overlaps(range)) {
-            out.push(chunk);
-            continue;
-        }
-        samples.clear();
-        chunk.decode(TimeRange::ALL, &mut samples)?;
-        let mut writer = xor::Writer::default();
-        for sample in samples.iter().filter(|sample| !deleted.iter().any(|deleted| deleted.contains(sample.time))) {
-            writer.push(sample.time.as_ms(), sample.value);
-        }
-        out.extend(writer.finish());
-    }
-    Ok(out)
 }

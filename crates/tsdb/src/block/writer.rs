@@ -4,26 +4,30 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use model::Timestamp;
-use storage::chunk::Chunk;
+use storage::chunk::{Chunk, Encoding};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::mapped::map_file;
 use crate::chunks::{ChunkWriter, SEGMENT_BYTES_MAX};
 use crate::durable;
-use crate::index::{IndexWriter, SeriesLabels};
-use crate::meta::{BlockId, BlockMeta, BlockStats};
+use crate::figures::ChunkFigures;
+use crate::index::{IndexFile, IndexWriter, IndexedChunk, SeriesLabels};
+use crate::meta::{BlockCompaction, BlockId, BlockMeta, BlockStats};
 use crate::tombstones::Tombstones;
 
 /// What an unfinished block's folder ends with. Prometheus deletes such folders at start, and so do we.
 pub(crate) const UNFINISHED_SUFFIX: &str = ".tmp-for-creation";
 
-/// Hashes what goes through.
-struct Hashing<W> {
-    out: W,
+/// The index file of an unfinished block; hashes what is written.
+struct IndexOut {
+    path: PathBuf,
+    out: BufWriter<File>,
     hash: Xxh3,
 }
 
-impl<W: Write> Write for Hashing<W> {
+impl Write for IndexOut {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.out.write(bytes)?;
         self.hash.update(&bytes[..count]);
@@ -35,35 +39,80 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// Writes one block of level 1.
+impl IndexFile for IndexOut {
+    /// Mapped as far as it is written; what follows is only appended.
+    fn content(&mut self) -> io::Result<Bytes> {
+        self.out.flush()?;
+        map_file(&self.path)
+    }
+}
+
+/// An unfinished block's folder. It goes away with this unless it got its name: a full disk gets its room back.
+struct Unfinished {
+    dir: PathBuf,
+    named: bool,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.named
+            && let Err(error) = durable::remove_dir_if_exists(&self.dir)
+        {
+            tracing::warn!(dir = %self.dir.display(), %error, "cannot delete an unfinished block, the next start will");
+        }
+    }
+}
+
+/// Writes one block.
 pub(crate) struct BlockWriter {
     parent: PathBuf,
-    dir: PathBuf,
     min_time: Timestamp,
     max_time: Timestamp,
+    compaction: BlockCompaction,
     chunks: ChunkWriter,
-    index: IndexWriter<Hashing<BufWriter<File>>>,
+    index: IndexWriter<IndexOut>,
     stats: BlockStats,
+    figures: ChunkFigures,
+    places: Vec<IndexedChunk>,
+    unfinished: Unfinished,
 }
 
 impl BlockWriter {
-    /// Begins a block in `parent` for `[min_time, max_time)` whose label names and values are `symbols`, sorted.
+    /// Begins a block of level 1 in `parent` for `[min_time, max_time)` whose label names and values are `symbols`, sorted.
     pub(crate) fn create(
         parent: &Path,
         min_time: Timestamp,
         max_time: Timestamp,
         symbols: Vec<String>,
     ) -> io::Result<Self> {
-        // The final name depends on the content, so the folder has a name of its range until then.
-        let range_id = BlockId::from_content(max_time, u128::from(min_time.as_ms() as u64));
-        let dir = parent.join(format!("{range_id}{UNFINISHED_SUFFIX}"));
+        let symbols = symbols.iter().map(String::as_str);
+        BlockWriter::with_ancestry(parent, min_time, max_time, BlockCompaction::cut(), symbols)
+    }
+
+    /// Begins a block that says of itself where it comes from; without sources it is its own source.
+    pub(crate) fn with_ancestry<'s>(
+        parent: &Path,
+        min_time: Timestamp,
+        max_time: Timestamp,
+        compaction: BlockCompaction,
+        symbols: impl Iterator<Item = &'s str> + Clone,
+    ) -> io::Result<Self> {
+        // The final name depends on the content, so the folder has a name of its range and ancestry until then.
+        let mut hash = Xxh3::new();
+        hash.update(&min_time.as_ms().to_be_bytes());
+        compaction.hash_ancestry(&mut hash);
+        let dir = parent.join(format!("{}{UNFINISHED_SUFFIX}", BlockId::from_content(max_time, hash.digest128())));
         durable::remove_dir_if_exists(&dir)?;
         fs::create_dir_all(dir.join("chunks"))?;
-        let index_file = BufWriter::with_capacity(1 << 20, File::create(dir.join("index"))?);
-        let index = IndexWriter::new(Hashing { out: index_file, hash: Xxh3::new() }, symbols)?;
+        let unfinished = Unfinished { dir, named: false };
+        let dir = &unfinished.dir;
+        let path = dir.join("index");
+        let out = BufWriter::with_capacity(1 << 20, File::create(&path)?);
+        let index = IndexWriter::new(IndexOut { path, out, hash: Xxh3::new() }, symbols)?;
         let chunks = ChunkWriter::new(&dir.join("chunks"), SEGMENT_BYTES_MAX);
+        let (stats, figures, places) = (BlockStats::default(), ChunkFigures::default(), Vec::new());
         let parent = parent.to_owned();
-        Ok(BlockWriter { parent, dir, min_time, max_time, chunks, index, stats: BlockStats::default() })
+        Ok(BlockWriter { parent, min_time, max_time, compaction, chunks, index, stats, figures, places, unfinished })
     }
 
     /// Adds the next series in order of labels; one without chunks is left out.
@@ -71,36 +120,50 @@ impl BlockWriter {
         if chunks.is_empty() {
             return Ok(());
         }
-        let mut places = Vec::with_capacity(chunks.len());
+        self.places.clear();
         for chunk in chunks {
-            places.push(self.chunks.write(chunk.min_time, chunk.max_time, chunk.encoding, &chunk.data)?);
-            self.stats.num_samples += chunk.sample_count() as u64;
+            self.places.push(self.chunks.write(chunk.min_time, chunk.max_time, chunk.encoding, &chunk.data)?);
+            self.figures.count(chunk);
+            let samples = chunk.sample_count() as u64;
+            self.stats.num_samples += samples;
+            match chunk.encoding {
+                Encoding::Xor => self.stats.num_float_samples += samples,
+                Encoding::Histogram | Encoding::FloatHistogram => self.stats.num_histogram_samples += samples,
+            }
         }
         self.stats.num_chunks += chunks.len() as u64;
         self.stats.num_series += 1;
-        self.index.add_series(labels, &places)
+        self.index.add_series(labels, &self.places)
+    }
+
+    /// What the chunks so far are like.
+    pub(crate) fn figures(&self) -> ChunkFigures {
+        self.figures.clone()
     }
 
     /// Completes the block and gives it its name; `None`, and no block, where nothing was added.
-    pub(crate) fn finish(self) -> io::Result<Option<(PathBuf, BlockMeta)>> {
+    pub(crate) fn finish(mut self) -> io::Result<Option<(PathBuf, BlockMeta)>> {
         if self.stats.num_series == 0 {
-            fs::remove_dir_all(&self.dir)?;
             return Ok(None);
         }
         let chunk_hash = self.chunks.finish()?;
-        let Hashing { out, mut hash } = self.index.finish()?;
+        let IndexOut { out, mut hash, .. } = self.index.finish()?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         hash.update(&chunk_hash.to_be_bytes());
+        // Never the name of a parent, not even where the content is the same.
+        self.compaction.hash_ancestry(&mut hash);
         let id = BlockId::from_content(self.max_time, hash.digest128());
-        let meta = BlockMeta::level_one(id, self.min_time, self.max_time, self.stats);
-        durable::write_file(&self.dir.join("tombstones"), &Tombstones::empty_file())?;
-        durable::write_file(&self.dir.join("meta.json"), &meta.to_json())?;
-        durable::sync_dir(&self.dir.join("chunks"))?;
-        durable::sync_dir(&self.dir)?;
+        let meta = BlockMeta::new(id, self.min_time, self.max_time, self.stats, self.compaction);
+        let dir = &self.unfinished.dir;
+        durable::write_file(&dir.join("tombstones"), &Tombstones::default().encode())?;
+        durable::write_file(&dir.join("meta.json"), &meta.to_json())?;
+        durable::sync_dir(&dir.join("chunks"))?;
+        durable::sync_dir(dir)?;
         let target = self.parent.join(id.to_string());
         // The same name is the same content: a cut that was repeated after a crash.
         durable::remove_dir_if_exists(&target)?;
-        fs::rename(&self.dir, &target)?;
+        fs::rename(dir, &target)?;
+        self.unfinished.named = true;
         durable::sync_dir(&self.parent)?;
         Ok(Some((target, meta)))
     }

@@ -38,35 +38,62 @@ impl BlockSet {
         Ok(set)
     }
 
-    /// Leaves out, and deletes, blocks that a compaction has replaced: a crash may have kept both.
+    /// Leaves out, and deletes, blocks that a compaction has replaced, and those that Prometheus found to be empty: a crash may
+    /// have kept them.
     fn without_replaced(&mut self) {
-        let replaced: Vec<BlockId> = self
+        let replaced: Vec<BlockId> = self.blocks.iter().flat_map(|block| replaced_by(block)).collect();
+        let (gone, mut kept): (Vec<_>, Vec<_>) = self
             .blocks
-            .iter()
-            .flat_map(|block| block.meta().compaction.parents.iter().map(|parent| parent.ulid))
-            .collect();
-        let (gone, mut kept): (Vec<_>, Vec<_>) =
-            self.blocks.drain(..).partition(|block| replaced.contains(&block.meta().ulid));
+            .drain(..)
+            .partition(|block| block.meta().compaction.deletable || replaced.contains(&block.meta().ulid));
         for block in gone {
             delete(&block);
         }
-        kept.sort_by_key(|block| (block.meta().min_time, block.meta().max_time));
+        sort(&mut kept);
         self.blocks = kept;
     }
 
     /// The set with one block more.
     pub(super) fn with(&self, block: Arc<Block>) -> Self {
+        self.replaced(&[block.meta().ulid], Some(&block))
+    }
+
+    /// The set without some blocks and with another in their place.
+    pub(super) fn replaced(&self, gone: &[BlockId], block: Option<&Arc<Block>>) -> Self {
         let mut blocks = self.blocks.clone();
-        blocks.retain(|other| other.meta().ulid != block.meta().ulid);
-        blocks.push(block);
-        blocks.sort_by_key(|block| (block.meta().min_time, block.meta().max_time));
+        blocks.retain(|other| !gone.contains(&other.meta().ulid));
+        blocks.extend(block.cloned());
+        sort(&mut blocks);
         BlockSet { blocks, set_aside: self.set_aside.clone() }
+    }
+
+    /// The set with the block of the same name changed; as it is where there is none.
+    pub(super) fn with_changed(&self, changed: &Arc<Block>) -> Self {
+        let change = |block: &Arc<Block>| {
+            if block.meta().ulid == changed.meta().ulid { Arc::clone(changed) } else { Arc::clone(block) }
+        };
+        BlockSet { blocks: self.blocks.iter().map(change).collect(), set_aside: self.set_aside.clone() }
+    }
+
+    /// How many blocks are left alone: not opened, or not compacted.
+    pub(super) fn left_alone(&self) -> usize {
+        self.set_aside.len() + self.blocks.iter().filter(|block| block.no_compact()).count()
     }
 
     /// The bytes of all blocks.
     pub(super) fn byte_len(&self) -> u64 {
         self.blocks.iter().map(|block| block.byte_len()).sum()
     }
+}
+
+fn sort(blocks: &mut [Arc<Block>]) {
+    blocks.sort_by_key(|block| (block.meta().min_time, block.meta().max_time, block.meta().ulid));
+}
+
+/// The parents of a block; never itself, whatever it says.
+fn replaced_by(block: &Arc<Block>) -> impl Iterator<Item = BlockId> {
+    let parents = block.meta().compaction.parents.iter().map(|parent| parent.ulid);
+    parents.filter(|parent| *parent != block.meta().ulid)
 }
 
 /// Deletes a block's folder: first it loses its name, so that half a block is never seen. Readers that still walk it keep

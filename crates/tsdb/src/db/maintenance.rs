@@ -11,7 +11,6 @@ use std::time::Instant;
 use model::{TimeRange, Timestamp};
 use storage::chunk::ChunkError;
 
-use super::blocks::{BlockSet, delete};
 use super::state::Db;
 use crate::block::{Block, BlockError, BlockWriter};
 use crate::head::CutError;
@@ -22,7 +21,7 @@ use crate::meta::{BlockId, BlockMeta};
 pub struct Maintenance {
     /// Blocks that were cut from the head.
     pub cut: Vec<BlockMeta>,
-    /// Blocks that were deleted because they are too old.
+    /// Blocks that were deleted because they are too old or too much.
     pub deleted: Vec<BlockId>,
     /// Whether old segments of the log were replaced by a checkpoint.
     pub checkpointed: bool,
@@ -47,6 +46,9 @@ pub enum MaintenanceError {
     /// A full chunk of the head can't be read from its file.
     #[error("cannot cut a block: head chunk: {0}")]
     HeadChunk(String),
+    /// Something can't be deleted.
+    #[error("cannot delete series: {0}")]
+    Delete(String),
     /// The block that was just written can't be opened.
     #[error("cannot open the block that was just written: {0}")]
     Reopen(String),
@@ -112,20 +114,24 @@ impl Db {
         Ok(done)
     }
 
-    fn io_error(&self, action: &'static str, source: io::Error) -> MaintenanceError {
+    pub(super) fn io_error(&self, action: &'static str, source: io::Error) -> MaintenanceError {
         MaintenanceError::Io { action, dir: self.options.dir.clone(), source }
     }
 
     /// Moves `[min, end)` from the head into a block.
     fn cut_through(&self, min: Timestamp, end: Timestamp, done: &mut Maintenance) -> Result<(), MaintenanceError> {
         let start = Instant::now();
+        self.metrics.compactions_triggered.inc();
         self.head.forbid_before(end);
         let written = self.write_block(&self.options.dir, min, end);
         if written.is_err() {
             self.metrics.compactions_failed.inc();
         }
         if let Some((path, meta)) = written? {
-            let block = Arc::new(Block::open(&path)?);
+            self.metrics.reloads.inc();
+            let block = Arc::new(Block::open(&path).inspect_err(|_| {
+                self.metrics.reload_failures.inc();
+            })?);
             self.blocks.rcu(|blocks| Arc::new(blocks.with(Arc::clone(&block))));
             tracing::info!(
                 block = %meta.ulid, min_time = %meta.min_time, max_time = %meta.max_time, series = meta.stats.num_series,
@@ -153,6 +159,7 @@ impl Db {
         for series in &cut.series {
             writer.add(&series.labels, &self.head.cut_chunks(&cut, series)?).map_err(failed)?;
         }
+        self.metrics.add_chunk_figures(&writer.figures());
         writer.finish().map_err(failed)
     }
 
@@ -172,30 +179,5 @@ impl Db {
                 Err(self.io_error("shorten the log", source))
             }
         }
-    }
-
-    /// Deletes the blocks that lie further back from the newest block's end than the retention. As in Prometheus, the data's
-    /// own time counts, not the clock's: a database that was down for a month keeps what it has.
-    fn retain(&self, done: &mut Maintenance) {
-        let blocks = self.blocks.load_full();
-        let Some(newest) = blocks.blocks.iter().map(|block| block.meta().max_time).max() else { return };
-        if self.options.retention_ms == 0 {
-            return;
-        }
-        let oldest_kept = newest.saturating_sub(self.options.retention_ms);
-        let held = self.held.read();
-        let may_go = |block: &Arc<Block>| !held.as_ref().is_some_and(|held| held(block.meta().ulid));
-        let (old, kept): (Vec<_>, Vec<_>) =
-            blocks.blocks.iter().cloned().partition(|block| block.meta().max_time <= oldest_kept && may_go(block));
-        if old.is_empty() {
-            return;
-        }
-        self.blocks.store(Arc::new(BlockSet { blocks: kept, set_aside: blocks.set_aside.clone() }));
-        for block in old {
-            tracing::info!(block = %block.meta().ulid, "block deleted: beyond the retention time");
-            done.deleted.push(block.meta().ulid);
-            delete(&block);
-        }
-        self.metrics.time_retentions.inc();
     }
 }

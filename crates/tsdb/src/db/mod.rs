@@ -1,10 +1,14 @@
 //! A data directory that is open.
 
 mod blocks;
+mod compaction;
 mod maintenance;
+mod plan;
 mod query;
+mod retention;
 mod snapshot;
 mod state;
 
+pub use compaction::Compaction;
 pub use maintenance::{Maintenance, MaintenanceError};
 pub use state::Db;

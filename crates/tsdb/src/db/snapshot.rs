@@ -19,16 +19,17 @@ impl Db {
         format!("{whole_secs}-{hash:016x}")
     }
 
-    /// Writes everything there is as blocks into `dir`, which is made: the blocks as hard links where that is possible, the
-    /// head as one block more. The answer is `dir`.
-    pub fn snapshot(&self, dir: &Path) -> Result<PathBuf, MaintenanceError> {
-        let _alone = self.maintaining.lock();
+    /// Writes what there is as blocks into `dir`, which is made: the blocks as hard links where that is possible, with `head`
+    /// the head as one block more. The answer is `dir`. Waits for a compaction that is under way.
+    pub fn snapshot(&self, dir: &Path, head: bool) -> Result<PathBuf, MaintenanceError> {
+        let _no_compaction = self.compacting.lock();
+        let _no_cut = self.maintaining.lock();
         let failed = |source| MaintenanceError::Io { action: "write a snapshot", dir: dir.to_owned(), source };
         fs::create_dir_all(dir).map_err(failed)?;
         for block in &self.blocks.load().blocks {
             link_tree(block.dir(), &dir.join(block.meta().ulid.to_string())).map_err(failed)?;
         }
-        if let Some((min, max)) = self.head.time_range() {
+        if let Some((min, max)) = self.head.time_range().filter(|_| head) {
             self.write_block(dir, min, max.saturating_add(1))?;
         }
         Ok(dir.to_owned())

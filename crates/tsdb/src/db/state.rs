@@ -3,7 +3,9 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -29,9 +31,15 @@ pub struct Db {
     pub(super) head: Arc<Head>,
     pub(super) blocks: ArcSwap<BlockSet>,
     pub(super) metrics: Metrics,
-    /// Held by whoever changes the set of blocks.
+    /// Held by whoever changes blocks that are there: one merge or deletion at a time. Taken before `maintaining`.
+    pub(super) compacting: Mutex<()>,
+    /// Held by whoever takes samples out of the head or deletes what is beyond the retention.
     pub(super) maintaining: Mutex<()>,
-    /// Says of a block that it must not be deleted yet.
+    /// The blocks that are being compacted.
+    pub(super) busy: Mutex<Vec<BlockId>>,
+    /// Compaction ends early.
+    pub(super) closing: AtomicBool,
+    /// Says of a block that it must stay as it is.
     pub(super) held: RwLock<Option<Held>>,
     _lock: DirLock,
 }
@@ -74,10 +82,16 @@ impl Db {
             head: Arc::new(head),
             blocks: ArcSwap::from_pointee(blocks),
             metrics,
+            compacting: Mutex::new(()),
             maintaining: Mutex::new(()),
+            busy: Mutex::default(),
+            closing: AtomicBool::new(false),
             held: RwLock::default(),
             _lock: lock,
         };
+        db.metrics.retention_limit_bytes.set(i64::try_from(db.options.retention_bytes).unwrap_or(i64::MAX));
+        db.metrics.retention_limit_seconds.set(db.options.retention_ms / 1000);
+        db.metrics.reloads.inc();
         db.compare_with_clock();
         db.show_blocks();
         Ok(Arc::new(db))
@@ -95,9 +109,16 @@ impl Db {
         }
     }
 
-    /// Syncs the log to disk. The database may be used on; this is what a clean stop does before it lets go.
+    /// Ends a compaction that is under way, and lets no further one begin: what was written of it is dropped, its parents stay.
+    pub fn stop_compaction(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Syncs the log to disk and ends compaction. Otherwise the database may be used on; this is what a clean stop does before it
+    /// lets go.
     pub fn close(&self) -> io::Result<()> {
         self.head.flush_chunks();
+        self.stop_compaction();
         self.head.wal().sync()
     }
 
@@ -111,7 +132,7 @@ impl Db {
         self.head.cardinality(limit)
     }
 
-    /// Keeps a block beyond the retention for as long as `held` says so. A global holds what isn't in the bucket yet: a
+    /// Keeps a block as it is, beyond the retention and uncompacted, for as long as `held` says so. A global holds what isn't in the bucket yet: a
     /// bucket that is away costs disk, not data.
     pub fn hold_blocks(&self, held: impl Fn(BlockId) -> bool + Send + Sync + 'static) {
         *self.held.write() = Some(Box::new(held));
@@ -132,11 +153,14 @@ impl Db {
         &self.options
     }
 
-    /// The bytes of all blocks and of the log.
+    /// The bytes of all blocks, of the log and of the head's chunks.
     pub fn disk_bytes(&self) -> u64 {
-        let log = fs::read_dir(self.head.wal().dir()).into_iter().flatten().flatten();
-        let log_bytes: u64 = log.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum();
-        log_bytes + self.blocks.load().byte_len()
+        self.head_disk_bytes() + self.blocks.load().byte_len()
+    }
+
+    /// The bytes of what is not in blocks: the logs and the head's chunks.
+    pub(super) fn head_disk_bytes(&self) -> u64 {
+        ["wal", "wbl", "chunks_head"].iter().map(|name| tree_bytes(&self.options.dir.join(name))).sum()
     }
 
     /// Brings the metrics of blocks up to date.
@@ -144,7 +168,7 @@ impl Db {
         let blocks = self.blocks.load();
         self.metrics.blocks_loaded.set(blocks.blocks.len() as i64);
         self.metrics.blocks_bytes.set(blocks.byte_len() as i64);
-        self.metrics.blocks_set_aside.set(blocks.set_aside.len() as i64);
+        self.metrics.blocks_set_aside.set(blocks.left_alone() as i64);
         self.metrics.lowest_timestamp.set(self.oldest().map_or(0, Timestamp::as_ms));
         self.metrics.wal_segment_current.set(self.head.wal().current_segment() as i64);
     }
@@ -155,6 +179,16 @@ impl Db {
         let blocks = self.blocks.load().blocks.iter().map(|block| block.meta().min_time).min();
         head.into_iter().chain(blocks).min()
     }
+}
+
+/// The bytes of the files of a folder and of the folders in it; what can't be read counts nothing.
+fn tree_bytes(dir: &Path) -> u64 {
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => tree_bytes(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    fs::read_dir(dir).into_iter().flatten().flatten().map(size).sum()
 }
 
 fn tell_replay(report: &ReplayReport, metrics: &Metrics, start: Instant) {

@@ -6,5 +6,7 @@ mod reader;
 mod symbols;
 mod writer;
 
+pub(crate) use reader::SeriesNumbers;
 pub use reader::{Index, IndexedChunk, IndexedSeries};
-pub(crate) use writer::{IndexWriter, SeriesLabels};
+pub(crate) use symbols::SymbolWalk;
+pub(crate) use writer::{IndexFile, IndexWriter, SeriesLabels};

@@ -1,16 +1,20 @@
 //! Reading an index that lies in memory or in a mapped file.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use model::{Labels, TimeRange, Timestamp};
 
 use super::format::{MAGIC, SERIES_ALIGN, Toc, VERSION, corrupt, section};
 use super::postings_table::PostingsTable;
-use super::symbols::Symbols;
+use super::symbols::{SymbolWalk, Symbols};
 use crate::binary::{Corrupt, Cursor};
 use crate::matching::{Postings, sort_union};
+
+/// Room for so many labels is made at first, whatever a series claims.
+const LABELS_EXPECTED: usize = 64;
 
 /// A block's index. Only every 32nd symbol and label value is remembered in memory; the rest is read where it lies.
 #[derive(Debug, Clone)]
@@ -97,6 +101,43 @@ impl Index {
         Ok(out)
     }
 
+    /// The strings in order of their numbers; how many there must be is `symbol_count`.
+    pub(crate) fn symbols(&self) -> SymbolWalk<'_> {
+        self.tables.symbols.iter()
+    }
+
+    /// How many strings there are.
+    pub(crate) fn symbol_count(&self) -> usize {
+        self.tables.symbols.len()
+    }
+
+    /// The numbers of all series, in order of their labels.
+    pub(crate) fn series_numbers(&self) -> Result<SeriesNumbers, Corrupt> {
+        match self.tables.postings.find("", "")? {
+            Some(offset) => Ok(SeriesNumbers { numbers: self.file.slice(self.postings_range(offset)?) }),
+            None => Ok(SeriesNumbers { numbers: Bytes::new() }),
+        }
+    }
+
+    /// The labels of a series, as numbers of strings, and its chunks. Both lists are cleared first.
+    pub(crate) fn series_into(
+        &self,
+        number: u32,
+        labels: &mut Vec<(u32, u32)>,
+        chunks: &mut Vec<IndexedChunk>,
+    ) -> Result<(), Corrupt> {
+        let broken = || corrupt(number as usize * SERIES_ALIGN, "broken series");
+        labels.clear();
+        chunks.clear();
+        let mut cursor = self.series_content(number)?;
+        let symbols = self.symbol_count() as u64;
+        for _ in 0..cursor.uvarint().ok_or_else(broken)? {
+            let mut symbol = || cursor.uvarint().filter(|symbol| *symbol < symbols).ok_or_else(broken);
+            labels.push((symbol()? as u32, symbol()? as u32));
+        }
+        read_chunks(&mut cursor, chunks).ok_or_else(broken)
+    }
+
     /// A series by its number in the postings.
     pub fn series(&self, number: u32) -> Result<IndexedSeries, Corrupt> {
         let mut chunks = Vec::new();
@@ -109,7 +150,8 @@ impl Index {
         self.series_parts(number, None)
     }
 
-    fn series_parts(&self, number: u32, chunks: Option<&mut Vec<IndexedChunk>>) -> Result<Labels, Corrupt> {
+    /// What a series says of itself, its checksum verified.
+    fn series_content(&self, number: u32) -> Result<Cursor<'_>, Corrupt> {
         let at = number as usize * SERIES_ALIGN;
         let broken = || corrupt(at, "broken series");
         let mut head = Cursor::new(self.file.get(at..).ok_or_else(broken)?);
@@ -118,9 +160,14 @@ impl Index {
         if head.be32().ok_or_else(broken)? != crc32c::crc32c(content) {
             return Err(corrupt(at, "checksum of a series is wrong"));
         }
-        let mut cursor = Cursor::new(content);
+        Ok(Cursor::new(content))
+    }
+
+    fn series_parts(&self, number: u32, chunks: Option<&mut Vec<IndexedChunk>>) -> Result<Labels, Corrupt> {
+        let broken = || corrupt(number as usize * SERIES_ALIGN, "broken series");
+        let mut cursor = self.series_content(number)?;
         let label_count = cursor.uvarint_usize().ok_or_else(broken)?;
-        let mut pairs = Vec::with_capacity(label_count.min(len));
+        let mut pairs = Vec::with_capacity(label_count.min(LABELS_EXPECTED));
         for _ in 0..label_count {
             let name = self.tables.symbols.get(cursor.uvarint().ok_or_else(broken)?)?;
             let value = self.tables.symbols.get(cursor.uvarint().ok_or_else(broken)?)?;
@@ -132,13 +179,33 @@ impl Index {
         Ok(Labels::from_sorted(pairs))
     }
 
-    fn postings_at(&self, offset: u64) -> Result<impl Iterator<Item = u32>, Corrupt> {
+    /// Where the numbers of a list of postings lie.
+    fn postings_range(&self, offset: u64) -> Result<Range<usize>, Corrupt> {
         let content = section(&self.file, offset, true)?;
         let broken = || corrupt(content.start, "broken postings");
         let mut cursor = Cursor::new(&self.file[content.clone()]);
         let count = cursor.be32().ok_or_else(broken)? as usize;
         let numbers = cursor.bytes(count.checked_mul(4).ok_or_else(broken)?).ok_or_else(broken)?;
+        Ok(content.start + 4..content.start + 4 + numbers.len())
+    }
+
+    fn postings_at(&self, offset: u64) -> Result<impl Iterator<Item = u32>, Corrupt> {
+        let numbers = &self.file[self.postings_range(offset)?];
         Ok(numbers.chunks_exact(4).map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]])))
+    }
+}
+
+/// The numbers of series, read where they lie.
+#[derive(Debug)]
+pub(crate) struct SeriesNumbers {
+    numbers: Bytes,
+}
+
+impl Iterator for SeriesNumbers {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        (self.numbers.len() >= 4).then(|| self.numbers.get_u32())
     }
 }
 

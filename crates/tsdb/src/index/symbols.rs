@@ -37,6 +37,15 @@ impl Symbols {
         Ok(Symbols { content, count, places, file })
     }
 
+    /// All strings in order of their numbers.
+    pub(super) fn iter(&self) -> SymbolWalk<'_> {
+        SymbolWalk { cursor: Cursor::new(&self.file[self.content.start + 4..self.content.end]), rest: self.count }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn get(&self, number: u64) -> Result<&str, Corrupt> {
         let error = || corrupt(self.content.start, format!("no valid symbol {number} among {}", self.count));
         let number = usize::try_from(number).ok().filter(|n| *n < self.count).ok_or_else(error)?;
@@ -46,5 +55,21 @@ impl Symbols {
             cursor.text().ok_or_else(error)?;
         }
         std::str::from_utf8(cursor.text().ok_or_else(error)?).map_err(|_| error())
+    }
+}
+
+/// Walks the strings of an index in order. `open` has checked that they are there; one that is no UTF-8 ends the walk.
+#[derive(Debug, Clone)]
+pub(crate) struct SymbolWalk<'a> {
+    cursor: Cursor<'a>,
+    rest: usize,
+}
+
+impl<'a> Iterator for SymbolWalk<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        self.rest = self.rest.checked_sub(1)?;
+        std::str::from_utf8(self.cursor.text()?).ok()
     }
 }

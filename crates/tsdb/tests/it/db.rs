@@ -248,7 +248,7 @@ fn everything_can_be_flushed_and_a_snapshot_is_a_database() {
     let name = db.snapshot_name();
     assert_eq!(name.find("Z-").map(|at| name.len() - at), Some(18), "{name}");
     let copy = dir.path().join("snapshots").join(name);
-    db.snapshot(&copy).expect("snapshot");
+    db.snapshot(&copy, true).expect("snapshot");
     let (from_copy, _registry) = open(options(&copy));
     assert_eq!(content(&from_copy), all);
     assert_eq!(from_copy.head_stats().series, 0);

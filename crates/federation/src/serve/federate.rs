@@ -1,11 +1,12 @@
 //! What `/federate` answers, without HTTP.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use exposition::text::Escaping;
 use futures::future::try_join_all;
 use model::{Clock, Labels, Matcher, TimeRange};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use storage::{QueryError, QueryErrorKind, Queryable, SelectRequest, merge_sets};
 
 use crate::serve::encode::Pieces;
@@ -47,6 +48,8 @@ pub struct Federate {
     clock: Arc<dyn Clock>,
     parse_selector: Box<ParseSelector>,
     external: RwLock<Labels>,
+    /// Metrics that the log says are not federated.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Federate {
@@ -57,7 +60,8 @@ impl Federate {
         parse_selector: impl Fn(&str) -> Result<Vec<Matcher>, String> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let external = RwLock::new(Labels::empty());
-        Arc::new(Federate { queryable, clock, parse_selector: Box::new(parse_selector), external })
+        let told = Mutex::default();
+        Arc::new(Federate { queryable, clock, parse_selector: Box::new(parse_selector), external, told })
     }
 
     /// Sets the labels that every series gets that doesn't have them, from the next answer on.
@@ -76,8 +80,21 @@ impl Federate {
             .collect::<Result<Vec<_>, String>>()
             .map_err(FederateError::Selector)?;
         let sets = try_join_all(requests.iter().map(|request| self.queryable.select(request))).await?;
-        let newest = tokio::task::spawn_blocking(move || newest_samples(merge_sets(sets, 0), range)).await??;
+        let current = tokio::task::spawn_blocking(move || newest_samples(merge_sets(sets, 0), range)).await??;
+        self.tell_histograms(current.histograms);
         let external = self.external.read().clone();
-        Ok(Pieces::new(newest, &external, escaping))
+        Ok(Pieces::new(current.samples, &external, escaping))
+    }
+
+    /// Says once of each metric that it is not federated.
+    fn tell_histograms(&self, metrics: BTreeSet<String>) {
+        if metrics.is_empty() {
+            return;
+        }
+        let mut told = self.told.lock();
+        for metric in metrics.difference(&told.clone()) {
+            tracing::warn!(metric, "native histograms are not federated by this version yet");
+        }
+        told.extend(metrics);
     }
 }

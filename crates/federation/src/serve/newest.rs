@@ -1,6 +1,8 @@
 //! The newest sample of a series.
 
-use model::{Labels, Sample, TimeRange, is_stale};
+use std::collections::BTreeSet;
+
+use model::{Labels, Sample, TimeRange, Timestamp, is_stale};
 use storage::{QueryError, Samples, Series, SeriesSet};
 
 /// A series with its newest sample.
@@ -10,14 +12,32 @@ pub(super) struct Newest {
     pub(super) sample: Sample,
 }
 
-/// The newest sample within `range` of every series, sorted by the metric's name; series that have ended, that have nothing
-/// in the range, or that have no name, are left out. Walks chunks, so it belongs on a thread that may block.
-pub(super) fn newest_samples(set: SeriesSet, range: TimeRange) -> Result<Vec<Newest>, QueryError> {
-    let mut all = Vec::new();
+/// What a set of series is now.
+#[derive(Debug, Default)]
+pub(super) struct Current {
+    /// Sorted by the metric's name.
+    pub(super) samples: Vec<Newest>,
+    /// The metrics of which a series was left out because its newest sample is a native histogram.
+    pub(super) histograms: BTreeSet<String>,
+}
+
+/// The newest float within `range` of every series; series that have ended, that have nothing in the range, or that have no
+/// name, are left out. Walks chunks, so it belongs on a thread that may block.
+pub(super) fn newest_samples(set: SeriesSet, range: TimeRange) -> Result<Current, QueryError> {
+    let mut current = Current::default();
+    let all = &mut current.samples;
     let mut scratch = Samples::default();
     for series in set.series {
         let series = series?;
-        let Some(sample) = newest_sample(&series, range, &mut scratch)? else { continue };
+        let sample = match newest_sample(&series, range, &mut scratch)? {
+            Some(Last::Float(sample)) => sample,
+            Some(Last::Histogram(_, stale)) if stale => continue,
+            Some(Last::Histogram(..)) => {
+                current.histograms.insert(series.labels.metric_name().to_owned());
+                continue;
+            }
+            None => continue,
+        };
         if is_stale(sample.value) {
             continue;
         }
@@ -28,21 +48,41 @@ pub(super) fn newest_samples(set: SeriesSet, range: TimeRange) -> Result<Vec<New
         all.push(Newest { labels: series.labels, sample });
     }
     all.sort_by(|a, b| a.labels.metric_name().cmp(b.labels.metric_name()));
-    Ok(all)
+    Ok(current)
+}
+
+/// The last sample of a series.
+#[derive(Debug, Clone, Copy)]
+enum Last {
+    Float(Sample),
+    /// When, and whether it is a stale marker.
+    Histogram(Timestamp, bool),
+}
+
+impl Last {
+    fn time(self) -> Timestamp {
+        match self {
+            Last::Float(sample) => sample.time,
+            Last::Histogram(time, _) => time,
+        }
+    }
 }
 
 /// Decodes from the last chunk backwards, and only those that may hold something newer than what was found.
-fn newest_sample(series: &Series, range: TimeRange, scratch: &mut Samples) -> Result<Option<Sample>, QueryError> {
-    let mut newest: Option<Sample> = None;
+fn newest_sample(series: &Series, range: TimeRange, scratch: &mut Samples) -> Result<Option<Last>, QueryError> {
+    let mut newest: Option<Last> = None;
     for chunk in series.chunks.iter().rev() {
         let span = TimeRange::new(chunk.min_time, chunk.max_time);
-        if !range.overlaps(span) || newest.is_some_and(|found| chunk.max_time <= found.time) {
+        if !range.overlaps(span) || newest.is_some_and(|found| chunk.max_time <= found.time()) {
             continue;
         }
         scratch.clear();
         chunk.decode(range, scratch)?;
-        let last = scratch.iter().last();
-        if last.is_some_and(|last| newest.is_none_or(|found| found.time < last.time)) {
+        // A chunk has one kind of samples.
+        let float = scratch.iter().last().map(Last::Float);
+        let last = scratch.histograms.last();
+        let last = last.map(|last| Last::Histogram(Timestamp::from_ms(last.time), last.histogram.is_stale())).or(float);
+        if last.is_some_and(|last| newest.is_none_or(|found| found.time() < last.time())) {
             newest = last;
         }
     }
@@ -51,8 +91,8 @@ fn newest_sample(series: &Series, range: TimeRange, scratch: &mut Samples) -> Re
 
 #[cfg(test)]
 mod tests {
-    use model::{STALE_NAN, Timestamp};
-    use storage::chunk::{Chunk, xor};
+    use model::{Histogram, STALE_NAN};
+    use storage::chunk::{Chunk, Recoder, xor};
 
     use super::*;
 
@@ -71,7 +111,7 @@ mod tests {
             let range = TimeRange::new(Timestamp::from_ms(10), Timestamp::from_ms(20));
             let set = SeriesSet::from_sorted(vec![Series { labels, chunks }]);
             let found = newest_samples(set, range).expect("valid chunks");
-            let found: Vec<_> = found.iter().map(|n| (n.sample.time.as_ms(), n.sample.value)).collect();
+            let found: Vec<_> = found.samples.iter().map(|n| (n.sample.time.as_ms(), n.sample.value)).collect();
             assert_eq!(found, want.into_iter().collect::<Vec<_>>());
         };
         check(vec![], None);
@@ -83,6 +123,25 @@ mod tests {
         check(vec![chunk(&[(11, 1.0), (18, 9.0)]), chunk(&[(15, 2.0)])], Some((18, 9.0)));
         check(vec![chunk(&[(11, 1.0), (15, STALE_NAN)])], None);
         check(vec![chunk(&[(11, 1.0), (15, STALE_NAN), (16, 5.0)])], Some((16, 5.0)));
+    }
+
+    #[test]
+    fn a_series_that_is_a_histogram_now_is_left_out() {
+        let one = |histogram: Histogram| {
+            let mut recoder = Recoder::default();
+            recoder.push(16, histogram.into());
+            recoder.finish().remove(0)
+        };
+        let (histogram, ended) = (one(Histogram::default()), one(Histogram::stale()));
+        let check = |chunks: Vec<Chunk>, samples: usize, histograms: usize| {
+            let labels = Labels::from_pairs([("__name__", "a")]);
+            let set = SeriesSet::from_sorted(vec![Series { labels, chunks }]);
+            let found = newest_samples(set, TimeRange::ALL).expect("valid chunks");
+            assert_eq!((found.samples.len(), found.histograms.len()), (samples, histograms));
+        };
+        check(vec![chunk(&[(15, 1.0)]), histogram.clone()], 0, 1);
+        check(vec![chunk(&[(15, 1.0)]), ended], 0, 0);
+        check(vec![histogram, chunk(&[(17, 1.0)])], 1, 0);
     }
 
     #[test]
@@ -98,7 +157,7 @@ mod tests {
             series(&[("job", "nameless")]),
         ]);
         let found = newest_samples(set, TimeRange::ALL).expect("valid chunks");
-        let found: Vec<_> = found.iter().map(|n| n.labels.to_string()).collect();
+        let found: Vec<_> = found.samples.iter().map(|n| n.labels.to_string()).collect();
         assert_eq!(found, [r#"b{x="1"}"#, r#"b{x="2"}"#, r#"z{A="1"}"#]);
     }
 }

@@ -2,11 +2,8 @@
 
 use async_trait::async_trait;
 use model::{Labels, TimeRange, Timestamp};
-use storage::chunk::{Chunk, xor};
+use storage::chunk::{Chunk, Recoder, Value};
 use storage::{LabelRequest, QueryError, Queryable, Samples, SelectRequest, Series, SeriesSet};
-
-/// Samples per chunk, as in a head.
-const CHUNK_SAMPLES: usize = 120;
 
 /// Series in memory, encoded once.
 #[derive(Debug, Clone, Default)]
@@ -32,16 +29,13 @@ impl MemoryStorage {
 }
 
 fn encode(samples: &Samples) -> Vec<Chunk> {
-    let chunks = samples.times.chunks(CHUNK_SAMPLES).zip(samples.values.chunks(CHUNK_SAMPLES));
-    chunks
-        .filter_map(|(times, values)| {
-            let mut writer = xor::Writer::default();
-            times.iter().zip(values).for_each(|(time, value)| {
-                writer.push(*time, *value);
-            });
-            writer.finish()
-        })
-        .collect()
+    let floats = samples.iter().map(|sample| (sample.time.as_ms(), Value::Float(sample.value)));
+    let histograms = samples.histograms.iter().map(|sample| (sample.time, sample.histogram.clone().into()));
+    let mut all: Vec<(i64, Value)> = floats.chain(histograms).collect();
+    all.sort_by_key(|(time, _)| *time);
+    let mut recoder = Recoder::default();
+    all.into_iter().for_each(|(time, value)| recoder.push(time, value));
+    recoder.finish()
 }
 
 fn touches(chunk: &Chunk, range: TimeRange) -> bool {

@@ -15,6 +15,27 @@ pub(crate) struct KindLabel {
     pub(crate) kind: &'static str,
 }
 
+/// The kind of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct TypeLabel {
+    r#type: &'static str,
+}
+
+impl TypeLabel {
+    pub(crate) const FLOAT: TypeLabel = TypeLabel { r#type: "float" };
+    pub(crate) const HISTOGRAM: TypeLabel = TypeLabel { r#type: "histogram" };
+}
+
+/// Counts of samples by their kind, each there from the start.
+type ByType = Family<TypeLabel, Counter>;
+
+fn by_type() -> ByType {
+    let family = ByType::default();
+    drop(family.get_or_create(&TypeLabel::FLOAT));
+    drop(family.get_or_create(&TypeLabel::HISTOGRAM));
+    family
+}
+
 macro_rules! metrics {
     ($($(#[doc = $help:literal])+ $field:ident: $kind:ty = $name:literal $(, $make:expr)?;)+) => {
         /// All metrics of one database. Cloning shares them.
@@ -58,7 +79,7 @@ metrics! {
     /// Writes of head chunks that failed; the chunks stay in memory.
     head_chunk_writes_failed: Counter = "watershed_tsdb_head_chunk_writes_failed";
     /// Total number of appended samples.
-    samples_appended: Counter = "prometheus_tsdb_head_samples_appended";
+    samples_appended: ByType = "prometheus_tsdb_head_samples_appended", by_type();
     /// Minimum time bound of the head block, in milliseconds.
     head_min_time: Gauge = "prometheus_tsdb_head_min_time";
     /// Maximum time bound of the head block, in milliseconds.
@@ -66,9 +87,25 @@ metrics! {
     /// Total number of head truncations attempted.
     head_truncations: Counter = "prometheus_tsdb_head_truncations";
     /// Total number of out of order samples ingestion failed attempts.
-    out_of_order_samples: Counter = "prometheus_tsdb_out_of_order_samples";
+    out_of_order_samples: ByType = "prometheus_tsdb_out_of_order_samples", by_type();
     /// Total number of out of bound samples ingestion failed attempts.
-    out_of_bound_samples: Counter = "prometheus_tsdb_out_of_bound_samples";
+    out_of_bound_samples: ByType = "prometheus_tsdb_out_of_bound_samples", by_type();
+    /// Total number of out of order samples ingestion failed attempts because they are older than the window for them.
+    too_old_samples: ByType = "prometheus_tsdb_too_old_samples", by_type();
+    /// Total number of samples that were refused because they lie too far in the future.
+    too_new_samples: Counter = "watershed_tsdb_too_new_samples";
+    /// Total number of appended exemplars.
+    exemplars_appended: Counter = "prometheus_tsdb_exemplar_exemplars_appended";
+    /// Number of exemplars currently in circular storage.
+    exemplars_in_storage: Gauge = "prometheus_tsdb_exemplar_exemplars_in_storage";
+    /// Number of series with exemplars currently in circular storage.
+    series_with_exemplars: Gauge = "prometheus_tsdb_exemplar_series_with_exemplars_in_storage";
+    /// The timestamp of the oldest exemplar stored in circular storage.
+    last_exemplars_timestamp: Gauge<f64, std::sync::atomic::AtomicU64> = "prometheus_tsdb_exemplar_last_exemplars_timestamp_seconds";
+    /// Total number of out of order exemplar ingestion failed attempts.
+    out_of_order_exemplars: Counter = "prometheus_tsdb_exemplar_out_of_order_exemplars";
+    /// Total number of exemplars the exemplar storage can store, resizeable.
+    max_exemplars: Gauge = "prometheus_tsdb_exemplar_max_exemplars";
     /// Total number of WAL corruptions.
     wal_corruptions: Counter = "prometheus_tsdb_wal_corruptions";
     /// Total number of WAL truncations attempted.
@@ -77,7 +114,11 @@ metrics! {
     wal_truncations_failed: Counter = "prometheus_tsdb_wal_truncations_failed";
     /// Total number of WAL writes that failed.
     wal_writes_failed: Counter = "prometheus_tsdb_wal_writes_failed";
-    /// Duration of syncing completed segments of the log to disk.
+    /// Whether the last commit could not be stored: 1 while storing fails, for example because the disk is full.
+    storing_failed: Gauge = "watershed_tsdb_storing_failed";
+    /// Total number of attempts to sync the log to disk that failed.
+    wal_syncs_failed: Counter = "watershed_tsdb_wal_syncs_failed";
+    /// Duration of syncing the log to disk.
     wal_fsync_seconds: Histogram = "prometheus_tsdb_wal_fsync_duration_seconds", Histogram::new(exponential_buckets(0.001, 4.0, 8));
     /// Segment of the log that is written to.
     wal_segment_current: Gauge = "prometheus_tsdb_wal_segment_current";
@@ -87,6 +128,8 @@ metrics! {
     wal_unread_records: Family<KindLabel, Counter> = "watershed_tsdb_wal_unread_records";
     /// Total number of checkpoint creations attempted.
     checkpoint_creations: Counter = "prometheus_tsdb_checkpoint_creations";
+    /// Total number of checkpoint creations that failed.
+    checkpoint_creations_failed: Counter = "prometheus_tsdb_checkpoint_creations_failed";
     /// Duration of taking in the log at start.
     replay_seconds: Gauge<f64, std::sync::atomic::AtomicU64> = "prometheus_tsdb_data_replay_duration_seconds";
     /// Total number of compactions that were executed for the partition.
@@ -137,5 +180,15 @@ impl Metrics {
     /// Adds what the chunks of a new block are like.
     pub(crate) fn add_chunk_figures(&self, figures: &ChunkFigures) {
         add_figures(figures, &self.chunk_size_bytes, &self.chunk_samples, &self.chunk_range_seconds);
+    }
+}
+
+impl Metrics {
+    /// Samples of all kinds that were appended.
+    pub(crate) fn all_samples_appended(&self) -> u64 {
+        [TypeLabel::FLOAT, TypeLabel::HISTOGRAM]
+            .iter()
+            .map(|kind| self.samples_appended.get_or_create(kind).get())
+            .sum()
     }
 }

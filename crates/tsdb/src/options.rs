@@ -23,10 +23,18 @@ pub struct Options {
     pub wal_segment_bytes: u64,
     /// How the log is compressed.
     pub wal_compression: WalCompression,
+    /// How many exemplars are kept in memory, over all series; 0 keeps none.
+    pub max_exemplars: usize,
+    /// How much older than the newest sample a late one may be, in milliseconds; 0 takes none that is out of order.
+    pub out_of_order_window_ms: i64,
+    /// Samples that lie further after the clock than this are refused, in milliseconds; 0 refuses none, which is for tools that
+    /// fill in history. Without a bound one target with a wrong clock makes everybody else's samples too old.
+    pub max_future_ms: i64,
 }
 
 impl Options {
-    /// Prometheus's defaults: blocks of two hours, 15 days of retention, segments of 128 MiB, snappy.
+    /// Prometheus's defaults: blocks of two hours, 15 days of retention, segments of 128 MiB, snappy, 100,000 exemplars, nothing
+    /// out of order; and ten minutes into the future, which Prometheus's scraping bounds.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         const HOUR_MS: i64 = 3_600_000;
         Options {
@@ -37,6 +45,9 @@ impl Options {
             retention_bytes: 0,
             wal_segment_bytes: 128 << 20,
             wal_compression: WalCompression::default(),
+            max_exemplars: 100_000,
+            out_of_order_window_ms: 0,
+            max_future_ms: 10 * 60_000,
         }
     }
 }
@@ -78,8 +89,15 @@ impl Options {
                 format!("{} is less than min_block_ms {}", self.max_block_ms, self.min_block_ms),
             );
         }
-        if self.retention_ms < 0 {
-            return error("retention_ms", format!("{} is negative", self.retention_ms));
+        let not_negative = [
+            ("retention_ms", self.retention_ms),
+            ("out_of_order_window_ms", self.out_of_order_window_ms),
+            ("max_future_ms", self.max_future_ms),
+        ];
+        for (option, ms) in not_negative {
+            if ms < 0 {
+                return error(option, format!("{ms} is negative"));
+            }
         }
         Ok(())
     }

@@ -79,7 +79,10 @@ impl Db {
         match self.head.wal().sync_complete_segments() {
             Ok(0) => {}
             Ok(_) => self.metrics.wal_fsync_seconds.observe(start.elapsed().as_secs_f64()),
-            Err(source) => return Err(self.io_error("sync the log", source)),
+            Err(source) => {
+                self.metrics.wal_syncs_failed.inc();
+                return Err(self.io_error("sync the log", source));
+            }
         }
         let mut done = Maintenance::default();
         while let Some((min, max)) = self.head.time_range() {
@@ -176,6 +179,7 @@ impl Db {
             }
             Err(source) => {
                 self.metrics.wal_truncations_failed.inc();
+                self.metrics.checkpoint_creations_failed.inc();
                 Err(self.io_error("shorten the log", source))
             }
         }

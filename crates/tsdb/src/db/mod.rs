@@ -1,5 +1,6 @@
 //! A data directory that is open.
 
+mod attached;
 mod blocks;
 mod compaction;
 mod maintenance;

@@ -69,9 +69,12 @@ impl Db {
             chunk_range_ms: options.min_block_ms,
             wal_segment_bytes: options.wal_segment_bytes,
             wal_compression: options.wal_compression,
+            max_exemplars: options.max_exemplars,
+            out_of_order_window_ms: options.out_of_order_window_ms,
+            max_future_ms: options.max_future_ms,
         };
         let min_valid = in_blocks.unwrap_or(Timestamp::MIN);
-        let head = Head::open(&dir, head_options, min_valid, metrics.clone()).map_err(io_error)?;
+        let head = Head::open(&dir, head_options, min_valid, Arc::clone(&clock), metrics.clone()).map_err(io_error)?;
         let start = Instant::now();
         let report = head.replay().map_err(io_error)?;
         head.drop_before(min_valid);
@@ -199,7 +202,10 @@ fn tell_replay(report: &ReplayReport, metrics: &Metrics, start: Instant) {
     metrics.mmap_chunk_corruptions.inc_by(report.chunk_damages);
     if report.chunks_refused > 0 {
         let chunks = report.chunks_refused;
-        tracing::warn!(chunks, "head chunks in encodings that this version does not read: their samples were taken from the log");
+        tracing::warn!(
+            chunks,
+            "head chunks in encodings that this version does not read: their samples were taken from the log"
+        );
     }
     if report.chunks_unknown_series > 0 {
         tracing::debug!(series = report.chunks_unknown_series, "head chunks of series that the log no longer has");

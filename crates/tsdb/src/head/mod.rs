@@ -6,12 +6,18 @@
 //! - `gate` is held shared by a commit while it puts its samples in place, and exclusively by a select while it copies what
 //!   it needs. So a select sees all of a commit or nothing, across all series, and no sample carries a mark of who may see it.
 //! - `index` guards which series there are; a page guards the samples of its series.
+//!
+//! The ring of exemplars is locked before `index`, the table of metadata after it.
 
+mod attached;
+mod create;
+mod exemplars;
 mod export;
 mod full;
 mod index;
 mod mapping;
 mod ooo;
+mod metadata;
 mod pages;
 mod pairs;
 mod postings;

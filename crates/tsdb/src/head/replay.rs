@@ -8,13 +8,14 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use model::Labels;
 
+use super::index::Place;
 use super::pages::{PageCursor, PageList};
 use super::series::{Cutting, Verdict};
 use super::state::Head;
 use crate::head_chunks::LoadedChunks;
 use crate::wal::{
-    LoggedSample, RecordKind, Segment, SegmentReader, decode_samples, decode_series, latest_checkpoint, list_segments,
-    repair_segment,
+    LoggedSample, RecordKind, Segment, SegmentReader, decode_exemplars, decode_metadata, decode_samples, decode_series,
+    latest_checkpoint, list_segments, repair_segment,
 };
 
 /// What a replay found.
@@ -123,9 +124,9 @@ impl Replay<'_> {
                 result
             }
             RecordKind::MmapMarker | RecordKind::MinValidTime => Ok(()),
+            RecordKind::Exemplars => self.take_exemplars(record),
+            RecordKind::Metadata => self.take_metadata(record),
             RecordKind::Tombstones
-            | RecordKind::Exemplars
-            | RecordKind::Metadata
             | RecordKind::Histograms
             | RecordKind::FloatHistograms
             | RecordKind::Unread(_)
@@ -163,6 +164,29 @@ impl Replay<'_> {
             self.report.series += 1;
         });
         self.pages = self.head.pages.snapshot();
+        result
+    }
+
+    /// Where the series is now that the log gave this number.
+    fn place(&self, reference: u64) -> Option<Place> {
+        self.head.index.read().place(*self.slots.get(&reference)?)
+    }
+
+    fn take_exemplars(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
+        let mut all = Vec::new();
+        let result = decode_exemplars(record, |logged| {
+            all.extend(self.place(logged.series).map(|place| (place, logged.exemplar)));
+        });
+        self.head.add_exemplars(&all);
+        result
+    }
+
+    fn take_metadata(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
+        let mut all = Vec::new();
+        let result = decode_metadata(record, |logged| {
+            all.extend(self.place(logged.series).map(|place| (place, logged.metadata)));
+        });
+        self.head.set_metadata(&all);
         result
     }
 

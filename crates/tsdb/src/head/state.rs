@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use model::Timestamp;
+use model::{Clock, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
+use super::exemplars::ExemplarRing;
 use super::index::HeadIndex;
+use super::metadata::MetadataTable;
 use super::pages::Pages;
 use crate::head_chunks::{self, HeadChunks, LoadedChunks};
 use crate::metrics::Metrics;
@@ -21,6 +24,12 @@ pub(crate) struct HeadOptions {
     pub(crate) chunk_range_ms: i64,
     pub(crate) wal_segment_bytes: u64,
     pub(crate) wal_compression: WalCompression,
+    /// How many exemplars are kept.
+    pub(crate) max_exemplars: usize,
+    /// How much older than the newest a late sample or exemplar may be, 0 for not at all.
+    pub(crate) out_of_order_window_ms: i64,
+    /// Samples that lie further after the clock are refused, 0 for none.
+    pub(crate) max_future_ms: i64,
 }
 
 /// See the module above for the locks and their order.
@@ -47,15 +56,29 @@ pub(crate) struct Head {
     /// Second numbers that the log has for series: each with the number that the series goes by. Kept as long as the series
     /// lives, because samples that are still needed may be logged under either.
     pub(super) aliases: Mutex<HashMap<u64, u64>>,
+    pub(super) exemplars: Mutex<ExemplarRing>,
+    pub(super) metadata: RwLock<MetadataTable>,
+    /// `HeadOptions::out_of_order_window_ms`, as it is now.
+    out_of_order_window_ms: AtomicI64,
+    clock: Arc<dyn Clock>,
     pub(super) metrics: Metrics,
 }
 
 impl Head {
     /// An empty head over log and head chunks in the data directory `dir`; their content is taken in by `replay`.
-    pub(crate) fn open(dir: &Path, options: HeadOptions, min_valid: Timestamp, metrics: Metrics) -> io::Result<Self> {
+    pub(crate) fn open(
+        dir: &Path,
+        options: HeadOptions,
+        min_valid: Timestamp,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> io::Result<Self> {
         let (chunks, loaded) = head_chunks::open(&dir.join("chunks_head"), min_valid.as_ms())?;
         let wal = Wal::open(&dir.join("wal"), options.wal_segment_bytes, options.wal_compression)?;
+        let exemplars = ExemplarRing::new(options.max_exemplars, options.out_of_order_window_ms);
+        metrics.max_exemplars.set(exemplars.capacity() as i64);
         Ok(Head {
+            out_of_order_window_ms: AtomicI64::new(options.out_of_order_window_ms),
             options,
             barrier: RwLock::new(()),
             wal,
@@ -70,6 +93,9 @@ impl Head {
             chunk_count: AtomicU64::new(0),
             gone: Mutex::new(HashMap::new()),
             aliases: Mutex::new(HashMap::new()),
+            exemplars: Mutex::new(exemplars),
+            metadata: RwLock::default(),
+            clock,
             metrics,
         })
     }
@@ -89,6 +115,26 @@ impl Head {
     pub(super) fn oldest_appendable(&self) -> i64 {
         let newest = self.max_time.load(Ordering::SeqCst);
         self.min_valid().max(newest.saturating_sub(self.options.chunk_range_ms / 2))
+    }
+
+    /// The newest time that an append may have now: a target whose clock is wrong must not make everybody else's samples
+    /// too old.
+    pub(super) fn newest_appendable(&self) -> Timestamp {
+        match self.options.max_future_ms {
+            0 => Timestamp::MAX,
+            ahead => self.clock.now().saturating_add(ahead),
+        }
+    }
+
+    /// How much older than the newest a late sample may be, in milliseconds.
+    pub(super) fn out_of_order_window_ms(&self) -> i64 {
+        self.out_of_order_window_ms.load(Ordering::SeqCst)
+    }
+
+    /// Changes how much older than the newest a late sample or exemplar may be.
+    pub(crate) fn set_out_of_order_window(&self, window_ms: i64) {
+        self.out_of_order_window_ms.store(window_ms, Ordering::SeqCst);
+        self.exemplars.lock().set_window(window_ms);
     }
 
     /// The times of the oldest and the newest sample; `None` while there is none.
@@ -164,6 +210,9 @@ impl Head {
             slot += super::pages::PAGE_SERIES;
         }
         index.remove(&empty);
+        let mut metadata = self.metadata.write();
+        empty.iter().for_each(|slot| metadata.forget(*slot));
+        drop(metadata);
         self.min_time.store(oldest, Ordering::SeqCst);
         if oldest == i64::MAX {
             self.max_time.store(i64::MIN, Ordering::SeqCst);

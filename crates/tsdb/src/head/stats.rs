@@ -70,7 +70,7 @@ impl Head {
         HeadStats {
             series: series as u64,
             chunks: self.chunk_count(),
-            samples_appended: self.metrics.samples_appended.get(),
+            samples_appended: self.metrics.all_samples_appended(),
             symbols: symbols as u64,
             label_pairs: label_pairs as u64,
             min_time: range.map(|range| range.0),

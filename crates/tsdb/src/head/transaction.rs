@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use model::{Labels, Timestamp};
+use model::{Exemplar, Labels, Metadata, Timestamp};
 use storage::{AppendError, Appender, CommitError, SeriesRef};
 
+use super::exemplars::{self, ExemplarVerdict};
 use super::index::Place;
 use super::pages::PageCursor;
 use super::series::{SeriesState, Verdict};
 use super::state::Head;
-use crate::wal::{LoggedSample, encode_samples, encode_series};
+use crate::metrics::TypeLabel;
+use crate::wal::{LoggedExemplar, LoggedSample, encode_exemplars, encode_metadata, encode_samples, encode_series};
 
 /// One transaction on a head.
 pub(crate) struct Transaction {
@@ -19,6 +21,10 @@ pub(crate) struct Transaction {
     samples: Vec<LoggedSample>,
     /// Series that the log did not know when they were appended to.
     unlogged: Vec<Place>,
+    exemplars: Vec<(Place, Exemplar)>,
+    metadata: Vec<(Place, Metadata)>,
+    /// Samples after this time are refused.
+    newest: Timestamp,
 }
 
 /// A place as the outside names it. Half of the log's number tells a series from one that had the slot before.
@@ -26,18 +32,45 @@ fn to_ref(place: Place) -> SeriesRef {
     SeriesRef(u64::from(place.reference as u32) << 32 | u64::from(place.slot))
 }
 
+fn parts(series: SeriesRef) -> (u32, u32) {
+    (series.0 as u32, (series.0 >> 32) as u32)
+}
+
 impl Transaction {
     pub(crate) fn new(head: Arc<Head>) -> Self {
-        Transaction { head, slots: Vec::new(), samples: Vec::new(), unlogged: Vec::new() }
+        let newest = head.newest_appendable();
+        Transaction {
+            head,
+            slots: Vec::new(),
+            samples: Vec::new(),
+            unlogged: Vec::new(),
+            exemplars: Vec::new(),
+            metadata: Vec::new(),
+            newest,
+        }
     }
 
     fn check_time(&self, time: Timestamp) -> Result<(), AppendError> {
         let oldest = self.head.oldest_appendable();
         if time.as_ms() < oldest {
-            self.head.metrics.out_of_bound_samples.inc();
+            self.head.metrics.out_of_bound_samples.get_or_create(&TypeLabel::FLOAT).inc();
             return Err(AppendError::TooOld { time, oldest: Timestamp::from_ms(oldest) });
         }
+        if time > self.newest {
+            self.head.metrics.too_new_samples.inc();
+            return Err(AppendError::TooNew { time, newest: self.newest });
+        }
         Ok(())
+    }
+
+    /// The place of a series that is here; the second half of the answer is whether the log knows it.
+    fn place(&self, series: SeriesRef) -> Result<(Place, bool), AppendError> {
+        let (slot, half) = parts(series);
+        let judge = |state: &mut SeriesState| {
+            let is_meant = state.reference != 0 && state.reference as u32 == half;
+            is_meant.then_some((Place { slot, reference: state.reference }, state.logged))
+        };
+        self.head.pages.with(slot, judge).flatten().ok_or(AppendError::UnknownSeries(series))
     }
 
     /// Appends to the series of a slot if it is the one that `is_meant`; `None` where it is not.
@@ -68,14 +101,14 @@ impl Transaction {
             }
             Verdict::Repeated => Ok(to_ref(place)),
             Verdict::OutOfOrder => {
-                self.head.metrics.out_of_order_samples.inc();
+                self.head.metrics.out_of_order_samples.get_or_create(&TypeLabel::FLOAT).inc();
                 Err(AppendError::OutOfOrder)
             }
             Verdict::Conflict => Err(AppendError::DuplicateTimestamp),
         })
     }
 
-    /// Writes series that are new to the log, then all samples, in one batch.
+    /// Writes series that are new to the log, then everything else, in one batch.
     fn log(&mut self) -> std::io::Result<()> {
         let head = &self.head;
         let mut sample_record = Vec::with_capacity(self.samples.len() * 12 + 32);
@@ -86,6 +119,7 @@ impl Transaction {
             head.pages.with(place.slot, |state| state.reference == place.reference && !state.logged) == Some(true)
         };
         self.unlogged.retain(is_new);
+        self.unlogged.sort_unstable_by_key(|place| place.reference);
         self.unlogged.dedup();
         if !self.unlogged.is_empty() {
             let mut record = Vec::new();
@@ -96,7 +130,26 @@ impl Transaction {
             drop(index);
             batch.add(&record)?;
         }
-        batch.add(&sample_record)?;
+        if !self.metadata.is_empty() {
+            let mut record = Vec::new();
+            for (place, metadata) in &self.metadata {
+                encode_metadata(&mut record, place.reference, metadata);
+            }
+            batch.add(&record)?;
+        }
+        if !sample_record.is_empty() {
+            batch.add(&sample_record)?;
+        }
+        if !self.exemplars.is_empty() {
+            let of = |(place, exemplar): &(Place, Exemplar)| LoggedExemplar {
+                series: place.reference,
+                exemplar: exemplar.clone(),
+            };
+            let exemplars: Vec<LoggedExemplar> = self.exemplars.iter().map(of).collect();
+            let mut record = Vec::new();
+            encode_exemplars(&mut record, &exemplars);
+            batch.add(&record)?;
+        }
         head.metrics.wal_written_bytes.inc_by(batch.write()? as u64);
         for place in self.unlogged.drain(..) {
             head.pages.with(place.slot, |state| state.logged = true);
@@ -131,12 +184,15 @@ impl Transaction {
             if appended > 0 {
                 head.widen(min, max);
             }
+            // Under the gate, so that no slot changes hands.
+            head.set_metadata(&std::mem::take(&mut self.metadata));
+            head.add_exemplars(&std::mem::take(&mut self.exemplars));
         }
         self.samples.clear();
         head.flush_many_chunks();
         head.add_chunks(new_chunks);
-        head.metrics.samples_appended.inc_by(appended);
-        head.metrics.out_of_order_samples.inc_by(late);
+        head.metrics.samples_appended.get_or_create(&TypeLabel::FLOAT).inc_by(appended);
+        head.metrics.out_of_order_samples.get_or_create(&TypeLabel::FLOAT).inc_by(late);
     }
 
     /// Lets go of the series without appending.
@@ -165,66 +221,10 @@ impl Transaction {
                 self.samples.push(sample);
             } else {
                 self.head.pages.with(slot, |state| state.pending -= 1);
-                self.head.metrics.out_of_bound_samples.inc();
+                self.head.metrics.out_of_bound_samples.get_or_create(&TypeLabel::FLOAT).inc();
             }
         }
     }
-}
-
-impl Head {
-    /// The series with these labels, which is made if it is new.
-    pub(super) fn find_or_create(&self, labels: &Labels) -> Result<Place, AppendError> {
-        if let Some(place) = self.index.read().find(labels) {
-            return Ok(place);
-        }
-        check_labels(labels)?;
-        let mut index = self.index.write();
-        if let Some(place) = index.find(labels) {
-            return Ok(place);
-        }
-        let reference = index.next_reference();
-        let full = || AppendError::InvalidLabels {
-            labels: labels.clone(),
-            reason: "the head holds 4 GiB of label text or 2^32 series already".to_owned(),
-        };
-        let place = index.add(labels, reference).ok_or_else(full)?;
-        self.pages.put(place.slot, SeriesState::new(reference));
-        self.metrics.head_series_created.inc();
-        self.metrics.head_series.set(index.len() as i64);
-        Ok(place)
-    }
-}
-
-impl Head {
-    /// The series with these labels under the number that the log has for it; the one it has here already wins. `None` where
-    /// there is no room or no label.
-    pub(super) fn restore_series(&self, labels: &Labels, reference: u64) -> Option<Place> {
-        let mut index = self.index.write();
-        if let Some(place) = index.find(labels) {
-            return Some(place);
-        }
-        check_labels(labels).ok()?;
-        let place = index.add(labels, reference)?;
-        self.pages.put(place.slot, SeriesState::restored(reference));
-        self.metrics.head_series_created.inc();
-        self.metrics.head_series.set(index.len() as i64);
-        Some(place)
-    }
-}
-
-fn check_labels(labels: &Labels) -> Result<(), AppendError> {
-    let invalid = |reason: String| Err(AppendError::InvalidLabels { labels: labels.clone(), reason });
-    if labels.is_empty() {
-        return invalid("a series needs at least one label".to_owned());
-    }
-    let mut last: Option<&str> = None;
-    for (name, _) in labels {
-        if last == Some(name) {
-            return invalid(format!("label name {name:?} is not unique"));
-        }
-        last = Some(name);
-    }
-    Ok(())
 }
 
 impl Appender for Transaction {
@@ -240,7 +240,7 @@ impl Appender for Transaction {
     }
 
     fn append_ref(&mut self, series: SeriesRef, time: Timestamp, value: f64) -> Result<(), AppendError> {
-        let (slot, half) = (series.0 as u32, (series.0 >> 32) as u32);
+        let (slot, half) = parts(series);
         self.check_time(time)?;
         match self.offer(slot, |reference| reference as u32 == half, time, value) {
             Some(result) => result.map(|_| ()),
@@ -248,14 +248,42 @@ impl Appender for Transaction {
         }
     }
 
+    fn append_exemplar(&mut self, series: SeriesRef, exemplar: &Exemplar) -> Result<(), AppendError> {
+        exemplars::check_labels(exemplar)?;
+        let (place, logged) = self.place(series)?;
+        match self.head.exemplars.lock().judge(place.reference, exemplar) {
+            ExemplarVerdict::Ignored => return Ok(()),
+            ExemplarVerdict::OutOfOrder => return Err(AppendError::OutOfOrder),
+            ExemplarVerdict::Fits => self.exemplars.push((place, exemplar.clone())),
+        }
+        if !logged {
+            self.unlogged.push(place);
+        }
+        Ok(())
+    }
+
+    fn append_metadata(&mut self, series: SeriesRef, metadata: &Metadata) -> Result<(), AppendError> {
+        let (place, logged) = self.place(series)?;
+        if self.head.metadata.read().get(place.slot).is_some_and(|known| **known == *metadata) {
+            return Ok(());
+        }
+        self.metadata.push((place, metadata.clone()));
+        if !logged {
+            self.unlogged.push(place);
+        }
+        Ok(())
+    }
+
     fn commit(mut self: Box<Self>) -> Result<(), CommitError> {
         let head = Arc::clone(&self.head);
         let _steady = head.barrier.read();
         self.leave_out_cut();
-        if self.samples.is_empty() {
+        if self.samples.is_empty() && self.exemplars.is_empty() && self.metadata.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.log() {
+        let logged = self.log();
+        head.metrics.storing_failed.set(i64::from(logged.is_err()));
+        if let Err(error) = logged {
             head.metrics.wal_writes_failed.inc();
             let reason = format!("cannot write to the log in {}", head.wal.dir().display());
             return Err(CommitError { reason, source: Some(error) });

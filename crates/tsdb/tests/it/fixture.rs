@@ -77,12 +77,13 @@ pub(crate) fn content(db: &Db) -> Content {
     select(db, vec![], TimeRange::ALL)
 }
 
-/// The value of a metric as it is exposed.
+/// The value of a metric as it is exposed, over all its labels; NaN where it isn't there.
 pub(crate) fn metric(registry: &Registry, name: &str) -> f64 {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, registry).expect("text");
-    let line = text.lines().find(|line| line.split([' ', '{']).next() == Some(name));
-    line.and_then(|line| line.rsplit(' ').next()).and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
+    let lines = text.lines().filter(|line| line.split([' ', '{']).next() == Some(name));
+    let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    values.reduce(|a, b| a + b).unwrap_or(f64::NAN)
 }
 
 /// A copy of a directory as a killed process would leave it.

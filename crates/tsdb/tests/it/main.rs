@@ -1,5 +1,6 @@
 //! The database as its users see it: through its traits, through files, and through Prometheus's own programs.
 
+mod attached;
 mod compaction;
 mod crash;
 mod db;

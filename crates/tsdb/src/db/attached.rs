@@ -1,0 +1,53 @@
+//! Exemplars and metadata, and what of the configuration may change while the database is open.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use model::{Labels, Matcher, Metadata, TimeRange};
+use storage::{ExemplarQueryable, ExemplarSeries, QueryError};
+
+use super::state::Db;
+
+#[async_trait]
+impl ExemplarQueryable for Db {
+    async fn exemplars(&self, selectors: &[Vec<Matcher>], range: TimeRange) -> Result<Vec<ExemplarSeries>, QueryError> {
+        Ok(self.head.select_exemplars(selectors, range))
+    }
+}
+
+impl Db {
+    /// What was last appended of the metadata of a series that is in the head.
+    pub fn series_metadata(&self, labels: &Labels) -> Option<Arc<Metadata>> {
+        self.head.series_metadata(labels)
+    }
+
+    /// Changes how many exemplars are kept; what came last stays.
+    pub fn set_max_exemplars(&self, count: usize) {
+        self.head.set_max_exemplars(count);
+    }
+
+    /// Changes how much older than the newest a late sample or exemplar may be, in milliseconds; 0 takes none.
+    pub fn set_out_of_order_window(&self, window_ms: i64) {
+        self.head.set_out_of_order_window(window_ms.max(0));
+    }
+
+    /// Syncs what of the log is written. Commits go on meanwhile. Called every few seconds it bounds what a power cut can
+    /// lose; `maintain` alone syncs only segments that are complete.
+    ///
+    /// # Errors
+    /// The log can't be synced; the next call tries again.
+    pub fn sync_log(&self) -> io::Result<()> {
+        let start = Instant::now();
+        match self.head.wal().sync_written() {
+            Ok(true) => self.metrics.wal_fsync_seconds.observe(start.elapsed().as_secs_f64()),
+            Ok(false) => {}
+            Err(error) => {
+                self.metrics.wal_syncs_failed.inc();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}

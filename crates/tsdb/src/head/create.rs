@@ -1,0 +1,62 @@
+//! Series come into being: by an append, or from the log.
+
+use model::Labels;
+use storage::AppendError;
+
+use super::index::Place;
+use super::series::SeriesState;
+use super::state::Head;
+
+impl Head {
+    /// The series with these labels, which is made if it is new.
+    pub(super) fn find_or_create(&self, labels: &Labels) -> Result<Place, AppendError> {
+        if let Some(place) = self.index.read().find(labels) {
+            return Ok(place);
+        }
+        check_labels(labels)?;
+        let mut index = self.index.write();
+        if let Some(place) = index.find(labels) {
+            return Ok(place);
+        }
+        let reference = index.next_reference();
+        let full = || AppendError::InvalidLabels {
+            labels: labels.clone(),
+            reason: "the head holds 4 GiB of label text or 2^32 series already".to_owned(),
+        };
+        let place = index.add(labels, reference).ok_or_else(full)?;
+        self.pages.put(place.slot, SeriesState::new(reference));
+        self.metrics.head_series_created.inc();
+        self.metrics.head_series.set(index.len() as i64);
+        Ok(place)
+    }
+
+    /// The series with these labels under the number that the log has for it; the one it has here already wins. `None` where
+    /// there is no room or no label.
+    pub(super) fn restore_series(&self, labels: &Labels, reference: u64) -> Option<Place> {
+        let mut index = self.index.write();
+        if let Some(place) = index.find(labels) {
+            return Some(place);
+        }
+        check_labels(labels).ok()?;
+        let place = index.add(labels, reference)?;
+        self.pages.put(place.slot, SeriesState::restored(reference));
+        self.metrics.head_series_created.inc();
+        self.metrics.head_series.set(index.len() as i64);
+        Some(place)
+    }
+}
+
+fn check_labels(labels: &Labels) -> Result<(), AppendError> {
+    let invalid = |reason: String| Err(AppendError::InvalidLabels { labels: labels.clone(), reason });
+    if labels.is_empty() {
+        return invalid("a series needs at least one label".to_owned());
+    }
+    let mut last: Option<&str> = None;
+    for (name, _) in labels {
+        if last == Some(name) {
+            return invalid(format!("label name {name:?} is not unique"));
+        }
+        last = Some(name);
+    }
+    Ok(())
+}

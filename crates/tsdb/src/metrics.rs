@@ -92,6 +92,10 @@ metrics! {
     out_of_bound_samples: ByType = "prometheus_tsdb_out_of_bound_samples", by_type();
     /// Total number of out of order samples ingestion failed attempts because they are older than the window for them.
     too_old_samples: ByType = "prometheus_tsdb_too_old_samples", by_type();
+    /// Total number of appended out of order samples.
+    out_of_order_samples_appended: ByType = "prometheus_tsdb_head_out_of_order_samples_appended", by_type();
+    /// Bytes written to the log of late samples.
+    wbl_written_bytes: Counter = "watershed_tsdb_wbl_written_bytes";
     /// Total number of samples that were refused because they lie too far in the future.
     too_new_samples: Counter = "watershed_tsdb_too_new_samples";
     /// Total number of appended exemplars.

@@ -1,8 +1,7 @@
 //! What the head hands over to a block.
 
-use model::TimeRange;
-use storage::Samples;
-use storage::chunk::{Chunk, ChunkError, xor};
+use model::{TimeRange, Timestamp};
+use storage::chunk::{Chunk, ChunkError, Encoding, Recoder, SAMPLES_PER_CHUNK};
 
 use super::full::FullChunk;
 use super::index::Place;
@@ -80,32 +79,101 @@ impl Head {
         });
         let (full, open) = found.unwrap_or_default();
         let reader = self.chunks.reader();
-        let mut out = Vec::with_capacity(full.len() + 1);
+        let mut chunks = Vec::with_capacity(full.len() + 1);
         for chunk in full {
-            out.extend(trim(reader.read(chunk.place)?, cut.range)?);
+            chunks.extend(trim(reader.read(chunk.place)?, cut.range)?);
         }
-        if let Some(open) = open {
-            out.extend(trim(open, cut.range)?);
+        for open in open {
+            chunks.extend(trim(open, cut.range)?);
         }
-        Ok(out)
+        Ok(joined(chunks)?)
     }
 }
 
-/// A chunk without the samples outside `range`; `None` where nothing is left.
-fn trim(chunk: Chunk, range: TimeRange) -> Result<Option<Chunk>, ChunkError> {
+/// A chunk without the samples outside `range`; nothing where nothing is left.
+fn trim(chunk: Chunk, range: TimeRange) -> Result<Vec<Chunk>, ChunkError> {
     if range.contains(chunk.min_time) && range.contains(chunk.max_time) {
-        return Ok(Some(chunk));
+        return Ok(vec![chunk]);
     }
-    let mut samples = Samples::default();
-    chunk.decode(range, &mut samples)?;
-    Ok(encode(&samples))
+    let mut recoder = Recoder::default();
+    recode(&chunk, range, &mut recoder)?;
+    Ok(recoder.finish())
 }
 
-/// One chunk of samples, which are at most a chunk's worth already.
-fn encode(samples: &Samples) -> Option<Chunk> {
-    let mut writer = xor::Writer::default();
-    for (time, value) in samples.times.iter().zip(&samples.values) {
-        writer.push(*time, *value);
+fn recode(chunk: &Chunk, range: TimeRange, into: &mut Recoder) -> Result<(), ChunkError> {
+    let mut values = chunk.values();
+    while let Some((time, value)) = values.next()? {
+        if range.contains(Timestamp::from_ms(time)) {
+            into.push(time, value);
+        }
     }
-    writer.finish()
+    Ok(())
+}
+
+/// Joins neighbours of floats that fit into one chunk: a restart, or the end of an earlier cut, leaves small ones. What was
+/// cut in the course of things does not fit and stays as it is, byte for byte.
+fn joined(chunks: Vec<Chunk>) -> Result<Vec<Chunk>, ChunkError> {
+    let fits = |pair: &[Chunk]| {
+        pair.iter().all(|chunk| chunk.encoding == Encoding::Xor)
+            && pair.iter().map(Chunk::sample_count).sum::<usize>() <= SAMPLES_PER_CHUNK
+    };
+    if !chunks.windows(2).any(fits) {
+        return Ok(chunks);
+    }
+    let mut out: Vec<Chunk> = Vec::with_capacity(chunks.len());
+    for chunk in chunks {
+        let Some(last) = out.pop_if(|last| fits(&[last.clone(), chunk.clone()])) else {
+            out.push(chunk);
+            continue;
+        };
+        let mut recoder = Recoder::default();
+        recode(&last, TimeRange::ALL, &mut recoder)?;
+        recode(&chunk, TimeRange::ALL, &mut recoder)?;
+        out.extend(recoder.finish());
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::chunk::xor;
+
+    use super::*;
+
+    #[test]
+    fn small_neighbours_are_joined_and_others_left_alone() {
+        let check = |counts: &[i64], want: &[usize]| {
+            let mut time = 0;
+            let chunks: Vec<Chunk> = counts
+                .iter()
+                .map(|count| {
+                    let mut writer = xor::Writer::default();
+                    (0..*count).for_each(|_| {
+                        time += 15;
+                        writer.push(time, time as f64);
+                    });
+                    writer.finish().expect("samples")
+                })
+                .collect();
+            let before = chunks.clone();
+            let got = joined(chunks).expect("valid");
+            assert_eq!(got.iter().map(Chunk::sample_count).collect::<Vec<_>>(), want, "{counts:?}");
+            let times = |chunks: &[Chunk]| {
+                let mut all = Vec::new();
+                for chunk in chunks {
+                    let mut values = chunk.values();
+                    while let Some((time, _)) = values.next().expect("valid") {
+                        all.push(time);
+                    }
+                }
+                all
+            };
+            assert_eq!(times(&got), times(&before));
+        };
+        check(&[1], &[1]);
+        check(&[120, 120, 1], &[120, 120, 1]);
+        check(&[120, 37, 83, 120], &[120, 120, 120]);
+        check(&[10, 10, 10, 100], &[30, 100]);
+        check(&[1, 119, 1, 118, 1], &[120, 120]);
+    }
 }

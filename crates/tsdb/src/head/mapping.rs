@@ -1,6 +1,6 @@
 //! Full chunks on their way from memory to their files.
 
-use super::series::Cutting;
+use super::cutting::Cutting;
 use super::state::Head;
 
 impl Head {

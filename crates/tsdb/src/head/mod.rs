@@ -12,12 +12,16 @@
 mod attached;
 mod create;
 mod exemplars;
+mod cutting;
 mod export;
 mod full;
 mod index;
 mod mapping;
-mod ooo;
 mod metadata;
+mod native;
+mod ooo;
+mod ooo_cut;
+mod ooo_log;
 mod pages;
 mod pairs;
 mod postings;
@@ -30,6 +34,7 @@ mod symbols;
 mod transaction;
 
 pub(crate) use export::CutError;
+pub(crate) use ooo_cut::{LateError, SealedLate};
 pub(crate) use replay::ReplayReport;
 pub(crate) use state::{Head, HeadOptions};
 pub use stats::{CardinalityStats, HeadStats, NamedCount};

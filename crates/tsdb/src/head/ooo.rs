@@ -95,12 +95,27 @@ impl Late {
         self.full.len() + usize::from(!self.samples.is_empty())
     }
 
-    /// Drops the chunks whose places are up to `last`; tells how many.
-    pub(super) fn drop_through(&mut self, last: ChunkPlace) -> usize {
+    /// Drops the chunks up to `last` that lie wholly within `range`; tells how many.
+    pub(super) fn drop_within(&mut self, range: TimeRange, last: ChunkPlace) -> usize {
         let before = self.full.len();
-        self.full.retain(|chunk| chunk.place > last);
+        let gone = |chunk: &FullChunk| {
+            chunk.place <= last && chunk.min_time >= range.min.as_ms() && chunk.max_time <= range.max.as_ms()
+        };
+        self.full.retain(|chunk| !gone(chunk));
         self.full.shrink_to_fit();
         before - self.full.len()
+    }
+
+    /// The samples that are in no full chunk, by time.
+    pub(super) fn samples(&self) -> &[(i64, Value)] {
+        &self.samples
+    }
+
+    /// The times of the first and the last of all; `None` where there is nothing.
+    pub(super) fn range(&self) -> Option<TimeRange> {
+        let ranges = || self.full.iter().map(FullChunk::range).chain(self.open_range());
+        let min = ranges().map(|range| range.min).min()?;
+        Some(TimeRange::new(min, ranges().map(|range| range.max).max()?))
     }
 }
 

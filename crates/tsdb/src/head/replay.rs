@@ -8,14 +8,15 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use model::Labels;
 
+use super::cutting::Cutting;
 use super::index::Place;
 use super::pages::{PageCursor, PageList};
-use super::series::{Cutting, Verdict};
+use super::series::Verdict;
 use super::state::Head;
 use crate::head_chunks::LoadedChunks;
 use crate::wal::{
-    LoggedSample, RecordKind, Segment, SegmentReader, decode_exemplars, decode_metadata, decode_samples, decode_series,
-    latest_checkpoint, list_segments, repair_segment,
+    LoggedHistogram, LoggedSample, RecordKind, Segment, SegmentReader, decode_exemplars, decode_histograms,
+    decode_metadata, decode_samples, decode_series, latest_checkpoint, list_segments, repair_segment,
 };
 
 /// What a replay found.
@@ -126,9 +127,8 @@ impl Replay<'_> {
             RecordKind::MmapMarker | RecordKind::MinValidTime => Ok(()),
             RecordKind::Exemplars => self.take_exemplars(record),
             RecordKind::Metadata => self.take_metadata(record),
+            RecordKind::Histograms | RecordKind::FloatHistograms => self.take_histograms(record),
             RecordKind::Tombstones
-            | RecordKind::Histograms
-            | RecordKind::FloatHistograms
             | RecordKind::Unread(_)
             | RecordKind::Unknown(_) => {
                 *self.report.unread.entry(kind.name()).or_default() += 1;
@@ -188,6 +188,38 @@ impl Replay<'_> {
         });
         self.head.set_metadata(&all);
         result
+    }
+
+    fn take_histograms(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
+        let mut histograms = Vec::new();
+        let result = decode_histograms(record, &mut histograms);
+        let (mut min, mut max, mut chunks) = (i64::MAX, i64::MIN, 0);
+        let mut cursor = PageCursor::new(&self.pages);
+        for LoggedHistogram { series, time, histogram } in &histograms {
+            let time = time.as_ms();
+            if time < self.min_valid {
+                continue;
+            }
+            let Some(state) = self.slots.get(series).and_then(|slot| cursor.get(*slot)) else {
+                self.report.unknown_series += 1;
+                continue;
+            };
+            if state.verdict_histogram(time, histogram) == Verdict::Fits {
+                chunks += u64::from(state.push_histogram(time, histogram, &self.cutting));
+                self.report.samples += 1;
+                (min, max) = (min.min(time), max.max(time));
+            }
+        }
+        drop(cursor);
+        if min <= max {
+            self.head.widen(min, max);
+        }
+        self.head.add_chunks(chunks);
+        let left_out = result?;
+        if left_out > 0 {
+            *self.report.unread.entry("histograms_of_unknown_schema").or_default() += left_out as u64;
+        }
+        Ok(())
     }
 
     fn put(&mut self, samples: &[LoggedSample]) {

@@ -1,9 +1,11 @@
 //! The samples of one series in the head: where its full chunks are, and the one that is written to.
 
-use model::{TimeRange, Timestamp};
-use storage::chunk::{Chunk, Encoding, xor};
+use model::{NativeHistogram, TimeRange, Timestamp};
+use storage::chunk::{Chunk, Encoding, Value, xor};
 
+use super::cutting::{Cutting, predicted_cut, range_end};
 use super::full::FullChunk;
+use super::native::OpenHistogram;
 use super::ooo::Late;
 use crate::head_chunks::{HeadChunks, LoadedChunk, NewChunk};
 
@@ -19,15 +21,6 @@ pub(super) enum Verdict {
     OutOfOrder,
     /// Another value at the same time is here.
     Conflict,
-}
-
-/// What cutting a chunk needs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cutting<'a> {
-    /// No chunk crosses a multiple of this.
-    pub(super) chunk_range_ms: i64,
-    /// Where full chunks go.
-    pub(super) chunks: &'a HeadChunks,
 }
 
 /// What changes of a series. There are millions of these: see the size in the tests.
@@ -55,17 +48,8 @@ pub(super) struct SeriesState {
 #[derive(Debug, Default)]
 struct Rare {
     late: Late,
-}
-
-/// Where the range of `width` that holds `time` ends.
-fn range_end(time: i64, width: i64) -> i64 {
-    time.div_euclid(width).saturating_add(1).saturating_mul(width)
-}
-
-/// Foresees, from the rate of the first quarter, where to end a chunk so that all chunks up to `end` become alike.
-fn predicted_cut(start: i64, now: i64, end: i64) -> i64 {
-    let chunks = (end - start) / ((now - start + 1) * 4);
-    if chunks <= 1 { end } else { start + (end - start) / chunks }
+    /// The open chunk, if the newest sample is a native histogram; the one of floats is empty then.
+    histogram: Option<OpenHistogram>,
 }
 
 impl SeriesState {
@@ -80,7 +64,11 @@ impl SeriesState {
 
     /// The time of the newest sample that came in order.
     pub(super) fn newest(&self) -> Option<i64> {
-        if self.open.is_empty() { self.full.last().map(|chunk| chunk.max_time) } else { Some(self.open.last_time()) }
+        if !self.open.is_empty() {
+            return Some(self.open.last_time());
+        }
+        let histogram = self.open_histogram().map(OpenHistogram::last_time);
+        histogram.or_else(|| self.full.last().map(|chunk| chunk.max_time))
     }
 
     /// Whether a sample can be appended now.
@@ -90,7 +78,7 @@ impl SeriesState {
             Verdict::Fits
         } else if time < newest {
             Verdict::OutOfOrder
-        } else if self.open.is_empty() || value.to_bits() == self.open.last_value().to_bits() {
+        } else if self.has_no_open_chunk() || !self.open.is_empty() && value.to_bits() == self.open.last_value().to_bits() {
             // After a start the newest sample may be in a full chunk. It was taken once and is not looked up again.
             Verdict::Repeated
         } else {
@@ -98,12 +86,69 @@ impl SeriesState {
         }
     }
 
+    /// Whether a histogram can be appended now.
+    pub(super) fn verdict_histogram(&self, time: i64, histogram: &NativeHistogram) -> Verdict {
+        let Some(newest) = self.newest() else { return Verdict::Fits };
+        if time > newest {
+            Verdict::Fits
+        } else if time < newest {
+            Verdict::OutOfOrder
+        } else if self.has_no_open_chunk() || self.open_histogram().is_some_and(|open| open.ends_with(histogram)) {
+            Verdict::Repeated
+        } else {
+            Verdict::Conflict
+        }
+    }
+
+    fn has_no_open_chunk(&self) -> bool {
+        self.open.is_empty() && self.open_histogram().is_none()
+    }
+
+    fn open_histogram(&self) -> Option<&OpenHistogram> {
+        self.rare.as_ref().and_then(|rare| rare.histogram.as_ref())
+    }
+
+    /// How the open chunk is encoded, which tells what kind the newest sample is; `None` where there is no open chunk.
+    pub(super) fn open_encoding(&self) -> Option<Encoding> {
+        if self.open.is_empty() { self.open_histogram().map(OpenHistogram::encoding) } else { Some(Encoding::Xor) }
+    }
+
+    /// Appends a histogram that fits and is valid; tells whether it began a new chunk.
+    pub(super) fn push_histogram(&mut self, time: i64, histogram: &NativeHistogram, cutting: &Cutting<'_>) -> bool {
+        if !self.open.is_empty() {
+            self.cut(cutting);
+        }
+        let range_ms = cutting.chunk_range_ms;
+        let open = &mut self.rare.get_or_insert_default().histogram;
+        let next = match open {
+            Some(open) => open.push(time, histogram, range_ms),
+            None => Some(OpenHistogram::new(None, time, histogram, range_ms)),
+        };
+        let Some(next) = next else { return false };
+        let full = open.replace(next);
+        self.add_full_histogram(full, cutting);
+        true
+    }
+
+    fn add_full_histogram(&mut self, full: Option<OpenHistogram>, cutting: &Cutting<'_>) {
+        let Some(full) = full else { return };
+        let (min_time, max_time) = (full.first_time(), full.last_time());
+        let (series, encoding, data) = (self.reference, full.encoding(), full.bytes());
+        let chunk = NewChunk { series, range: (min_time, max_time), encoding, late: false, data };
+        let place = cutting.chunks.append(chunk);
+        self.add_full(FullChunk { place, min_time, max_time });
+    }
+
     /// Appends a sample that fits; tells whether it began a new chunk.
     pub(super) fn push(&mut self, time: i64, value: f64, cutting: &Cutting<'_>) -> bool {
+        if let Some(rare) = &mut self.rare {
+            let histogram = rare.histogram.take();
+            self.add_full_histogram(histogram, cutting);
+        }
         let samples = self.open.len();
         if samples == SAMPLES_PER_CHUNK / 4 {
             let start = xor::first_time(self.open_data()).unwrap_or(time);
-            self.next_cut = predicted_cut(start, self.open.last_time(), self.next_cut);
+            self.next_cut = predicted_cut(start, self.open.last_time(), self.next_cut, 4.0);
         }
         // Twice the aim: the prediction was wrong, for example because the series became denser.
         if samples > 0 && (time >= self.next_cut || samples >= SAMPLES_PER_CHUNK * 2) {
@@ -160,8 +205,11 @@ impl SeriesState {
 
     /// The times of the open chunk, if there is one.
     fn open_range(&self) -> Option<TimeRange> {
-        let first = xor::first_time(self.open_data())?;
-        Some(TimeRange::new(Timestamp::from_ms(first), Timestamp::from_ms(self.open.last_time())))
+        let (first, last) = match self.open_histogram() {
+            Some(open) => (open.first_time(), open.last_time()),
+            None => (xor::first_time(self.open_data())?, self.open.last_time()),
+        };
+        Some(TimeRange::new(Timestamp::from_ms(first), Timestamp::from_ms(last)))
     }
 
     /// The full chunks that touch `range` and came in order, oldest first.
@@ -172,7 +220,10 @@ impl SeriesState {
     /// The chunk that is written to, if it touches `range`.
     pub(super) fn open_chunk(&self, range: TimeRange) -> Option<OpenChunk<'_>> {
         let open = self.open_range().filter(|open| open.overlaps(range))?;
-        Some(OpenChunk { range: open, encoding: Encoding::Xor, bytes: self.open_data() })
+        Some(match self.open_histogram() {
+            Some(histogram) => OpenChunk { range: open, encoding: histogram.encoding(), bytes: histogram.bytes() },
+            None => OpenChunk { range: open, encoding: Encoding::Xor, bytes: self.open_data() },
+        })
     }
 
     /// Whether a sample that came in order may lie in `range`.
@@ -188,12 +239,13 @@ impl SeriesState {
 
     /// How many chunks there are.
     pub(super) fn chunk_count(&self) -> usize {
-        self.full.len() + usize::from(!self.open.is_empty()) + self.late().map_or(0, Late::chunk_count)
+        self.full.len() + usize::from(!self.has_no_open_chunk()) + self.late().map_or(0, Late::chunk_count)
     }
 
     /// The time of the first sample that came in order.
     pub(super) fn first_time(&self) -> Option<i64> {
-        self.full.first().map(|chunk| chunk.min_time).or_else(|| xor::first_time(self.open_data()))
+        let open = || self.open_range().map(|open| open.min.as_ms());
+        self.full.first().map(|chunk| chunk.min_time).or_else(open)
     }
 
     /// The lowest number of a file that holds a chunk of this series.
@@ -208,8 +260,11 @@ impl SeriesState {
         if gone > 0 {
             self.full = self.full[gone..].into();
         }
-        if !self.open.is_empty() && self.open.last_time() < time {
+        if self.open_range().is_some_and(|open| open.max.as_ms() < time) {
             self.drop_open();
+            if let Some(rare) = &mut self.rare {
+                rare.histogram = None;
+            }
             return gone + 1;
         }
         gone
@@ -235,6 +290,28 @@ impl SeriesState {
         self.full = in_order.into();
     }
 
+    /// Whether a sample that came late is new. Looks into the chunks that reach over its time; one that can't be read knows of
+    /// nothing.
+    pub(super) fn late_verdict(&self, time: i64, value: &Value, chunks: &HeadChunks) -> Verdict {
+        let at = Timestamp::from_ms(time);
+        let range = TimeRange::new(at, at);
+        if let Some(found) = self.late().and_then(|late| late.get(time)) {
+            return if same(found, value) { Verdict::Repeated } else { Verdict::Conflict };
+        }
+        let late = self.late().map_or(&[][..], Late::full).iter().filter(|chunk| chunk.range().overlaps(range));
+        let reader = chunks.reader();
+        let full = self.full_chunks(range).chain(late.copied()).filter_map(|full| reader.read(full.place).ok());
+        for chunk in full.chain(self.open_chunk(range).map(|open| open.to_chunk())) {
+            let mut values = chunk.values();
+            while let Ok(Some((other, found))) = values.next() {
+                if other == time {
+                    return if same(&found, value) { Verdict::Repeated } else { Verdict::Conflict };
+                }
+            }
+        }
+        Verdict::Fits
+    }
+
     /// The late samples, if there ever were any.
     pub(super) fn late(&self) -> Option<&Late> {
         self.rare.as_ref().map(|rare| &rare.late)
@@ -243,6 +320,14 @@ impl SeriesState {
     /// The late samples.
     pub(super) fn late_mut(&mut self) -> &mut Late {
         &mut self.rare.get_or_insert_default().late
+    }
+}
+
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
+        (Value::Histogram(a), Value::Histogram(b)) => a.same_as(b),
+        _ => false,
     }
 }
 
@@ -328,5 +413,80 @@ mod tests {
         assert_eq!(series.verdict(9, 1.0), Verdict::OutOfOrder);
         assert_eq!(series.truncate(11), 1);
         assert_eq!(series.chunk_count(), 0);
+    }
+
+    fn histogram(count: u64, is_float: bool) -> NativeHistogram {
+        let buckets = model::Buckets { positive_spans: vec![model::Span { offset: 0, length: 1 }], ..Default::default() };
+        let sum = count as f64;
+        if is_float {
+            let positive = vec![count as f64];
+            let float = model::FloatHistogram { count: sum, sum, buckets, positive, ..Default::default() };
+            NativeHistogram::Float(Box::new(float))
+        } else {
+            let positive = vec![count as i64];
+            NativeHistogram::Int(Box::new(model::Histogram { count, sum, buckets, positive, ..Default::default() }))
+        }
+    }
+
+    #[test]
+    fn kinds_of_samples_have_chunks_of_their_own_and_come_back_exactly() {
+        let (_dir, chunks) = store();
+        let cutting = Cutting { chunk_range_ms: 2 * HOUR_MS, chunks: &chunks };
+        let mut series = SeriesState::new(1);
+        let mut want = Vec::new();
+        for i in 0..1500_i64 {
+            let (time, value) = match i {
+                0..10 => (i * 1000, Value::Float(i as f64)),
+                10..700 => (i * 1000, Value::Histogram(histogram(i as u64, false))),
+                700..1200 => (i * 1000, Value::Histogram(histogram(1200 - i as u64, true))), // resets each time
+                _ => (i * 1000, Value::Float(i as f64)),
+            };
+            match &value {
+                Value::Float(float) => {
+                    assert_eq!(series.verdict(time, *float), Verdict::Fits);
+                    series.push(time, *float, &cutting);
+                    assert_eq!(series.verdict(time, *float), Verdict::Repeated);
+                    assert_eq!(series.verdict_histogram(time, &histogram(1, false)), Verdict::Conflict);
+                    assert_eq!(series.open_encoding(), Some(Encoding::Xor));
+                }
+                Value::Histogram(histogram) => {
+                    assert_eq!(series.verdict_histogram(time, histogram), Verdict::Fits);
+                    series.push_histogram(time, histogram, &cutting);
+                    assert_eq!(series.verdict_histogram(time, histogram), Verdict::Repeated);
+                    assert_eq!(series.verdict(time, 1.0), Verdict::Conflict);
+                    assert_eq!(series.verdict(time - 1, 1.0), Verdict::OutOfOrder);
+                }
+            }
+            want.push((time, value));
+        }
+        let reader = chunks.reader();
+        let full = series.full_chunks(TimeRange::ALL).map(|chunk| reader.read(chunk.place).expect("a chunk"));
+        let all: Vec<Chunk> = full.chain(series.open_chunk(TimeRange::ALL).map(|open| open.to_chunk())).collect();
+        assert_eq!(series.chunk_count(), all.len());
+        let long = all.iter().filter(|chunk| chunk.encoding == Encoding::Histogram && chunk.data.len() > 500).count();
+        assert!(long >= 1, "{:?}", all.iter().map(|chunk| chunk.data.len()).collect::<Vec<_>>());
+        assert!(all.iter().all(|chunk| chunk.data.len() < 3000));
+        let mut got = Vec::new();
+        for chunk in &all {
+            let mut values = chunk.values();
+            while let Some(sample) = values.next().expect("valid") {
+                got.push(sample);
+            }
+        }
+        assert_eq!(got.len(), want.len());
+        for ((got_time, got), (time, want)) in got.iter().zip(&want) {
+            let same = match (got, want) {
+                (Value::Histogram(NativeHistogram::Int(got)), Value::Histogram(NativeHistogram::Int(want))) => {
+                    (got.count, &got.positive) == (want.count, &want.positive)
+                }
+                (Value::Histogram(NativeHistogram::Float(got)), Value::Histogram(NativeHistogram::Float(want))) => {
+                    (got.count, &got.positive) == (want.count, &want.positive)
+                }
+                (got, want) => got == want,
+            };
+            assert!(same && got_time == time, "{got:?} is not {want:?}");
+        }
+        assert!(series.truncate(i64::MAX) >= all.len());
+        assert_eq!((series.chunk_count(), series.newest()), (0, None));
     }
 }

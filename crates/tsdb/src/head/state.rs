@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use super::exemplars::ExemplarRing;
 use super::index::HeadIndex;
 use super::metadata::MetadataTable;
+use super::ooo_log::LateLog;
 use super::pages::Pages;
 use crate::head_chunks::{self, HeadChunks, LoadedChunks};
 use crate::metrics::Metrics;
@@ -37,6 +38,8 @@ pub(crate) struct Head {
     pub(super) options: HeadOptions,
     pub(super) barrier: RwLock<()>,
     pub(super) wal: Wal,
+    /// Late samples have a log of their own.
+    pub(super) late: LateLog,
     /// The full chunks.
     pub(super) chunks: HeadChunks,
     /// What was found in their files at start, till replay takes it.
@@ -75,6 +78,7 @@ impl Head {
     ) -> io::Result<Self> {
         let (chunks, loaded) = head_chunks::open(&dir.join("chunks_head"), min_valid.as_ms())?;
         let wal = Wal::open(&dir.join("wal"), options.wal_segment_bytes, options.wal_compression)?;
+        let late = LateLog::open(&dir.join("wbl"), options.wal_segment_bytes, options.wal_compression)?;
         let exemplars = ExemplarRing::new(options.max_exemplars, options.out_of_order_window_ms);
         metrics.max_exemplars.set(exemplars.capacity() as i64);
         Ok(Head {
@@ -82,6 +86,7 @@ impl Head {
             options,
             barrier: RwLock::new(()),
             wal,
+            late,
             chunks,
             loaded: Mutex::new(loaded),
             gate: RwLock::new(()),
@@ -137,6 +142,11 @@ impl Head {
         self.exemplars.lock().set_window(window_ms);
     }
 
+    /// The newest sample's time, `i64::MIN` while there is none.
+    pub(super) fn newest_time(&self) -> i64 {
+        self.max_time.load(Ordering::SeqCst)
+    }
+
     /// The times of the oldest and the newest sample; `None` while there is none.
     pub(crate) fn time_range(&self) -> Option<(Timestamp, Timestamp)> {
         let (min, max) = (self.min_time.load(Ordering::SeqCst), self.max_time.load(Ordering::SeqCst));
@@ -169,6 +179,13 @@ impl Head {
             self.metrics.head_chunks.set((before + count) as i64);
             self.metrics.head_chunks_created.inc_by(count);
         }
+    }
+
+    /// Counts chunks that are gone.
+    pub(super) fn remove_chunks(&self, count: u64) {
+        let before = self.chunk_count.fetch_sub(count, Ordering::SeqCst);
+        self.metrics.head_chunks.set(before as i64 - count as i64);
+        self.metrics.head_chunks_removed.inc_by(count);
     }
 
     /// From now on no sample before `time` can appear. Waits for commits under way.
@@ -218,9 +235,7 @@ impl Head {
             self.max_time.store(i64::MIN, Ordering::SeqCst);
         }
         self.show_times();
-        let before = self.chunk_count.fetch_sub(dropped as u64, Ordering::SeqCst);
-        self.metrics.head_chunks.set(before as i64 - dropped as i64);
-        self.metrics.head_chunks_removed.inc_by(dropped as u64);
+        self.remove_chunks(dropped as u64);
         self.metrics.head_series.set(index.len() as i64);
         self.metrics.head_series_removed.inc_by(empty.len() as u64);
         first_file

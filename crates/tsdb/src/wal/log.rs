@@ -43,6 +43,13 @@ impl Batch<'_> {
     }
 }
 
+impl Batch<'_> {
+    /// Takes the bytes of the last write back, if nothing has been written since.
+    pub(crate) fn take_back(&mut self, bytes: usize) -> io::Result<()> {
+        self.writer.take_back(bytes)
+    }
+}
+
 impl Drop for Batch<'_> {
     /// What was not written is forgotten.
     fn drop(&mut self) {

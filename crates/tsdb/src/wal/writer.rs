@@ -160,6 +160,14 @@ impl SegmentWriter {
         self.file.seek(SeekFrom::Start(self.position)).map(|_| ())
     }
 
+    /// Takes back the last batch that was written, which had so many bytes.
+    pub(super) fn take_back(&mut self, bytes: usize) -> io::Result<()> {
+        self.position = self.position.saturating_sub(bytes as u64);
+        let cut = self.cut_back();
+        self.spoiled |= cut.is_err();
+        cut
+    }
+
     /// Forgets the batch.
     pub(super) fn discard(&mut self) {
         self.batch.clear();

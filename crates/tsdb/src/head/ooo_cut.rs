@@ -1,0 +1,146 @@
+//! Late samples on their way into blocks, and the end of their log.
+//!
+//! Late samples of a range that is cut go into its block with the others. Those of ranges that were cut before go into blocks
+//! of their own, which overlap with the first ones until compaction merges them. Order: seal (everything that is logged so far
+//! is in chunks, the log goes on in a new segment), write the blocks, show them, drop the chunks, log anew what is
+//! left of them, delete the old segments. A crash at any point leaves every sample in a block, in the log, or in both.
+
+use std::io;
+
+use model::TimeRange;
+use storage::chunk::ChunkError;
+
+use super::full::FullChunk;
+use super::ooo_log::{LatePart, LateSample};
+use super::series::SeriesState;
+use super::state::Head;
+use crate::head_chunks::{ChunkPlace, ChunkReader, HeadChunkError};
+use crate::wal::LoggedMarker;
+
+/// What was sealed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SealedLate {
+    /// The chunks up to this place hold all late samples that were logged.
+    last: ChunkPlace,
+    /// The log's segments before this one hold only such samples.
+    segment: u64,
+    /// The times of all late samples, sealed or not.
+    pub(crate) range: TimeRange,
+}
+
+/// Why the log of late samples can't be shortened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LateError {
+    #[error("log of late samples: {0}")]
+    Log(#[from] io::Error),
+    #[error("head chunk: {0}")]
+    File(#[from] HeadChunkError),
+    #[error("head chunk: {0}")]
+    Chunk(#[from] ChunkError),
+}
+
+impl Head {
+    /// Makes chunks of all late samples; `None` where there are none.
+    pub(crate) fn seal_late(&self) -> io::Result<Option<SealedLate>> {
+        let _alone = self.late.lock();
+        let (mut last, mut range) = (None, None);
+        self.each_late(|state| {
+            let series = state.reference;
+            let late = state.late_mut();
+            late.fill(series, &self.chunks);
+            last = last.max(late.full().iter().map(|chunk| chunk.place).max());
+            range = union(range, late.range());
+        });
+        self.flush_chunks();
+        let segment = match self.late.log() {
+            Some(log) => {
+                log.next_segment()?;
+                log.current_segment()
+            }
+            None => 0,
+        };
+        match (last, range) {
+            (Some(last), Some(range)) => Ok(Some(SealedLate { last, segment, range })),
+            _ => self.delete_late_segments(segment).map(|()| None),
+        }
+    }
+
+    fn each_late(&self, mut visit: impl FnMut(&mut SeriesState)) {
+        for page in self.pages.snapshot().iter() {
+            page.lock().iter_mut().filter(|state| state.late().is_some()).for_each(&mut visit);
+        }
+    }
+
+    fn delete_late_segments(&self, before: u64) -> io::Result<()> {
+        match (self.late.log(), before.checked_sub(1)) {
+            (Some(log), Some(last)) => log.delete_through(last),
+            _ => Ok(()),
+        }
+    }
+
+    /// Drops sealed chunks that lie wholly within `range`, which must be in blocks that readers see already.
+    pub(crate) fn drop_late(&self, sealed: &SealedLate, range: TimeRange) {
+        let _alone = self.gate.write();
+        let (mut dropped, mut left) = (0, None);
+        self.each_late(|state| {
+            let late = state.late_mut();
+            dropped += late.drop_within(range, sealed.last);
+            left = union(left, late.range());
+        });
+        self.remove_chunks(dropped as u64);
+        self.set_late_range(left);
+    }
+
+    /// Deletes the log's segments that were sealed, after what is not in blocks yet has been logged anew.
+    pub(crate) fn shorten_late_log(&self, sealed: &SealedLate) -> Result<(), LateError> {
+        let _alone = self.late.lock();
+        let (mut samples, mut markers, mut since) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut failed, reader) = (None, self.chunks.reader());
+        self.each_late(|state| {
+            let Some(late) = state.late() else { return };
+            let series = state.reference;
+            let (before, after): (Vec<FullChunk>, Vec<FullChunk>) =
+                late.full().iter().partition(|chunk| chunk.place <= sealed.last);
+            let place = before.iter().map(|chunk| chunk.place).max();
+            markers.extend(place.map(|place| LoggedMarker { series, chunk: place.as_u64() }));
+            for chunk in &before {
+                failed = read_late(&reader, series, chunk.place, &mut samples).err().or(failed.take());
+            }
+            for chunk in &after {
+                failed = read_late(&reader, series, chunk.place, &mut since).err().or(failed.take());
+            }
+            let open = late.samples().iter();
+            since.extend(open.map(|(time, value)| LateSample { slot: 0, series, time: *time, value: value.clone() }));
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        // A marker stands for all samples of its series before it. What came after sealing is in no chunk that it names, so it
+        // is logged again behind it.
+        if !samples.is_empty() || !since.is_empty() {
+            self.late.write(&[LatePart::Samples(&samples), LatePart::Markers(&markers), LatePart::Samples(&since)])?;
+        }
+        Ok(self.delete_late_segments(sealed.segment)?)
+    }
+}
+
+fn union(a: Option<TimeRange>, b: Option<TimeRange>) -> Option<TimeRange> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(TimeRange::new(a.min.min(b.min), a.max.max(b.max))),
+        (a, b) => a.or(b),
+    }
+}
+
+fn read_late(
+    reader: &ChunkReader<'_>,
+    series: u64,
+    place: ChunkPlace,
+    out: &mut Vec<LateSample>,
+) -> Result<(), LateError> {
+    let chunk = reader.read(place)?;
+    let mut values = chunk.values();
+    while let Some((time, value)) = values.next()? {
+        out.push(LateSample { slot: 0, series, time, value });
+    }
+    Ok(())
+}

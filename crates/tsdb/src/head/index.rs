@@ -117,7 +117,7 @@ impl HeadIndex {
             }
         };
         for pair in &self.labels[start as usize..] {
-            self.postings.add(self.pairs.get(*pair).0, *pair, slot);
+            self.postings.add(&self.pairs, *pair, slot);
         }
         self.entries[slot as usize] = Entry { reference, start, count: labels.len() as u32 };
         let located = Located { hash: half_hash(labels), slot };
@@ -168,7 +168,7 @@ impl HeadIndex {
                     let (name, value) = old.text(*pair);
                     pairs.intern(name, value).expect("a part of the old text fits where all of it did")
                 });
-                postings.add(pairs.get(*renumbered).0, *renumbered, slot);
+                postings.add(&pairs, *renumbered, slot);
                 labels.push(*renumbered);
             }
             entry.start = start;
@@ -251,9 +251,11 @@ impl Postings for HeadIndex {
         accepts: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Vec<u32>, Infallible> {
         let mut out = Vec::new();
-        for (value, slots) in self.values(name) {
-            if value.starts_with(prefix) && accepts(value) {
-                out.extend_from_slice(slots);
+        if let Some(name) = self.symbols().find(name) {
+            for (pair, slots) in self.postings.of_name_with(&self.pairs, name, prefix) {
+                if accepts(self.pairs.text(pair).1) {
+                    out.extend_from_slice(slots);
+                }
             }
         }
         sort_union(&mut out);

@@ -5,9 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use model::Timestamp;
+
 use crate::block::{Block, UNFINISHED_SUFFIX};
 use crate::durable;
-use crate::meta::BlockId;
+use crate::meta::{BlockId, HINT_OUT_OF_ORDER};
 
 /// The blocks that could be opened, oldest first, and the folders that could not.
 #[derive(Debug, Default)]
@@ -78,6 +80,12 @@ impl BlockSet {
     /// How many blocks are left alone: not opened, or not compacted.
     pub(super) fn left_alone(&self) -> usize {
         self.set_aside.len() + self.blocks.iter().filter(|block| block.no_compact()).count()
+    }
+
+    /// Up to where the head is in blocks: the newest end of a block that was not made of late samples alone.
+    pub(super) fn end_in_order(&self) -> Option<Timestamp> {
+        let is_late = |block: &Block| block.meta().compaction.hints.iter().any(|hint| hint == HINT_OUT_OF_ORDER);
+        self.blocks.iter().filter(|block| !is_late(block)).map(|block| block.meta().max_time).max()
     }
 
     /// The bytes of all blocks.

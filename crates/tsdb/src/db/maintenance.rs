@@ -14,7 +14,7 @@ use storage::chunk::ChunkError;
 use super::state::Db;
 use crate::block::{Block, BlockError, BlockWriter};
 use crate::head::CutError;
-use crate::meta::{BlockId, BlockMeta};
+use crate::meta::{BlockCompaction, BlockId, BlockMeta};
 
 /// What a maintenance step did.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -93,7 +93,8 @@ impl Db {
             let end = min.align_down(self.options.min_block_ms).saturating_add(self.options.min_block_ms);
             self.cut_through(min, end, &mut done)?;
         }
-        if !done.cut.is_empty() {
+        if let Some(end) = self.blocks.load().end_in_order().filter(|_| !done.cut.is_empty()) {
+            self.cut_late(end, &mut done)?;
             self.shorten_log(&mut done)?;
         }
         self.retain(&mut done);
@@ -110,7 +111,8 @@ impl Db {
             let aligned = min.align_down(self.options.min_block_ms).saturating_add(self.options.min_block_ms);
             self.cut_through(min, aligned.min(end), &mut done)?;
         }
-        if !done.cut.is_empty() {
+        if let Some(end) = self.blocks.load().end_in_order().filter(|_| !done.cut.is_empty()) {
+            self.cut_late(end, &mut done)?;
             self.shorten_log(&mut done)?;
         }
         self.show_blocks();
@@ -126,6 +128,7 @@ impl Db {
         let start = Instant::now();
         self.metrics.compactions_triggered.inc();
         self.head.forbid_before(end);
+        let sealed = self.seal_late()?;
         let written = self.write_block(&self.options.dir, min, end);
         if written.is_err() {
             self.metrics.compactions_failed.inc();
@@ -144,6 +147,9 @@ impl Db {
         }
         self.metrics.compactions.inc();
         self.metrics.compaction_seconds.observe(start.elapsed().as_secs_f64());
+        if let Some(sealed) = sealed {
+            self.head.drop_late(&sealed, TimeRange::new(min, end.saturating_sub(1)));
+        }
         self.head.drop_before(end);
         Ok(())
     }
@@ -155,10 +161,22 @@ impl Db {
         min: Timestamp,
         end: Timestamp,
     ) -> Result<Option<(std::path::PathBuf, BlockMeta)>, MaintenanceError> {
+        self.write_block_as(parent, min, end, BlockCompaction::cut())
+    }
+
+    /// The same with an ancestry.
+    pub(super) fn write_block_as(
+        &self,
+        parent: &std::path::Path,
+        min: Timestamp,
+        end: Timestamp,
+        compaction: BlockCompaction,
+    ) -> Result<Option<(std::path::PathBuf, BlockMeta)>, MaintenanceError> {
         let mut cut = self.head.cut(TimeRange::new(min, end.saturating_sub(1)));
         let symbols = std::mem::take(&mut cut.symbols);
         let failed = |source| self.io_error("write a block", source);
-        let mut writer = BlockWriter::create(parent, min, end, symbols).map_err(failed)?;
+        let mut writer = BlockWriter::with_ancestry(parent, min, end, compaction, symbols.iter().map(String::as_str))
+            .map_err(failed)?;
         for series in &cut.series {
             writer.add(&series.labels, &self.head.cut_chunks(&cut, series)?).map_err(failed)?;
         }
@@ -167,9 +185,7 @@ impl Db {
     }
 
     fn shorten_log(&self, done: &mut Maintenance) -> Result<(), MaintenanceError> {
-        let Some(keep_from) = self.blocks.load().blocks.iter().map(|block| block.meta().max_time).max() else {
-            return Ok(());
-        };
+        let Some(keep_from) = self.blocks.load().end_in_order() else { return Ok(()) };
         self.metrics.wal_truncations.inc();
         match self.head.truncate_wal(keep_from) {
             Ok(checkpointed) => {

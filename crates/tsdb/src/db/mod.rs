@@ -3,6 +3,7 @@
 mod attached;
 mod blocks;
 mod compaction;
+mod late;
 mod maintenance;
 mod plan;
 mod query;

@@ -59,7 +59,7 @@ impl Queryable for Db {
 
 impl Db {
     fn head_overlaps(&self, range: TimeRange) -> bool {
-        self.head.time_range().is_some_and(|(min, max)| range.overlaps(TimeRange::new(min, max)))
+        self.head.whole_range().is_some_and(|head| range.overlaps(head))
     }
 }
 

@@ -63,7 +63,7 @@ impl Db {
         let lock = DirLock::take(&dir)?;
         remove_unfinished(&dir).map_err(io_error)?;
         let blocks = BlockSet::open(&dir).map_err(io_error)?;
-        let in_blocks = blocks.blocks.iter().map(|block| block.meta().max_time).max();
+        let in_blocks = blocks.end_in_order();
         let metrics = Metrics::new(registry);
         let head_options = HeadOptions {
             chunk_range_ms: options.min_block_ms,
@@ -178,7 +178,7 @@ impl Db {
 
     /// The oldest time there may be a sample of.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        let head = self.head.time_range().map(|range| range.0);
+        let head = self.head.whole_range().map(|range| range.min);
         let blocks = self.blocks.load().blocks.iter().map(|block| block.meta().min_time).min();
         head.into_iter().chain(blocks).min()
     }

@@ -1,7 +1,7 @@
 //! What the head hands over to a block.
 
 use model::{TimeRange, Timestamp};
-use storage::chunk::{Chunk, ChunkError, Encoding, Recoder, SAMPLES_PER_CHUNK};
+use storage::chunk::{Chunk, ChunkError, Encoding, Recoder, SAMPLES_PER_CHUNK, Value};
 
 use super::full::FullChunk;
 use super::index::Place;
@@ -42,7 +42,7 @@ impl Head {
         let mut series = Vec::new();
         let mut used = vec![false; index.symbols().len()];
         for Place { slot, reference } in index.places() {
-            if self.pages.with(slot, |state| state.touches_in_order(range)) != Some(true) {
+            if self.pages.with(slot, |state| state.touches(range)) != Some(true) {
                 continue;
             }
             let labels: Box<[Pair]> = index.symbol_pairs(slot).collect();
@@ -68,26 +68,67 @@ impl Head {
         HeadCut { symbols, series, range }
     }
 
-    /// The chunks of a series of the cut; those that reach over the range's ends are written anew without what is outside.
+    /// The chunks of a series of the cut; those that reach over the range's ends are written anew without what is outside, and
+    /// all are if there are late samples between them.
     pub(crate) fn cut_chunks(&self, cut: &HeadCut, series: &CutSeries) -> Result<Vec<Chunk>, CutError> {
         let found = self.pages.with(series.slot, |state| {
             if state.reference != series.reference {
-                return (Vec::new(), None);
+                return CutState::default();
             }
-            let full: Vec<FullChunk> = state.full_chunks(cut.range).collect();
-            (full, state.open_chunk(cut.range).map(|open| open.to_chunk()))
+            CutState {
+                full: state.full_chunks(cut.range).collect(),
+                open: state.open_chunk(cut.range).map(|open| open.to_chunk()),
+                late_full: state.late().map_or(&[][..], |late| late.full()).to_vec(),
+                late_open: state.late().map_or(Vec::new(), |late| late.open_chunks(cut.range)),
+            }
         });
-        let (full, open) = found.unwrap_or_default();
+        let CutState { full, open, late_full, late_open } = found.unwrap_or_default();
         let reader = self.chunks.reader();
-        let mut chunks = Vec::with_capacity(full.len() + 1);
-        for chunk in full {
-            chunks.extend(trim(reader.read(chunk.place)?, cut.range)?);
+        let read = |chunks: Vec<FullChunk>| -> Result<Vec<Chunk>, CutError> {
+            let touching = chunks.iter().filter(|chunk| chunk.range().overlaps(cut.range));
+            touching.map(|chunk| Ok(reader.read(chunk.place)?)).collect()
+        };
+        let mut chunks = read(full)?;
+        chunks.extend(open);
+        let mut late = read(late_full)?;
+        late.extend(late_open);
+        if !late.is_empty() {
+            chunks.extend(late);
+            return Ok(merged(&chunks, cut.range)?);
         }
-        for open in open {
-            chunks.extend(trim(open, cut.range)?);
+        let mut out = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            out.extend(trim(chunk, cut.range)?);
         }
-        Ok(joined(chunks)?)
+        Ok(joined(out)?)
     }
+}
+
+/// What a series has in a range.
+#[derive(Default)]
+struct CutState {
+    full: Vec<FullChunk>,
+    open: Option<Chunk>,
+    late_full: Vec<FullChunk>,
+    late_open: Vec<Chunk>,
+}
+
+/// One row of chunks of the samples in `range`; of several at one time that of the first chunk counts.
+fn merged(chunks: &[Chunk], range: TimeRange) -> Result<Vec<Chunk>, ChunkError> {
+    let mut samples: Vec<(i64, Value)> = Vec::new();
+    for chunk in chunks {
+        let mut values = chunk.values();
+        while let Some((time, value)) = values.next()? {
+            if range.contains(Timestamp::from_ms(time)) {
+                samples.push((time, value));
+            }
+        }
+    }
+    samples.sort_by_key(|(time, _)| *time); // stable
+    samples.dedup_by_key(|(time, _)| *time);
+    let mut recoder = Recoder::default();
+    samples.into_iter().for_each(|(time, value)| recoder.push(time, value));
+    Ok(recoder.finish())
 }
 
 /// A chunk without the samples outside `range`; nothing where nothing is left.

@@ -22,6 +22,7 @@ mod native;
 mod ooo;
 mod ooo_cut;
 mod ooo_log;
+mod ooo_replay;
 mod pages;
 mod pairs;
 mod postings;

@@ -6,8 +6,9 @@
 use model::{TimeRange, Timestamp};
 use storage::chunk::{Chunk, Recoder, Value};
 
+use super::cutting::{Cutting, range_end};
 use super::full::FullChunk;
-use crate::head_chunks::{ChunkPlace, HeadChunks, NewChunk};
+use crate::head_chunks::{ChunkPlace, NewChunk};
 
 /// So many late samples make a chunk, as in Prometheus.
 const SAMPLES_PER_LATE_CHUNK: usize = 32;
@@ -55,13 +56,16 @@ impl Late {
         self.samples = Vec::new();
     }
 
-    /// Makes chunks of the samples; the answer is the place of the last one, `None` where there were no samples.
-    pub(super) fn fill(&mut self, series: u64, chunks: &HeadChunks) -> Option<ChunkPlace> {
+    /// Makes chunks of the samples, none across the border of a block; the answer is the place of the last one, `None` where
+    /// there were no samples.
+    pub(super) fn fill(&mut self, series: u64, cutting: &Cutting<'_>) -> Option<ChunkPlace> {
         let mut last = None;
-        for chunk in encode(&self.samples) {
+        let end = |time: i64| range_end(time, cutting.chunk_range_ms);
+        let ranges = self.samples.chunk_by(|(one, _), (next, _)| *next < end(*one));
+        for chunk in ranges.flat_map(encode) {
             let range = (chunk.min_time.as_ms(), chunk.max_time.as_ms());
-            let place =
-                chunks.append(NewChunk { series, range, encoding: chunk.encoding, late: true, data: &chunk.data });
+            let new = NewChunk { series, range, encoding: chunk.encoding, late: true, data: &chunk.data };
+            let place = cutting.chunks.append(new);
             self.full.push(FullChunk { place, min_time: range.0, max_time: range.1 });
             last = Some(place);
         }

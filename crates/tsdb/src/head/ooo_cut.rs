@@ -5,9 +5,10 @@
 //! is in chunks, the log goes on in a new segment), write the blocks, show them, drop the chunks, log anew what is
 //! left of them, delete the old segments. A crash at any point leaves every sample in a block, in the log, or in both.
 
+use std::collections::BTreeSet;
 use std::io;
 
-use model::TimeRange;
+use model::{TimeRange, Timestamp};
 use storage::chunk::ChunkError;
 
 use super::full::FullChunk;
@@ -24,8 +25,6 @@ pub(crate) struct SealedLate {
     last: ChunkPlace,
     /// The log's segments before this one hold only such samples.
     segment: u64,
-    /// The times of all late samples, sealed or not.
-    pub(crate) range: TimeRange,
 }
 
 /// Why the log of late samples can't be shortened.
@@ -43,14 +42,16 @@ impl Head {
     /// Makes chunks of all late samples; `None` where there are none.
     pub(crate) fn seal_late(&self) -> io::Result<Option<SealedLate>> {
         let _alone = self.late.lock();
-        let (mut last, mut range) = (None, None);
+        let (mut last, mut more) = (None, 0);
         self.each_late(|state| {
             let series = state.reference;
             let late = state.late_mut();
-            late.fill(series, &self.chunks);
+            let before = late.chunk_count();
+            late.fill(series, &self.cutting());
+            more += (late.chunk_count() - before) as u64;
             last = last.max(late.full().iter().map(|chunk| chunk.place).max());
-            range = union(range, late.range());
         });
+        self.add_chunks(more);
         self.flush_chunks();
         let segment = match self.late.log() {
             Some(log) => {
@@ -59,10 +60,26 @@ impl Head {
             }
             None => 0,
         };
-        match (last, range) {
-            (Some(last), Some(range)) => Ok(Some(SealedLate { last, segment, range })),
-            _ => self.delete_late_segments(segment).map(|()| None),
+        match last {
+            Some(last) => Ok(Some(SealedLate { last, segment })),
+            None => self.delete_late_segments(segment).map(|()| None),
         }
+    }
+
+    /// The ranges of `width_ms`, aligned, in which there may be late samples before `end`; each ends there at the latest.
+    pub(crate) fn late_ranges(&self, width_ms: i64, end: Timestamp) -> Vec<TimeRange> {
+        let mut starts = BTreeSet::new();
+        self.each_late(|state| {
+            for chunk in state.late().map_or(&[][..], |late| late.full()) {
+                let mut start = chunk.range().min.align_down(width_ms);
+                while start <= chunk.range().max && start < end {
+                    starts.insert(start);
+                    start = start.saturating_add(width_ms);
+                }
+            }
+        });
+        let range = |start: Timestamp| TimeRange::new(start, start.saturating_add(width_ms).min(end).saturating_sub(1));
+        starts.into_iter().map(range).collect()
     }
 
     fn each_late(&self, mut visit: impl FnMut(&mut SeriesState)) {

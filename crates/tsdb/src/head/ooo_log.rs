@@ -17,6 +17,7 @@ use parking_lot::{Mutex, MutexGuard};
 use storage::chunk::Value;
 
 use super::pages::PageCursor;
+use super::series::{SeriesState, Verdict};
 use super::state::Head;
 use crate::wal::{
     LoggedHistogram, LoggedMarker, LoggedSample, Wal, WalCompression, encode_histograms, encode_markers, encode_samples,
@@ -144,6 +145,18 @@ impl Head {
         Some(self.newest_time().saturating_sub(window))
     }
 
+    /// What becomes of a sample that can't be appended because it is older than the newest.
+    pub(super) fn judge_late(&self, state: &SeriesState, time: i64, value: &Value) -> Verdict {
+        match self.oldest_late() {
+            None => Verdict::OutOfOrder,
+            Some(oldest) if time < oldest => Verdict::BeyondWindow,
+            Some(_) => match state.late_verdict(time, value, &self.chunks) {
+                Verdict::Fits => Verdict::Late,
+                verdict => verdict,
+            },
+        }
+    }
+
     /// Takes note of times of late samples.
     pub(super) fn widen_late(&self, range: TimeRange) {
         widen(&mut self.late.range.lock(), range);
@@ -185,16 +198,19 @@ impl LateCommit<'_> {
     fn fill(&self, samples: &[LateSample]) -> Vec<LoggedMarker> {
         let pages = self.head.pages.snapshot();
         let mut cursor = PageCursor::new(&pages);
-        let mut markers = Vec::new();
+        let (mut markers, mut more) = (Vec::new(), 0);
         for sample in samples {
             let Some(state) = cursor.get(sample.slot) else { continue };
             let series = state.reference;
+            let before = state.chunk_count();
             if state.late().is_some_and(|late| late.is_full())
-                && let Some(place) = state.late_mut().fill(series, &self.head.chunks)
+                && let Some(place) = state.late_mut().fill(series, &self.head.cutting())
             {
                 markers.push(LoggedMarker { series, chunk: place.as_u64() });
+                more += (state.chunk_count() - before) as u64;
             }
         }
+        self.head.add_chunks(more);
         markers
     }
 

@@ -90,7 +90,13 @@ impl Head {
         for input in &inputs {
             replay.read(input)?;
         }
-        replay.report.take_chunks(&replay.loaded);
+        let late = self.replay_late(&replay.slots, &replay.loaded)?;
+        let report = &mut replay.report;
+        report.segments += late.segments;
+        report.samples += late.samples;
+        report.damages += late.damages;
+        report.unknown_series += late.unknown_series;
+        report.take_chunks(&replay.loaded);
         Ok(replay.report)
     }
 }
@@ -128,9 +134,7 @@ impl Replay<'_> {
             RecordKind::Exemplars => self.take_exemplars(record),
             RecordKind::Metadata => self.take_metadata(record),
             RecordKind::Histograms | RecordKind::FloatHistograms => self.take_histograms(record),
-            RecordKind::Tombstones
-            | RecordKind::Unread(_)
-            | RecordKind::Unknown(_) => {
+            RecordKind::Tombstones | RecordKind::Unread(_) | RecordKind::Unknown(_) => {
                 *self.report.unread.entry(kind.name()).or_default() += 1;
                 Ok(())
             }
@@ -153,6 +157,10 @@ impl Replay<'_> {
             if !chunks.is_empty() {
                 self.head.pages.with(slot.slot, |state| state.attach(&chunks));
                 self.head.add_chunks(chunks.len() as u64);
+                let late = self.head.pages.with(slot.slot, |state| state.late().and_then(|late| late.range()));
+                if let Some(late) = late.flatten() {
+                    self.head.widen_late(late);
+                }
                 let in_order = || chunks.iter().filter(|chunk| !chunk.late);
                 let first = in_order().map(|chunk| chunk.min_time.max(self.min_valid)).min();
                 let last = in_order().map(|chunk| chunk.max_time).max();

@@ -21,6 +21,10 @@ pub(super) enum Verdict {
     OutOfOrder,
     /// Another value at the same time is here.
     Conflict,
+    /// Older than the newest, and taken as a late sample.
+    Late,
+    /// A late sample that is too old for the window.
+    BeyondWindow,
 }
 
 /// What changes of a series. There are millions of these: see the size in the tests.
@@ -78,7 +82,9 @@ impl SeriesState {
             Verdict::Fits
         } else if time < newest {
             Verdict::OutOfOrder
-        } else if self.has_no_open_chunk() || !self.open.is_empty() && value.to_bits() == self.open.last_value().to_bits() {
+        } else if self.has_no_open_chunk()
+            || !self.open.is_empty() && value.to_bits() == self.open.last_value().to_bits()
+        {
             // After a start the newest sample may be in a full chunk. It was taken once and is not looked up again.
             Verdict::Repeated
         } else {
@@ -416,7 +422,8 @@ mod tests {
     }
 
     fn histogram(count: u64, is_float: bool) -> NativeHistogram {
-        let buckets = model::Buckets { positive_spans: vec![model::Span { offset: 0, length: 1 }], ..Default::default() };
+        let buckets =
+            model::Buckets { positive_spans: vec![model::Span { offset: 0, length: 1 }], ..Default::default() };
         let sum = count as f64;
         if is_float {
             let positive = vec![count as f64];

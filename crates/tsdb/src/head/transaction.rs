@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use model::{Exemplar, Labels, Metadata, Timestamp};
+use storage::chunk::Value;
 use storage::{AppendError, Appender, CommitError, SeriesRef};
 
 use super::exemplars::{self, ExemplarVerdict};
 use super::index::Place;
+use super::ooo_log::{LateCommit, LateSample};
 use super::pages::PageCursor;
 use super::series::{SeriesState, Verdict};
 use super::state::Head;
@@ -25,6 +29,9 @@ pub(crate) struct Transaction {
     metadata: Vec<(Place, Metadata)>,
     /// Samples after this time are refused.
     newest: Timestamp,
+    late: Vec<LateSample>,
+    /// The newest time of each slot in this transaction, where late samples are taken.
+    newest_of: HashMap<u32, i64, FixedState>,
 }
 
 /// A place as the outside names it. Half of the log's number tells a series from one that had the slot before.
@@ -47,12 +54,14 @@ impl Transaction {
             exemplars: Vec::new(),
             metadata: Vec::new(),
             newest,
+            late: Vec::new(),
+            newest_of: HashMap::default(),
         }
     }
 
     fn check_time(&self, time: Timestamp) -> Result<(), AppendError> {
         let oldest = self.head.oldest_appendable();
-        if time.as_ms() < oldest {
+        if time.as_ms() < oldest && self.head.oldest_late().is_none() {
             self.head.metrics.out_of_bound_samples.get_or_create(&TypeLabel::FLOAT).inc();
             return Err(AppendError::TooOld { time, oldest: Timestamp::from_ms(oldest) });
         }
@@ -81,23 +90,42 @@ impl Transaction {
         time: Timestamp,
         value: f64,
     ) -> Option<Result<SeriesRef, AppendError>> {
+        let oldest_late = self.head.oldest_late();
+        let is_behind = oldest_late.is_some()
+            && (time.as_ms() < self.head.oldest_appendable()
+                || self.newest_of.get(&slot).is_some_and(|newest| time.as_ms() < *newest));
         let judge = |state: &mut SeriesState| {
             if state.reference == 0 || !is_meant(state.reference) {
                 return None;
             }
-            let verdict = state.verdict(time.as_ms(), value);
-            state.pending += u32::from(verdict == Verdict::Fits);
+            let mut verdict = if is_behind { Verdict::OutOfOrder } else { state.verdict(time.as_ms(), value) };
+            if verdict == Verdict::OutOfOrder {
+                verdict = self.head.judge_late(state, time.as_ms(), &Value::Float(value));
+            }
+            state.pending += u32::from(matches!(verdict, Verdict::Fits | Verdict::Late));
             Some((Place { slot, reference: state.reference }, verdict, state.logged))
         };
         let (place, verdict, logged) = self.head.pages.with(slot, judge)??;
+        if !logged && matches!(verdict, Verdict::Fits | Verdict::Late) {
+            self.unlogged.push(place);
+        }
         Some(match verdict {
             Verdict::Fits => {
                 self.slots.push(slot);
                 self.samples.push(LoggedSample { series: place.reference, time, value });
-                if !logged {
-                    self.unlogged.push(place);
+                if oldest_late.is_some() {
+                    self.newest_of.insert(slot, time.as_ms());
                 }
                 Ok(to_ref(place))
+            }
+            Verdict::Late => {
+                let value = Value::Float(value);
+                self.late.push(LateSample { slot, series: place.reference, time: time.as_ms(), value });
+                Ok(to_ref(place))
+            }
+            Verdict::BeyondWindow => {
+                self.head.metrics.too_old_samples.get_or_create(&TypeLabel::FLOAT).inc();
+                Err(AppendError::BeyondWindow { time, oldest: Timestamp::from_ms(oldest_late.unwrap_or(i64::MIN)) })
             }
             Verdict::Repeated => Ok(to_ref(place)),
             Verdict::OutOfOrder => {
@@ -106,6 +134,21 @@ impl Transaction {
             }
             Verdict::Conflict => Err(AppendError::DuplicateTimestamp),
         })
+    }
+
+    /// Logs everything. With late samples this takes three writes instead of one, see `ooo_log`.
+    fn log_all(&mut self, late: Option<&mut LateCommit<'_>>) -> std::io::Result<()> {
+        let Some(late) = late else { return self.log() };
+        let kept = (
+            std::mem::take(&mut self.samples),
+            std::mem::take(&mut self.exemplars),
+            std::mem::take(&mut self.metadata),
+        );
+        let series = self.log();
+        (self.samples, self.exemplars, self.metadata) = kept;
+        series?;
+        late.log(&self.late)?;
+        self.log().inspect_err(|_| late.take_back())
     }
 
     /// Writes series that are new to the log, then everything else, in one batch.
@@ -158,9 +201,9 @@ impl Transaction {
     }
 
     /// Puts the samples in place. What no longer fits, because another transaction was quicker, is counted and left out.
-    fn apply(&mut self) {
+    fn apply(&mut self, late_commit: Option<&LateCommit<'_>>) {
         let head = &self.head;
-        let (mut appended, mut new_chunks, mut late) = (0, 0, 0);
+        let (mut appended, mut new_chunks, mut late, mut taken_late) = (0, 0, 0, 0);
         let (mut min, mut max) = (i64::MAX, i64::MIN);
         {
             let _shared = head.gate.read();
@@ -177,12 +220,15 @@ impl Transaction {
                         (min, max) = (min.min(time), max.max(time));
                     }
                     Verdict::Repeated => {}
-                    Verdict::OutOfOrder | Verdict::Conflict => late += 1,
+                    _ => late += 1,
                 }
             }
             drop(cursor);
             if appended > 0 {
                 head.widen(min, max);
+            }
+            if let Some(commit) = late_commit {
+                taken_late = commit.put(std::mem::take(&mut self.late));
             }
             // Under the gate, so that no slot changes hands.
             head.set_metadata(&std::mem::take(&mut self.metadata));
@@ -191,7 +237,8 @@ impl Transaction {
         self.samples.clear();
         head.flush_many_chunks();
         head.add_chunks(new_chunks);
-        head.metrics.samples_appended.get_or_create(&TypeLabel::FLOAT).inc_by(appended);
+        head.metrics.samples_appended.get_or_create(&TypeLabel::FLOAT).inc_by(appended + taken_late);
+        head.metrics.out_of_order_samples_appended.get_or_create(&TypeLabel::FLOAT).inc_by(taken_late);
         head.metrics.out_of_order_samples.get_or_create(&TypeLabel::FLOAT).inc_by(late);
     }
 
@@ -199,7 +246,7 @@ impl Transaction {
     fn release(&mut self) {
         let pages = self.head.pages.snapshot();
         let mut cursor = PageCursor::new(&pages);
-        for slot in self.slots.drain(..) {
+        for slot in self.slots.drain(..).chain(self.late.drain(..).map(|late| late.slot)) {
             if let Some(state) = cursor.get(slot) {
                 state.pending -= 1;
             }
@@ -278,17 +325,18 @@ impl Appender for Transaction {
         let head = Arc::clone(&self.head);
         let _steady = head.barrier.read();
         self.leave_out_cut();
-        if self.samples.is_empty() && self.exemplars.is_empty() && self.metadata.is_empty() {
+        if self.samples.is_empty() && self.late.is_empty() && self.exemplars.is_empty() && self.metadata.is_empty() {
             return Ok(());
         }
-        let logged = self.log();
+        let mut late = (!self.late.is_empty()).then(|| head.late_commit());
+        let logged = self.log_all(late.as_mut());
         head.metrics.storing_failed.set(i64::from(logged.is_err()));
         if let Err(error) = logged {
             head.metrics.wal_writes_failed.inc();
             let reason = format!("cannot write to the log in {}", head.wal.dir().display());
             return Err(CommitError { reason, source: Some(error) });
         }
-        self.apply();
+        self.apply(late.as_ref());
         Ok(())
     }
 

@@ -5,5 +5,6 @@ mod compaction;
 mod crash;
 mod db;
 mod fixture;
+mod late;
 mod model_check;
 mod peers;

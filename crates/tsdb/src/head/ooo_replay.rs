@@ -1,0 +1,137 @@
+//! Taking in the log of late samples at start-up, after the write-ahead log.
+
+use std::io;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use model::{TimeRange, Timestamp};
+use storage::chunk::Value;
+
+use super::pages::{PageCursor, PageList};
+use super::state::Head;
+use crate::binary::Corrupt;
+use crate::head_chunks::LoadedChunks;
+use crate::wal::{
+    RecordKind, Segment, SegmentReader, decode_histograms, decode_markers, decode_samples, list_segments,
+    repair_segment,
+};
+
+/// What a replay of late samples found.
+#[derive(Debug, Default)]
+pub(super) struct LateReplay {
+    pub(super) segments: u64,
+    pub(super) samples: u64,
+    /// Places that could not be read; each was cut out of the log.
+    pub(super) damages: u64,
+    /// Samples of series whose record is missing.
+    pub(super) unknown_series: u64,
+}
+
+struct Replay<'a> {
+    head: &'a Head,
+    /// The slots of series by their numbers in the log.
+    slots: &'a HashMap<u64, u32, FixedState>,
+    pages: &'a PageList,
+    loaded: &'a LoadedChunks,
+    report: LateReplay,
+    range: Option<TimeRange>,
+    chunks: i64,
+}
+
+impl Head {
+    /// Reads the log of late samples. The samples before a marker are left out if the chunk that it names was found.
+    pub(super) fn replay_late(
+        &self,
+        slots: &HashMap<u64, u32, FixedState>,
+        loaded: &LoadedChunks,
+    ) -> io::Result<LateReplay> {
+        let Some(log) = self.late.log() else { return Ok(LateReplay::default()) };
+        let pages = self.pages.snapshot();
+        let report = LateReplay::default();
+        let mut replay = Replay { head: self, slots, pages: &pages, loaded, report, range: None, chunks: 0 };
+        let current = log.current_segment();
+        for segment in list_segments(log.dir())?.into_iter().filter(|segment| segment.index < current) {
+            replay.read(&segment)?;
+        }
+        if let Some(range) = replay.range {
+            self.widen_late(range);
+        }
+        self.add_chunks(u64::try_from(replay.chunks).unwrap_or(0));
+        Ok(replay.report)
+    }
+}
+
+impl Replay<'_> {
+    fn read(&mut self, input: &Segment) -> io::Result<()> {
+        let mut reader = SegmentReader::open(&input.path)?;
+        while let Some(record) = reader.next()? {
+            if let Err(error) = self.take(record) {
+                self.report.damages += 1;
+                tracing::warn!(segment = %input.path.display(), %error, "broken record in the log of late samples");
+            }
+        }
+        self.report.segments += 1;
+        for damage in reader.damages() {
+            self.report.damages += 1;
+            tracing::warn!(
+                segment = %input.path.display(), offset = damage.offset, reason = damage.reason,
+                "damaged log of late samples: whole records before and after are kept"
+            );
+        }
+        if reader.damages().is_empty() { Ok(()) } else { repair_segment(&input.path, &reader) }
+    }
+
+    fn take(&mut self, record: &[u8]) -> Result<(), Corrupt> {
+        match RecordKind::of(record) {
+            RecordKind::Samples => {
+                let mut samples = Vec::new();
+                let result = decode_samples(record, &mut samples);
+                self.put(samples.into_iter().map(|sample| (sample.series, sample.time, Value::Float(sample.value))));
+                result
+            }
+            RecordKind::Histograms | RecordKind::FloatHistograms => {
+                let mut samples = Vec::new();
+                let result = decode_histograms(record, &mut samples);
+                let values = samples.into_iter();
+                self.put(values.map(|sample| (sample.series, sample.time, Value::Histogram(sample.histogram))));
+                result.map(|_| ())
+            }
+            RecordKind::MmapMarker => {
+                let mut markers = Vec::new();
+                let result = decode_markers(record, &mut markers);
+                for marker in markers.iter().filter(|marker| self.loaded.has_late(marker.series, marker.chunk)) {
+                    self.forget(marker.series);
+                }
+                result
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn put(&mut self, samples: impl Iterator<Item = (u64, Timestamp, Value)>) {
+        let mut cursor = PageCursor::new(self.pages);
+        for (series, time, value) in samples {
+            let Some(state) = self.slots.get(&series).and_then(|slot| cursor.get(*slot)) else {
+                // Its number must not go to another series as long as this stands here.
+                self.head.index.write().reserve_references(series);
+                self.report.unknown_series += 1;
+                continue;
+            };
+            let before = state.chunk_count();
+            if state.late_mut().insert(time.as_ms(), value) {
+                self.report.samples += 1;
+                self.chunks += (state.chunk_count() - before) as i64;
+                let range = self.range.get_or_insert(TimeRange::new(time, time));
+                *range = TimeRange::new(range.min.min(time), range.max.max(time));
+            }
+        }
+    }
+
+    fn forget(&mut self, series: u64) {
+        let mut cursor = PageCursor::new(self.pages);
+        let Some(state) = self.slots.get(&series).and_then(|slot| cursor.get(*slot)) else { return };
+        let before = state.chunk_count();
+        state.late_mut().forget_samples();
+        self.chunks -= (before - state.chunk_count()) as i64;
+    }
+}

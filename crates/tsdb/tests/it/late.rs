@@ -1,0 +1,221 @@
+//! Samples that come after newer ones.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use model::{Labels, TimeRange};
+use proptest::prelude::*;
+use storage::{AppendError, Appendable};
+use tsdb::{Db, Options};
+
+use crate::fixture::{Content, append, content, copy_dir, labels, metric, ms, open, options, scratch, select};
+
+fn late_options(dir: &Path) -> Options {
+    Options { out_of_order_window_ms: 50_000, ..options(dir) }
+}
+
+fn a() -> Labels {
+    labels(&[("__name__", "a")])
+}
+
+fn times(db: &Db) -> Vec<i64> {
+    content(db).get("a").or(content(db).get("{__name__=\"a\"}")).map_or(Vec::new(), |s| s.iter().map(|s| s.0).collect())
+}
+
+/// The database as it would be after a kill.
+fn killed(dir: &Path) -> (tempfile::TempDir, std::sync::Arc<Db>, prometheus_client::registry::Registry) {
+    let copy = scratch();
+    copy_dir(dir, copy.path());
+    let (db, registry) = open(late_options(copy.path()));
+    (copy, db, registry)
+}
+
+fn late_segments(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(dir.join("wbl"))
+        .expect("a log")
+        .map(|entry| entry.expect("entry").file_name().into_string().expect("text"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn late_samples_are_taken_merged_and_survive() {
+    let dir = scratch();
+    let (db, registry) = open(late_options(dir.path()));
+    append(&db, &[(&a(), 50_000, 5.0)]);
+    append(&db, &[(&a(), 20_000, 2.0), (&labels(&[("__name__", "new")]), 15_000, 1.0)]);
+    append(&db, &[(&a(), 60_000, 6.0), (&a(), 30_000, 3.0), (&a(), 55_000, 5.5), (&a(), 61_000, 6.1)]);
+    let want = vec![20_000, 30_000, 50_000, 55_000, 60_000, 61_000];
+    assert_eq!(times(&db), want);
+    assert_eq!(metric(&registry, "prometheus_tsdb_head_out_of_order_samples_appended_total"), 4.0);
+    // Repeats and conflicts, with samples in order and late ones.
+    append(&db, &[(&a(), 20_000, 2.0), (&a(), 50_000, 5.0), (&a(), 61_000, 6.1)]);
+    let mut appender = db.appender();
+    for (time, value) in [(20_000, 9.0), (50_000, 9.0), (61_000, 9.0)] {
+        let refused = appender.append(&a(), ms(time), value).expect_err("another value is there");
+        assert_eq!(refused, AppendError::DuplicateTimestamp, "{time}");
+    }
+    let refused = appender.append(&a(), ms(10_999), 1.0).expect_err("too old");
+    assert!(matches!(refused, AppendError::BeyondWindow { oldest, .. } if oldest == ms(11_000)), "{refused}");
+    appender.commit().expect("nothing to do");
+    assert_eq!(metric(&registry, "prometheus_tsdb_too_old_samples_total"), 1.0);
+    assert_eq!(metric(&registry, "prometheus_tsdb_out_of_order_samples_total"), 0.0);
+    assert_eq!(times(&db), want);
+    let range = select(&*db, vec![], TimeRange::new(ms(15_000), ms(15_000)));
+    assert_eq!(range.len(), 1, "{range:?}");
+    let (_copy, back, _registry) = killed(dir.path());
+    assert_eq!(content(&back), content(&db));
+}
+
+#[test]
+fn without_a_window_they_are_refused() {
+    let dir = scratch();
+    let (db, registry) = open(options(dir.path()));
+    append(&db, &[(&a(), 50_000, 5.0)]);
+    let refused = db.appender().append(&a(), ms(49_000), 2.0).expect_err("late");
+    assert_eq!(refused, AppendError::OutOfOrder);
+    assert_eq!(metric(&registry, "prometheus_tsdb_out_of_order_samples_total"), 1.0);
+    assert!(!dir.path().join("wbl").exists());
+}
+
+#[test]
+fn many_late_samples_become_chunks_with_markers() {
+    let dir = scratch();
+    let (db, _registry) = open(late_options(dir.path()));
+    append(&db, &[(&a(), 40_000, 0.0)]);
+    for step in 0..150_i64 {
+        let time = 1 + (step * 7919) % 40_000;
+        append(&db, &[(&a(), time, time as f64)]);
+    }
+    assert_eq!(times(&db).len(), 151);
+    let (copy, back, registry) = killed(dir.path());
+    assert_eq!(content(&back), content(&db));
+    assert_eq!(metric(&registry, "watershed_tsdb_head_chunks_loaded_total"), 4.0);
+    assert_eq!(metric(&registry, "prometheus_tsdb_head_chunks"), 6.0, "one in order, four full late ones, one open");
+    drop(back);
+    // Without the chunks, their samples are in the log.
+    fs::remove_dir_all(copy.path().join("chunks_head")).expect("removed");
+    let (back, registry) = open(late_options(copy.path()));
+    assert_eq!(content(&back), content(&db));
+    assert_eq!(metric(&registry, "watershed_tsdb_head_chunks_loaded_total"), 0.0);
+}
+
+#[test]
+fn a_cut_takes_late_samples_along_and_shortens_their_log() {
+    let dir = scratch();
+    let (db, _registry) = open(late_options(dir.path()));
+    for step in 0..11_i64 {
+        append(&db, &[(&a(), step * 10_000, step as f64)]);
+    }
+    append(&db, &[(&a(), 69_000, 6.9), (&a(), 75_000, 7.5)]);
+    db.maintain().expect("cut");
+    assert_eq!(db.blocks().len(), 1);
+    let want = content(&db);
+    assert_eq!(db.blocks()[0].stats.num_samples, 6);
+    // Into a range that is cut: a block of its own with the next cut.
+    append(&db, &[(&a(), 59_999, 6.0), (&a(), 61_000, 6.1)]);
+    append(&db, &[(&a(), 101_000, 10.1)]);
+    let (_copy, back, _) = killed(dir.path());
+    assert_eq!(content(&back), content(&db));
+    for step in 11..17_i64 {
+        append(&db, &[(&a(), step * 10_000, step as f64)]);
+    }
+    db.maintain().expect("cut");
+    assert_eq!(late_segments(dir.path()).len(), 1, "what was sealed is gone");
+    let blocks = db.blocks();
+    let late: Vec<_> = blocks.iter().filter(|block| block.compaction.hints == ["from-out-of-order"]).collect();
+    assert_eq!(late.len(), 1, "{blocks:?}");
+    assert_eq!((late[0].stats.num_samples, late[0].max_time), (1, ms(60_000)));
+    let all = content(&db);
+    assert!(want.iter().all(|(series, samples)| samples.iter().all(|sample| all[series].contains(sample))));
+    assert_eq!(all.values().map(Vec::len).sum::<usize>(), 22);
+    let (_copy, back, _) = killed(dir.path());
+    assert_eq!(content(&back), all);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// A transaction: (series, milliseconds after the newest so far).
+    Append(Vec<(u8, i32)>),
+    Maintain,
+    Flush,
+    Compact,
+    Restart,
+    Kill {
+        without_chunks: bool,
+    },
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let samples = proptest::collection::vec((0..4_u8, -55_000..3_000_i32), 1..80);
+    prop_oneof![
+        12 => samples.prop_map(Step::Append),
+        3 => Just(Step::Maintain),
+        1 => Just(Step::Flush),
+        1 => Just(Step::Compact),
+        1 => Just(Step::Restart),
+        2 => any::<bool>().prop_map(|without_chunks| Step::Kill { without_chunks }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_order_they_come_in(steps in proptest::collection::vec(any_step(), 1..30)) {
+        let mut dirs = vec![scratch()];
+        let small = |dir: &tempfile::TempDir| Options { wal_segment_bytes: 32 << 10, ..late_options(dir.path()) };
+        let (mut db, mut _registry) = open(small(&dirs[0]));
+        let mut want: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
+        let mut now = 100_000;
+        let mut done = Vec::new();
+        for step in steps {
+            done.push(format!("{step:?}").chars().take(8).collect::<String>());
+            match step {
+                Step::Append(samples) => {
+                    let mut appender = db.appender();
+                    for (series, after) in samples {
+                        let time = now + i64::from(after);
+                        now = now.max(time);
+                        let labels = labels(&[("__name__", "m"), ("series", &series.to_string())]);
+                        // The same time has the same value, whoever brings it: a late one can't be compared with blocks.
+                        let value = (time * 31 + i64::from(series)) as f64;
+                        if appender.append(&labels, ms(time), value).is_ok() {
+                            want.entry(labels.to_string()).or_default().insert(time, value.to_bits());
+                        }
+                    }
+                    appender.commit().expect("stored");
+                }
+                Step::Maintain => { db.maintain().expect("maintained"); }
+                Step::Flush => { db.flush_head(ms(now)).expect("flushed"); }
+                Step::Compact => { while db.compact().expect("compacted").is_some() {} }
+                Step::Restart => {
+                    db.close().expect("closed");
+                    drop(db);
+                    (db, _registry) = open(small(&dirs[dirs.len() - 1]));
+                }
+                Step::Kill { without_chunks } => {
+                    let next = scratch();
+                    copy_dir(dirs[dirs.len() - 1].path(), next.path());
+                    if without_chunks {
+                        fs::remove_dir_all(next.path().join("chunks_head")).expect("removed");
+                    }
+                    drop(db);
+                    (db, _registry) = open(small(&next));
+                    dirs.push(next);
+                }
+            }
+            let got = content(&db);
+            let want: Content =
+                want.iter().map(|(series, samples)| (series.clone(), samples.iter().map(|(t, v)| (*t, *v)).collect())).collect();
+            let lost: Vec<_> = want
+                .iter()
+                .flat_map(|(series, samples)| samples.iter().map(move |sample| (series, sample)))
+                .filter(|(series, sample)| !got.get(*series).is_some_and(|got| got.contains(sample)))
+                .take(5)
+                .collect();
+            prop_assert!(got == want, "after {:?}: lost {lost:?}, at {now}", done);
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bucket::{Location, RawBucket};
 use config::{Errors, Ignored, Report, Spanned};
-use daemon::{Loaded, RawAlerting, RawCommon, read_config};
+use daemon::{Loaded, RawAlerting, RawCommon, RawStorage, read_config};
 use scrape::{RawGlobalConfig, RawScrapeConfig};
 use serde::Deserialize;
 
@@ -18,6 +18,7 @@ struct RawConfig {
     scrape_configs: Vec<Spanned<RawScrapeConfig>>,
     rule_files: Vec<Spanned<String>>,
     alerting: RawAlerting,
+    storage: RawStorage,
     peer: Option<Spanned<Ignored>>,
     retention: Option<Spanned<Ignored>>,
     remote_write: Option<Spanned<Ignored>>,
@@ -53,6 +54,7 @@ pub fn load(file: &Path) -> Result<Loaded<GlobalOwnConfig>, Errors> {
         scrape_configs: raw.scrape_configs,
         rule_files: raw.rule_files,
         alerting: raw.alerting,
+        storage: raw.storage,
     };
     let common = common.validate(&text, &mut report);
     report.finish(())?;

@@ -44,6 +44,7 @@ struct Bucket {
 pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> {
     let loaded = config_file::load(&options.config_file)?;
     options.engine.subquery_step_ms = loaded.common.global.evaluation_interval_ms;
+    options.storage = loaded.common.storage;
     let mut base = Base::open(options).await?;
     let bucket = match &loaded.own.bucket {
         Some(location) => Some(open_bucket(&mut base, location, &loaded.common.global.external_labels)?),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use config::{Errors, Ignored, Report, Spanned};
-use daemon::{CommonConfig, RawAlerting, RawCommon, read_config};
+use daemon::{CommonConfig, RawAlerting, RawCommon, RawStorage, read_config};
 use scrape::{RawGlobalConfig, RawScrapeConfig};
 use serde::Deserialize;
 
@@ -15,10 +15,10 @@ struct RawConfig {
     scrape_configs: Vec<Spanned<RawScrapeConfig>>,
     rule_files: Vec<Spanned<String>>,
     alerting: RawAlerting,
+    storage: RawStorage,
     scrape_config_files: Option<Spanned<Ignored>>,
     remote_write: Option<Spanned<Ignored>>,
     remote_read: Option<Spanned<Ignored>>,
-    storage: Option<Spanned<Ignored>>,
     tracing: Option<Spanned<Ignored>>,
     otlp: Option<Spanned<Ignored>>,
     runtime: Option<Spanned<Ignored>>,
@@ -37,7 +37,6 @@ pub fn load(file: &Path) -> Result<CommonConfig, Errors> {
         ("scrape_config_files", &raw.scrape_config_files),
         ("remote_write", &raw.remote_write),
         ("remote_read", &raw.remote_read),
-        ("storage", &raw.storage),
         ("tracing", &raw.tracing),
         ("otlp", &raw.otlp),
         ("runtime", &raw.runtime),
@@ -51,6 +50,7 @@ pub fn load(file: &Path) -> Result<CommonConfig, Errors> {
         scrape_configs: raw.scrape_configs,
         rule_files: raw.rule_files,
         alerting: raw.alerting,
+        storage: raw.storage,
     };
     let common = common.validate(&text, &mut report);
     report.finish(()).and(common)

@@ -28,6 +28,7 @@ pub async fn start(mut options: Options) -> Result<Running<Shard>, StartError> {
     let file = options.config_file.clone();
     let common = config_file::load(&file)?;
     options.engine.subquery_step_ms = common.global.evaluation_interval_ms;
+    options.storage = common.storage;
     let base = Base::open(options).await?;
     let federate = daemon::federate(&base);
     let shard = Arc::new(Shard { db: base.db.clone(), federate });

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use promql::Engine;
 use serde::Serialize;
-use storage::Queryable;
+use storage::{ExemplarQueryable, Queryable};
 use tokio_util::sync::CancellationToken;
 use tsdb::Db;
 
@@ -39,6 +39,8 @@ pub struct Node {
     pub tier: Tier,
     /// Everything that can be asked: local blocks, head, and on a global the bucket.
     pub queryable: Arc<dyn Queryable>,
+    /// What can be asked for exemplars: the local database.
+    pub exemplars: Arc<dyn ExemplarQueryable>,
     /// Evaluates PromQL.
     pub engine: Arc<Engine>,
     /// The local database.

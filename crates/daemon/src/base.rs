@@ -36,6 +36,7 @@ pub struct Base {
     pub(crate) listener: TcpListener,
     pub(crate) facts: Facts,
     pub(crate) hostname: Option<String>,
+    pub(crate) sync_interval_ms: i64,
 }
 
 impl Base {
@@ -63,6 +64,10 @@ impl Base {
             retention_ms: options.retention_ms,
             min_block_ms: options.min_block_ms,
             max_block_ms: options.max_block_ms,
+            wal_segment_bytes: options.log.segment_bytes,
+            wal_compression: options.log.compression,
+            max_exemplars: options.storage.max_exemplars,
+            out_of_order_window_ms: options.storage.out_of_order_window_ms,
             ..tsdb::Options::new(data_dir.clone())
         };
         let open_clock = clock.clone();
@@ -85,6 +90,7 @@ impl Base {
             listener: options.listener,
             facts,
             hostname: options.hostname,
+            sync_interval_ms: options.log.sync_interval_ms,
         })
     }
 }

@@ -8,6 +8,7 @@ use rules::{GroupDefaults, RuleSet};
 use scrape::{GlobalConfig, RawGlobalConfig, RawScrapeConfig, ScrapeConfig};
 
 use crate::alerting::AlertingConfig;
+use crate::storage_config::{RawStorage, StorageConfig};
 use crate::tier::CommonConfig;
 
 /// The sections as written.
@@ -21,6 +22,8 @@ pub struct RawCommon {
     pub rule_files: Vec<Spanned<String>>,
     /// `alerting:`
     pub alerting: RawAlerting,
+    /// `storage:`
+    pub storage: RawStorage,
 }
 
 impl RawCommon {
@@ -36,9 +39,10 @@ impl RawCommon {
             GroupDefaults { interval_ms: global.evaluation_interval_ms, query_offset_ms: global.rule_query_offset_ms };
         let rules = RuleSet::load(&patterns, defaults);
         let alerting = AlertingConfig::validate(self.alerting, report);
+        let storage = StorageConfig::validate(&self.storage, report);
         match (rules, alerting) {
             (Ok(rules), Ok(alerting)) => {
-                Ok(CommonConfig { text: config::redact(text), global, scrape, rules, alerting })
+                Ok(CommonConfig { text: config::redact(text), global, scrape, rules, alerting, storage })
             }
             (rules, alerting) => {
                 let errors = [rules.err(), alerting.err()].into_iter().flatten().flat_map(|errors| errors.0);

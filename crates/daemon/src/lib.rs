@@ -14,6 +14,7 @@ mod maintenance;
 mod options;
 mod reload;
 mod run;
+mod storage_config;
 mod tier;
 
 pub use alert::RawAlerting;
@@ -23,6 +24,8 @@ pub use common_config::RawCommon;
 pub use error::StartError;
 pub use federate::federate;
 pub use file::read_config;
-pub use options::Options;
+pub use options::{LogOptions, Options};
 pub use run::{Running, start};
+pub use storage_config::{RawStorage, StorageConfig};
 pub use tier::{CommonConfig, Loaded, Tier};
+pub use tsdb::WalCompression;

@@ -38,3 +38,21 @@ pub(crate) async fn run<T: Tier>(db: Arc<Db>, tier: Arc<T>, min_block_ms: i64, s
         }
     }
 }
+
+/// Syncs the database's log every so often, until `stop`; the database's closing syncs the rest.
+pub(crate) async fn sync_log(db: Arc<Db>, every: Duration, stop: CancellationToken) {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let db = db.clone();
+        match tokio::task::spawn_blocking(move || db.sync_log()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "syncing the write-ahead log failed, will try again"),
+            Err(error) => tracing::error!(%error, "syncing the write-ahead log broke off, will try again"),
+        }
+    }
+}

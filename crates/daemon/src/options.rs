@@ -9,6 +9,27 @@ use std::sync::Arc;
 use model::Clock;
 use prometheus_client::registry::Registry;
 use promql::EngineOptions;
+use tsdb::WalCompression;
+
+use crate::storage_config::StorageConfig;
+
+/// How the database's log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogOptions {
+    /// The length of a segment in bytes.
+    pub segment_bytes: u64,
+    /// How records are compressed.
+    pub compression: WalCompression,
+    /// How often what is written is synced to disk, in milliseconds; 0 leaves it to the system.
+    pub sync_interval_ms: i64,
+}
+
+impl Default for LogOptions {
+    /// Prometheus's: segments of 128 MiB, snappy, synced when complete.
+    fn default() -> Self {
+        LogOptions { segment_bytes: 128 << 20, compression: WalCompression::Snappy, sync_interval_ms: 0 }
+    }
+}
 
 /// What the command line, or a test, says about a node. Time and network come in here.
 pub struct Options {
@@ -26,6 +47,10 @@ pub struct Options {
     pub min_block_ms: i64,
     /// The most time that one block covers, in milliseconds.
     pub max_block_ms: i64,
+    /// How the database's log is written.
+    pub log: LogOptions,
+    /// What the configuration file says of the database; the tier puts it here before the database is opened.
+    pub storage: StorageConfig,
     /// Limits of queries.
     pub engine: EngineOptions,
     /// Serve `/-/reload` and `/-/quit`.

@@ -8,6 +8,7 @@ use model::Clock;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
+use tsdb::Db;
 
 use crate::alerting::Alerting;
 use crate::tier::{Loaded, Tier};
@@ -15,6 +16,7 @@ use crate::tier::{Loaded, Tier};
 /// Hands each section to the room it belongs to.
 pub(crate) struct Reloader<T: Tier> {
     pub(crate) file: PathBuf,
+    pub(crate) db: Arc<Db>,
     pub(crate) tier: Arc<T>,
     pub(crate) scrape: Arc<scrape::Manager>,
     pub(crate) rules: Arc<rules::Manager>,
@@ -78,6 +80,8 @@ impl<T: Tier> Reloader<T> {
         let Loaded { common, own } = loaded;
         let scraping = self.scrape.apply(common.scrape, &common.global.external_labels).await;
         scraping.map_err(|e| format!("{e}: {}", e.source))?;
+        self.db.set_out_of_order_window(common.storage.out_of_order_window_ms);
+        self.db.set_max_exemplars(common.storage.max_exemplars);
         self.tier.apply(own, &common.global).await;
         self.alerting.apply(common.alerting, &common.global);
         self.rules.apply(common.rules, &common.global.external_labels).await;

@@ -57,6 +57,7 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
         listener,
         facts,
         hostname,
+        sync_interval_ms,
     } = base;
     let quit = CancellationToken::new();
     let common = &mut loaded.common;
@@ -73,6 +74,7 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
     let rules = rules::Manager::new(rule_options, &mut registry);
     let scrape = Arc::new(scrape::Manager::new(scrape_options(&db, &clock, hostname), &mut registry));
     let reloader = Arc::new(Reloader {
+        db: db.clone(),
         file: config_file,
         tier: tier.clone(),
         scrape: scrape.clone(),
@@ -88,6 +90,7 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
     let node = Arc::new(Node {
         tier: tier.kind(),
         queryable: tier.queryable(),
+        exemplars: db.clone(),
         engine,
         db: db.clone(),
         scrape,
@@ -106,6 +109,10 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
     let server = tokio::spawn(api::serve(listener, router, stop_http.clone().cancelled_owned()));
     reloader.apply(loaded).await.map_err(|reason| StartError::other("cannot apply the configuration", reason))?;
     let maintenance = tokio::spawn(maintenance::run(db.clone(), tier, db.options().min_block_ms, stop.clone()));
+    if sync_interval_ms > 0 {
+        let every = Duration::from_millis(sync_interval_ms.unsigned_abs());
+        tokio::spawn(maintenance::sync_log(db.clone(), every, stop.clone()));
+    }
     node.set_ready(true);
     tracing::info!(%address, tier = ?node.tier, "ready");
     Ok(Running { address, node, reloader, stop, stop_http, maintenance, server })

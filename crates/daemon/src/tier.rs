@@ -10,6 +10,7 @@ use scrape::{GlobalConfig, ScrapeConfig};
 use storage::Queryable;
 
 use crate::alerting::AlertingConfig;
+use crate::storage_config::StorageConfig;
 
 /// The sections that every tier's configuration has.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct CommonConfig {
     pub rules: rules::RuleSet,
     /// `alerting:`
     pub alerting: AlertingConfig,
+    /// `storage:`
+    pub storage: StorageConfig,
 }
 
 /// A configuration file, read and checked.

@@ -81,6 +81,8 @@ pub(crate) struct NodeFlags {
     /// The most time that one block covers; by default a tenth of the retention, at most 31 days.
     #[arg(long = "storage.tsdb.max-block-duration", value_parser = parse_positive)]
     pub(crate) max_block_ms: Option<i64>,
+    #[command(flatten)]
+    pub(crate) log: LogFlags,
     /// Address to listen on.
     #[arg(long = "web.listen-address", default_value = "0.0.0.0:9090", value_parser = parse_listen_address)]
     pub(crate) listen_address: SocketAddr,
@@ -107,6 +109,45 @@ pub(crate) struct NodeFlags {
     pub(crate) query_lookback_ms: i64,
 }
 
+/// How the write-ahead log is written.
+#[derive(Debug, Args)]
+pub(crate) struct LogFlags {
+    /// Size at which segments of the write-ahead log are split, 10MB to 256MB.
+    #[arg(long = "storage.tsdb.wal-segment-size", default_value = "128MB", value_parser = parse_segment_size)]
+    pub(crate) segment_bytes: u64,
+    /// Compress the write-ahead log; the default.
+    #[arg(long = "storage.tsdb.wal-compression", overrides_with = "no_compression")]
+    pub(crate) compression: bool,
+    /// Don't compress the write-ahead log.
+    #[arg(long = "no-storage.tsdb.wal-compression", overrides_with = "compression")]
+    pub(crate) no_compression: bool,
+    /// How the write-ahead log is compressed. Prometheus reads zstd since 2.46.
+    #[arg(long = "storage.tsdb.wal-compression-type", default_value = "snappy", value_enum)]
+    pub(crate) compression_type: Compression,
+    /// How often the write-ahead log is synced to disk: a power cut loses no more than this of what was stored. 0 syncs
+    /// segments when they are complete and leaves the rest to the system, which takes 30s or so on Linux. The death of the
+    /// process alone loses nothing in any case.
+    #[arg(long = "storage.tsdb.wal-sync-interval", default_value = "0s", value_parser = parse_duration)]
+    pub(crate) sync_interval_ms: i64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Compression {
+    /// Less CPU.
+    Snappy,
+    /// Less disk.
+    Zstd,
+}
+
+impl Compression {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Compression::Snappy => "snappy",
+            Compression::Zstd => "zstd",
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DemoFlags {
     /// Directory for everything the demo writes; a new temporary one, removed at the end, by default.
@@ -131,9 +172,60 @@ fn parse_positive(text: &str) -> Result<i64, String> {
     }
 }
 
+/// `100MB`, `128MiB`, `10485760B`: as in Prometheus all units are powers of 1024.
+fn parse_segment_size(text: &str) -> Result<u64, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "b" | "" => 0,
+        "kb" | "kib" => 10,
+        "mb" | "mib" => 20,
+        "gb" | "gib" => 30,
+        _ => return Err(format!("{text:?} is no size: want a number and a unit such as MB")),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    match bytes {
+        Some(bytes) if (10 << 20..=256 << 20).contains(&bytes) => Ok(bytes),
+        _ => Err(format!("{text:?} is not between 10MB and 256MB")),
+    }
+}
+
 /// `host:port`, or `:port` for all interfaces as Prometheus takes it.
 fn parse_listen_address(text: &str) -> Result<SocketAddr, String> {
     let full =
         if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.replacen("localhost:", "127.0.0.1:", 1) };
     full.parse().map_err(|_| format!("{text:?} is no address: want IP:PORT, or :PORT for all interfaces"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segment_sizes_are_prometheus_s() {
+        let check = |text: &str, want: Option<u64>| assert_eq!(parse_segment_size(text).ok(), want, "{text}");
+        check("10MB", Some(10 << 20));
+        check("128MiB", Some(128 << 20));
+        check("16777216", Some(16 << 20));
+        check("9MB", None);
+        check("257MB", None);
+        check("1x", None);
+        check("MB", None);
+        check("99999999999999999999GB", None);
+    }
+
+    #[test]
+    fn compression_can_be_set_off() {
+        let flags = |arguments: &[&str]| {
+            let all = ["watershed", "shard"].into_iter().chain(arguments.iter().copied());
+            match Arguments::try_parse_from(all).map(|arguments| arguments.command) {
+                Ok(Command::Shard(flags)) => flags.log,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(!flags(&[]).no_compression);
+        assert!(flags(&["--no-storage.tsdb.wal-compression"]).no_compression);
+        assert!(!flags(&["--no-storage.tsdb.wal-compression", "--storage.tsdb.wal-compression"]).no_compression);
+        assert!(matches!(flags(&["--storage.tsdb.wal-compression-type=zstd"]).compression_type, Compression::Zstd));
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::{admin, metadata, query, rules, series, status, targets};
+use super::{admin, exemplars, metadata, query, rules, series, status, targets};
 use crate::node::Node;
 
 /// Everything below `/api/v1`.
@@ -13,6 +13,7 @@ pub(crate) fn router() -> Router<Arc<Node>> {
     Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
+        .route("/query_exemplars", get(exemplars::query).post(exemplars::query))
         .route("/format_query", get(query::format).post(query::format))
         .route("/series", get(series::series).post(series::series))
         .route("/labels", get(series::label_names).post(series::label_names))

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use daemon::{Options, Running, Tier};
+use daemon::{LogOptions, Options, Running, StorageConfig, Tier, WalCompression};
 use model::{Clock, SystemClock, Timestamp, format_duration};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use promql::EngineOptions;
 
-use crate::arguments::NodeFlags;
+use crate::arguments::{Compression, LogFlags, NodeFlags};
 use crate::process::Process;
 use crate::signals::{Asked, Signals};
 
@@ -35,6 +35,8 @@ pub(crate) fn options(flags: &NodeFlags) -> Result<Options> {
         retention_ms: flags.retention_ms,
         min_block_ms: flags.min_block_ms,
         max_block_ms: max_block_ms(flags),
+        log: log_options(&flags.log),
+        storage: StorageConfig::default(),
         engine: EngineOptions {
             lookback_ms: flags.query_lookback_ms,
             timeout: Duration::from_millis(flags.query_timeout_ms.unsigned_abs()),
@@ -80,6 +82,15 @@ fn max_block_ms(flags: &NodeFlags) -> i64 {
     flags.max_block_ms.unwrap_or(by_retention).max(flags.min_block_ms)
 }
 
+fn log_options(flags: &LogFlags) -> LogOptions {
+    let compression = match flags.compression_type {
+        _ if flags.no_compression => WalCompression::None,
+        Compression::Snappy => WalCompression::Snappy,
+        Compression::Zstd => WalCompression::Zstd,
+    };
+    LogOptions { segment_bytes: flags.segment_bytes, compression, sync_interval_ms: flags.sync_interval_ms }
+}
+
 fn shown(flags: &NodeFlags) -> BTreeMap<String, String> {
     let all = [
         ("config.file", flags.config_file.display().to_string()),
@@ -87,6 +98,10 @@ fn shown(flags: &NodeFlags) -> BTreeMap<String, String> {
         ("storage.tsdb.retention.time", format_duration(flags.retention_ms)),
         ("storage.tsdb.min-block-duration", format_duration(flags.min_block_ms)),
         ("storage.tsdb.max-block-duration", format_duration(max_block_ms(flags))),
+        ("storage.tsdb.wal-segment-size", format!("{}B", flags.log.segment_bytes)),
+        ("storage.tsdb.wal-compression", (!flags.log.no_compression).to_string()),
+        ("storage.tsdb.wal-compression-type", flags.log.compression_type.name().to_owned()),
+        ("storage.tsdb.wal-sync-interval", format_duration(flags.log.sync_interval_ms)),
         ("web.listen-address", flags.listen_address.to_string()),
         ("web.external-url", flags.external_url.clone()),
         ("web.enable-lifecycle", flags.enable_lifecycle.to_string()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use daemon::{Options, Running};
+use daemon::{LogOptions, Options, Running, StorageConfig};
 use futures::future::join_all;
 use global::Global;
 use model::{Clock, SystemClock};
@@ -125,6 +125,8 @@ fn options(plan: &Plan, node: NodeFiles, address: SocketAddr) -> Result<Options>
         retention_ms: plan.block_ms.saturating_mul(LOCAL_RETENTION_BLOCKS),
         min_block_ms: plan.block_ms,
         max_block_ms: plan.block_ms,
+        log: LogOptions::default(),
+        storage: StorageConfig::default(),
         engine: EngineOptions::default(),
         lifecycle: true,
         admin: true,

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use crate::failpoint;
+
 /// Syncs a folder, so that names that appeared or went away in it stay so.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
@@ -20,8 +22,11 @@ pub(crate) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
 /// Gives a file new content: after a crash it has the old or the new one, whole.
 pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
+    failpoint::pass("file.replace.before")?;
     write_file(&temporary, content)?;
+    failpoint::pass("file.replace.written")?;
     fs::rename(&temporary, path)?;
+    failpoint::pass("file.replace.after")?;
     path.parent().map_or(Ok(()), sync_dir)
 }
 

@@ -13,6 +13,10 @@ mod block;
 mod chunks;
 mod db;
 mod durable;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
+#[cfg(not(feature = "failpoints"))]
+mod failpoint;
 mod figures;
 #[cfg(test)]
 mod format_docs;

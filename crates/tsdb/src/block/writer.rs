@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::mapped::map_file;
 use crate::chunks::{ChunkWriter, SEGMENT_BYTES_MAX};
 use crate::durable;
+use crate::failpoint;
 use crate::figures::ChunkFigures;
 use crate::index::{IndexFile, IndexWriter, IndexedChunk, SeriesLabels};
 use crate::meta::{BlockCompaction, BlockId, BlockMeta, BlockStats};
@@ -120,6 +121,7 @@ impl BlockWriter {
         if chunks.is_empty() {
             return Ok(());
         }
+        failpoint::pass("block.write")?;
         self.places.clear();
         for chunk in chunks {
             self.places.push(self.chunks.write(chunk.min_time, chunk.max_time, chunk.encoding, &chunk.data)?);
@@ -161,9 +163,11 @@ impl BlockWriter {
         durable::sync_dir(dir)?;
         let target = self.parent.join(id.to_string());
         // The same name is the same content: a cut that was repeated after a crash.
+        failpoint::pass("block.rename.before")?;
         durable::remove_dir_if_exists(&target)?;
         fs::rename(dir, &target)?;
         self.unfinished.named = true;
+        failpoint::pass("block.rename.after")?;
         durable::sync_dir(&self.parent)?;
         Ok(Some((target, meta)))
     }

@@ -9,6 +9,7 @@ use model::Timestamp;
 
 use crate::block::{Block, UNFINISHED_SUFFIX};
 use crate::durable;
+use crate::failpoint;
 use crate::meta::{BlockId, HINT_OUT_OF_ORDER};
 
 /// The blocks that could be opened, oldest first, and the folders that could not.
@@ -108,7 +109,10 @@ fn replaced_by(block: &Arc<Block>) -> impl Iterator<Item = BlockId> {
 /// their mappings. A failure is told; the next start tries again.
 pub(super) fn delete(block: &Block) {
     let doomed = block.dir().with_extension("tmp-for-deletion");
-    let result = fs::rename(block.dir(), &doomed).and_then(|()| durable::remove_dir_if_exists(&doomed));
+    let result = failpoint::pass("block.delete.before")
+        .and_then(|()| fs::rename(block.dir(), &doomed))
+        .and_then(|()| failpoint::pass("block.delete.renamed"))
+        .and_then(|()| durable::remove_dir_if_exists(&doomed));
     if let Err(error) = result {
         tracing::warn!(block = %block.dir().display(), %error, "cannot delete block");
     }

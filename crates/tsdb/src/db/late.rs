@@ -11,6 +11,7 @@ use model::{TimeRange, Timestamp};
 use super::maintenance::{Maintenance, MaintenanceError};
 use super::state::Db;
 use crate::block::Block;
+use crate::failpoint;
 use crate::head::{LateError, SealedLate};
 use crate::meta::{BlockCompaction, HINT_OUT_OF_ORDER};
 
@@ -27,6 +28,7 @@ impl Db {
         for range in self.head.late_ranges(self.options.min_block_ms, end) {
             self.cut_late_range(range, done)?;
         }
+        failpoint::pass("late.cut").map_err(|source| self.io_error("cut late samples", source))?;
         self.head.drop_late(&sealed, TimeRange::new(Timestamp::MIN, end.saturating_sub(1)));
         self.head.shorten_late_log(&sealed).map_err(|error| match error {
             LateError::Log(source) => self.io_error("shorten the log of late samples", source),

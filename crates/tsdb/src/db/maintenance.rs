@@ -13,6 +13,7 @@ use storage::chunk::ChunkError;
 
 use super::state::Db;
 use crate::block::{Block, BlockError, BlockWriter};
+use crate::failpoint;
 use crate::head::CutError;
 use crate::meta::{BlockCompaction, BlockId, BlockMeta};
 
@@ -147,11 +148,12 @@ impl Db {
         }
         self.metrics.compactions.inc();
         self.metrics.compaction_seconds.observe(start.elapsed().as_secs_f64());
+        failpoint::pass("cut.truncate.before").map_err(|source| self.io_error("truncate the head", source))?;
         if let Some(sealed) = sealed {
             self.head.drop_late(&sealed, TimeRange::new(min, end.saturating_sub(1)));
         }
         self.head.drop_before(end);
-        Ok(())
+        failpoint::pass("cut.truncate.after").map_err(|source| self.io_error("truncate the head", source))
     }
 
     /// Writes what the head has of `[min, end)` as a block into `parent`.

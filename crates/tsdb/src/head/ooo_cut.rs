@@ -15,6 +15,7 @@ use super::full::FullChunk;
 use super::ooo_log::{LatePart, LateSample};
 use super::series::SeriesState;
 use super::state::Head;
+use crate::failpoint;
 use crate::head_chunks::{ChunkPlace, ChunkReader, HeadChunkError};
 use crate::wal::LoggedMarker;
 
@@ -53,6 +54,7 @@ impl Head {
         });
         self.add_chunks(more);
         self.flush_chunks();
+        failpoint::pass("late.seal")?;
         let segment = match self.late.log() {
             Some(log) => {
                 log.next_segment()?;
@@ -137,6 +139,7 @@ impl Head {
         if !samples.is_empty() || !since.is_empty() {
             self.late.write(&[LatePart::Samples(&samples), LatePart::Markers(&markers), LatePart::Samples(&since)])?;
         }
+        failpoint::pass("late.shorten")?;
         Ok(self.delete_late_segments(sealed.segment)?)
     }
 }

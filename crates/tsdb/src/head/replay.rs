@@ -13,6 +13,7 @@ use super::index::Place;
 use super::pages::{PageCursor, PageList};
 use super::series::Verdict;
 use super::state::Head;
+use crate::failpoint;
 use crate::head_chunks::LoadedChunks;
 use crate::wal::{
     LoggedHistogram, LoggedSample, RecordKind, Segment, SegmentReader, decode_exemplars, decode_histograms,
@@ -103,6 +104,7 @@ impl Head {
 
 impl Replay<'_> {
     fn read(&mut self, input: &Segment) -> io::Result<()> {
+        failpoint::pass("replay.segment")?;
         let mut reader = SegmentReader::open(&input.path)?;
         while let Some(record) = reader.next()? {
             self.take(record, input);

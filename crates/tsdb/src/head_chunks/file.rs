@@ -11,6 +11,7 @@ use bytes::Bytes;
 use memmap2::{Mmap, MmapOptions, UncheckedAdvice};
 
 use super::format::FILE_BYTES_MAX;
+use crate::failpoint;
 
 /// The path of a file.
 pub(super) fn file_path(dir: &Path, number: u32) -> PathBuf {
@@ -62,7 +63,7 @@ impl ChunkFile {
 
     /// Writes at a place; a repetition after a failure does no harm.
     pub(super) fn write_at(&self, bytes: &[u8], offset: u32) -> io::Result<()> {
-        self.file.write_all_at(bytes, u64::from(offset))?;
+        failpoint::write("head_chunks.write", bytes, |bytes| self.file.write_all_at(bytes, u64::from(offset)))?;
         self.written.fetch_max(u64::from(offset) + bytes.len() as u64, Ordering::Release);
         Ok(())
     }

@@ -13,6 +13,7 @@ use super::file::{ChunkFile, file_path};
 use super::format::{
     ChunkPlace, FILE_BYTES_MAX, FrameHead, HEADER_BYTES, check_frame, chunk_of, file_header, frame_bytes, put_frame,
 };
+use crate::failpoint;
 
 /// So many bytes may wait before a commit writes them itself.
 const WAITING_BYTES_MAX: usize = 1 << 20;
@@ -180,6 +181,7 @@ impl HeadChunks {
             if let Some((_, last)) = self.files.read().last_key_value() {
                 last.sync()?;
             }
+            failpoint::pass("head_chunks.file.before")?;
             let file = ChunkFile::create(&file_path(&self.dir, part.file))?;
             self.files.write().insert(part.file, file);
         }
@@ -211,10 +213,11 @@ impl HeadChunks {
             files.range(..file.min(newest)).map(|(number, _)| *number).collect()
         };
         for number in doomed {
+            failpoint::pass("head_chunks.delete.before")?;
             std::fs::remove_file(file_path(&self.dir, number))?;
             self.files.write().remove(&number);
         }
-        Ok(())
+        failpoint::pass("head_chunks.delete.after")
     }
 
     /// Lets go of the memory that reading has taken.

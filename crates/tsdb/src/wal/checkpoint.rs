@@ -17,6 +17,7 @@ use super::record::{
 use super::segments::{checkpoint_path, latest_checkpoint, list_segments};
 use super::writer::SegmentWriter;
 use crate::durable;
+use crate::failpoint;
 
 /// So many bytes are collected before they are written.
 const FLUSH_BYTES: usize = 1 << 20;
@@ -48,8 +49,10 @@ pub(crate) fn write_checkpoint(
         let _ = durable::remove_dir_if_exists(&temporary);
         return Err(error);
     }
+    failpoint::pass("checkpoint.rename.before")?;
     durable::remove_dir_if_exists(&target)?;
     fs::rename(&temporary, &target)?;
+    failpoint::pass("checkpoint.rename.after")?;
     durable::sync_dir(dir)
 }
 
@@ -62,6 +65,7 @@ fn write_to(
     filter: &CheckpointFilter<'_>,
 ) -> io::Result<()> {
     fs::create_dir(temporary)?;
+    failpoint::pass("checkpoint.begin")?;
     let previous = latest_checkpoint(dir)?;
     let mut inputs = Vec::new();
     let mut first = 0;

@@ -10,6 +10,7 @@ use super::format::WalCompression;
 use super::segments::{checkpoint_path, list_checkpoints, list_segments, segment_path};
 use super::writer::SegmentWriter;
 use crate::durable;
+use crate::failpoint;
 
 /// The write-ahead log.
 pub(crate) struct Wal {
@@ -140,11 +141,13 @@ impl Wal {
     /// Deletes the segments and checkpoints that the checkpoint of `last` replaces.
     pub(crate) fn delete_through(&self, last: u64) -> io::Result<()> {
         for segment in list_segments(&self.dir)?.iter().filter(|segment| segment.index <= last) {
+            failpoint::pass("checkpoint.delete.before")?;
             fs::remove_file(segment_path(&self.dir, segment.index))?;
         }
+        failpoint::pass("checkpoint.delete.between")?;
         for checkpoint in list_checkpoints(&self.dir)?.iter().filter(|checkpoint| checkpoint.index < last) {
             fs::remove_dir_all(checkpoint_path(&self.dir, checkpoint.index))?;
         }
-        Ok(())
+        failpoint::pass("checkpoint.delete.after")
     }
 }

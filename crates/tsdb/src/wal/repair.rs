@@ -8,10 +8,12 @@ use super::format::WalCompression;
 use super::reader::SegmentReader;
 use super::segments::segment_path;
 use super::writer::SegmentWriter;
+use crate::failpoint;
 
 /// Cuts a torn tail off, or rewrites a segment that has whole records behind the damage. Whole records are kept in any case.
 pub(crate) fn repair_segment(path: &Path, damaged: &SegmentReader) -> io::Result<()> {
     if !damaged.good_after_damage() {
+        failpoint::pass("repair.cut.before")?;
         let file = OpenOptions::new().write(true).open(path)?;
         file.set_len(damaged.good_end())?;
         return file.sync_all();

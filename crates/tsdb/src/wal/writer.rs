@@ -8,6 +8,7 @@ use super::format::{
     FIRST, FRAGMENT_HEADER_BYTES, FULL, LAST, MIDDLE, PAGE_BYTES, SNAPPY_FLAG, WalCompression, ZSTD_FLAG,
 };
 use super::segments::segment_path;
+use crate::failpoint;
 
 /// The level that Prometheus's default corresponds to.
 const ZSTD_LEVEL: i32 = 1;
@@ -141,7 +142,8 @@ impl SegmentWriter {
             put_fragments(fragments, *position, &data[start..*end], *flag);
             start = *end;
         }
-        let written = self.file.write_all(&self.fragments);
+        let file = &mut self.file;
+        let written = failpoint::write("wal.write", &self.fragments, |bytes| file.write_all(bytes));
         match written {
             Ok(()) => self.position += self.fragments.len() as u64,
             Err(_) => self.spoiled = self.cut_back().is_err(),
@@ -185,12 +187,13 @@ impl SegmentWriter {
                 Err(_) => self.spoiled = self.cut_back().is_err(),
             }
         }
+        failpoint::pass("wal.segment.before")?;
         let file = create_segment(&self.dir, self.index + 1)?;
         self.unsynced.push(std::mem::replace(&mut self.file, file));
         self.index += 1;
         self.position = 0;
         self.spoiled = false;
-        Ok(())
+        failpoint::pass("wal.segment.after")
     }
 
     /// Takes the segments that are complete and not synced yet.

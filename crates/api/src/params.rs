@@ -1,4 +1,4 @@
-//! Request parameters: the query string and, of a POST, the form in the body.
+//! Request parameters: the query string and, of a POST or PUT, the form in the body.
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
@@ -19,7 +19,7 @@ impl<S: Sync> FromRequest<S> for Params {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         let mut pairs = decode(request.uri().query().unwrap_or("").as_bytes());
-        if request.method() == Method::POST && is_form(&request) {
+        if has_form(request.method()) && is_form(&request) {
             let body = to_bytes(request.into_body(), FORM_BYTES_MAX).await.map_err(|e| {
                 ApiError::bad_data(format!("cannot read the form (at most {FORM_BYTES_MAX} bytes): {e}"))
             })?;
@@ -28,6 +28,11 @@ impl<S: Sync> FromRequest<S> for Params {
         }
         Ok(Params(pairs))
     }
+}
+
+/// The methods of which Go's `ParseForm` reads the body.
+fn has_form(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(method)
 }
 
 fn is_form(request: &Request) -> bool {

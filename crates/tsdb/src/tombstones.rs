@@ -147,6 +147,7 @@ pub(crate) fn without_deleted(chunks: Vec<Chunk>, deleted: &[TimeRange]) -> Resu
         }
         out.extend(recoder.finish());
     }
+    out.sort_by_key(|chunk| chunk.min_time); // what overlaps may begin later now
     Ok(out)
 }
 

@@ -33,12 +33,15 @@ pub enum Compaction {
     },
     /// A block can't be read; it is marked and left alone from now on.
     SetAside(BlockId),
+    /// Everything in the blocks was deleted, but they stay with their tombstones till a newer block is cut: the newest block's end
+    /// is where the log begins to count, and without it the log would bring back what was deleted.
+    Kept(Vec<BlockId>),
     /// The database is being closed.
     Stopped,
 }
 
 impl Db {
-    /// One step of compaction; `None` where there is nothing to do. Call it again until then, on a thread where it may take
+    /// One step of compaction; `None` where there is nothing to do for now. Call it again until then, on a thread where it may take
     /// minutes. A step ends early, leaving everything as it was, when [`Db::close`] is called.
     pub fn compact(&self) -> Result<Option<Compaction>, MaintenanceError> {
         let _alone = self.compacting.lock();
@@ -54,7 +57,8 @@ impl Db {
             self.metrics.vertical_compactions.inc();
         }
         let metas: Vec<&BlockMeta> = blocks.iter().map(|block| block.meta()).collect();
-        self.replace(&blocks, BlockCompaction::of_merged(&metas)).map(Some)
+        let done = self.replace(&blocks, BlockCompaction::of_merged(&metas))?;
+        Ok(Some(done).filter(|done| !matches!(done, Compaction::Kept(_))))
     }
 
     fn plan_compaction(&self) -> Vec<Arc<Block>> {
@@ -103,7 +107,10 @@ impl Db {
         let done = match merged {
             Ok((written, figures)) => {
                 self.metrics.add_chunk_figures(&figures);
-                self.publish(parents, written.map(|(path, _)| path).as_deref(), start)
+                match written {
+                    None if self.ends_the_blocks(parents) => Ok(Compaction::Kept(ids)),
+                    written => self.publish(parents, written.map(|(path, _)| path).as_deref(), start),
+                }
             }
             Err(MergeError::Stopped) => Ok(Compaction::Stopped),
             Err(MergeError::Unreadable { block, reason }) => Ok(self.set_aside(block, &reason)),
@@ -115,13 +122,19 @@ impl Db {
                 self.metrics.compactions.inc();
                 self.metrics.compaction_seconds.observe(start.elapsed().as_secs_f64());
             }
-            Ok(Compaction::Stopped) => {}
+            Ok(Compaction::Kept(_) | Compaction::Stopped) => {}
             Ok(Compaction::SetAside(_)) | Err(_) => {
                 self.metrics.compactions_failed.inc();
             }
         }
         self.show_blocks();
         done
+    }
+
+    /// Whether one of these is the newest block.
+    fn ends_the_blocks(&self, parents: &[Arc<Block>]) -> bool {
+        let end = |blocks: &[Arc<Block>]| blocks.iter().map(|block| block.meta().max_time).max();
+        end(parents) >= end(&self.blocks.load().blocks)
     }
 
     /// Shows the new block in the place of its parents, then deletes these.

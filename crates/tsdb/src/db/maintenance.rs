@@ -180,7 +180,7 @@ impl Db {
         let mut writer = BlockWriter::with_ancestry(parent, min, end, compaction, symbols.iter().map(String::as_str))
             .map_err(failed)?;
         for series in &cut.series {
-            writer.add(&series.labels, &self.head.cut_chunks(&cut, series)?).map_err(failed)?;
+            writer.add(&series.labels, &self.head.cut_remaining(&cut, series)?).map_err(failed)?;
         }
         self.metrics.add_chunk_figures(&writer.figures());
         writer.finish().map_err(failed)

@@ -3,6 +3,7 @@
 mod attached;
 mod blocks;
 mod compaction;
+mod delete;
 mod late;
 mod maintenance;
 mod plan;

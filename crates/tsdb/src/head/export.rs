@@ -30,7 +30,7 @@ pub(crate) struct HeadCut {
 /// A series to be cut.
 pub(crate) struct CutSeries {
     slot: u32,
-    reference: u64,
+    pub(super) reference: u64,
     /// Label pairs as numbers of the cut's symbols.
     pub(crate) labels: Box<[Pair]>,
 }

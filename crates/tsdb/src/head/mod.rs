@@ -32,6 +32,7 @@ mod series;
 mod state;
 mod stats;
 mod symbols;
+mod tombstones;
 mod transaction;
 
 pub(crate) use export::CutError;

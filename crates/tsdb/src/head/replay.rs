@@ -17,7 +17,8 @@ use crate::failpoint;
 use crate::head_chunks::LoadedChunks;
 use crate::wal::{
     LoggedHistogram, LoggedSample, RecordKind, Segment, SegmentReader, decode_exemplars, decode_histograms,
-    decode_metadata, decode_samples, decode_series, latest_checkpoint, list_segments, repair_segment,
+    decode_metadata, decode_samples, decode_series, decode_tombstones, latest_checkpoint, list_segments,
+    repair_segment,
 };
 
 /// What a replay found.
@@ -136,7 +137,8 @@ impl Replay<'_> {
             RecordKind::Exemplars => self.take_exemplars(record),
             RecordKind::Metadata => self.take_metadata(record),
             RecordKind::Histograms | RecordKind::FloatHistograms => self.take_histograms(record),
-            RecordKind::Tombstones | RecordKind::Unread(_) | RecordKind::Unknown(_) => {
+            RecordKind::Tombstones => self.take_tombstones(record),
+            RecordKind::Unread(_) | RecordKind::Unknown(_) => {
                 *self.report.unread.entry(kind.name()).or_default() += 1;
                 Ok(())
             }
@@ -145,6 +147,20 @@ impl Replay<'_> {
             self.report.damages += 1;
             tracing::warn!(segment = %input.path.display(), %error, "broken record in the write-ahead log");
         }
+    }
+
+    /// Deletions count for the samples before them in the log.
+    fn take_tombstones(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
+        let mut stones = Vec::new();
+        let result = decode_tombstones(record, &mut stones);
+        let index = self.head.index.read();
+        for stone in stones.iter().filter(|stone| stone.range.max.as_ms() >= self.min_valid) {
+            match self.slots.get(&stone.series).and_then(|slot| index.place(*slot)) {
+                Some(place) => self.head.tombstones.add(place.reference, stone.range),
+                None => self.report.unknown_series += 1,
+            }
+        }
+        result
     }
 
     fn take_series(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {

@@ -10,6 +10,7 @@ use storage::{LabelRequest, QueryError, Series};
 use super::full::FullChunk;
 use super::index::{HeadIndex, Place};
 use super::pages::PageCursor;
+use super::series::SeriesState;
 use super::state::Head;
 use crate::head_chunks::ChunkReader;
 use crate::matching::matching_series;
@@ -48,7 +49,9 @@ impl Head {
             self.find_late(matchers, seen, &mut found);
             (self.copy_chunks(range, &found, &mut buffer), self.chunks.reader())
         };
+        let references: Vec<u64> = found.iter().map(|found| found.place.reference).collect();
         let series = resolve(found, copied, &buffer.into(), &reader);
+        let series = series.and_then(|series| Ok(self.tombstones.apply_to_all(&references, series)?));
         series.map(|series| sorted(series.into_iter().filter(|series| !series.chunks.is_empty()).collect()))
     }
 
@@ -58,7 +61,8 @@ impl Head {
         let pages = self.pages.snapshot();
         let mut cursor = PageCursor::new(&pages);
         found.retain(|Found { place, .. }| {
-            cursor.get(place.slot).is_some_and(|state| state.reference == place.reference && state.touches(range))
+            let is_there = |state: &mut SeriesState| state.reference == place.reference && state.touches(range);
+            cursor.get(place.slot).is_some_and(|state| is_there(state) && !self.tombstones.cover(state))
         });
         drop(cursor);
         sorted(found.into_iter().map(|found| found.series).collect())

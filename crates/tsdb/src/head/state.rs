@@ -14,6 +14,7 @@ use super::index::HeadIndex;
 use super::metadata::MetadataTable;
 use super::ooo_log::LateLog;
 use super::pages::Pages;
+use super::tombstones::HeadTombstones;
 use crate::head_chunks::{self, HeadChunks, LoadedChunks};
 use crate::metrics::Metrics;
 use crate::wal::{CheckpointFilter, Wal, WalCompression, list_segments, write_checkpoint};
@@ -64,6 +65,7 @@ pub(crate) struct Head {
     /// `HeadOptions::out_of_order_window_ms`, as it is now.
     out_of_order_window_ms: AtomicI64,
     clock: Arc<dyn Clock>,
+    pub(super) tombstones: HeadTombstones,
     pub(super) metrics: Metrics,
 }
 
@@ -101,6 +103,7 @@ impl Head {
             exemplars: Mutex::new(exemplars),
             metadata: RwLock::default(),
             clock,
+            tombstones: HeadTombstones::default(),
             metrics,
         })
     }
@@ -226,6 +229,7 @@ impl Head {
             }
             slot += super::pages::PAGE_SERIES;
         }
+        self.tombstones.drop_before(time, |series| !gone.contains_key(&series));
         index.remove(&empty);
         let mut metadata = self.metadata.write();
         empty.iter().for_each(|slot| metadata.forget(*slot));

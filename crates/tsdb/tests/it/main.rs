@@ -4,6 +4,7 @@ mod attached;
 mod compaction;
 mod crash;
 mod db;
+mod deletes;
 mod fixture;
 mod late;
 mod model_check;

@@ -2,21 +2,8 @@
 
 use model::{CounterReset, Span};
 
-use super::numbers::Numbers;
+use super::numbers::{Numbers, Why};
 use super::spans::{Missing, differ, follow, union};
-
-/// Why a chunk can't take a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// One of them is a gauge and the other is not.
-    Kind,
-    /// Counts went down, or the sample says so.
-    Reset,
-    /// The chunk ends with a stale marker.
-    Stale,
-    /// Schema, zero threshold or, for gauges, listed bounds are others.
-    Shape,
-}
 
 /// The spans that the chunk must be encoded anew with before it takes the sample: positive, negative.
 pub(super) type NewSpans = Option<(Vec<Span>, Vec<Span>)>;

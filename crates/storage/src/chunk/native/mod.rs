@@ -15,8 +15,7 @@ mod reader;
 mod spans;
 mod writer;
 
-pub(super) use fit::Why;
-pub(super) use numbers::{Less, Numbers};
+pub(super) use numbers::{Less, Numbers, Why};
 pub(super) use reader::Reader;
 pub(super) use reader::decode;
 pub(super) use writer::Writer;

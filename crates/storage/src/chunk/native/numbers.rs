@@ -4,7 +4,6 @@ use std::fmt::Debug;
 
 use model::{Buckets, CounterReset, FloatHistogram, NativeHistogram};
 
-use super::fit::Why;
 use crate::chunk::bits::{BitReader, BitWriter};
 use crate::chunk::encoded::Encoding;
 
@@ -68,4 +67,17 @@ pub struct Less {
     pub all: bool,
     /// That of the zero bucket.
     pub zero: bool,
+}
+
+/// Why a chunk can't take a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// One of them is a gauge and the other is not.
+    Kind,
+    /// Counts went down, or the sample says so.
+    Reset,
+    /// The chunk ends with a stale marker.
+    Stale,
+    /// Schema, zero threshold or, for gauges, listed bounds are others.
+    Shape,
 }

@@ -2,9 +2,9 @@
 
 use model::{Buckets, CounterReset, Span, Timestamp};
 
-use super::fit::{NewSpans, Why, fit};
+use super::fit::{NewSpans, fit};
 use super::layout::{FLAGS, HEADER_BYTES, counter_reset, flags, push_layout};
-use super::numbers::Numbers;
+use super::numbers::{Numbers, Why};
 use super::reader::Reader;
 use super::spans::spread;
 use crate::chunk::bits::BitWriter;

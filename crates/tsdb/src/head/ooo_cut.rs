@@ -53,7 +53,7 @@ impl Head {
             last = last.max(late.full().iter().map(|chunk| chunk.place).max());
         });
         self.add_chunks(more);
-        self.flush_chunks();
+        self.chunks.flush()?; // markers may name them from now on
         failpoint::pass("late.seal")?;
         let segment = match self.late.log() {
             Some(log) => {

@@ -25,6 +25,8 @@ pub(super) struct LateReplay {
     pub(super) damages: u64,
     /// Samples of series whose record is missing.
     pub(super) unknown_series: u64,
+    /// Markers of chunks that are not there.
+    pub(super) void_markers: u64,
 }
 
 struct Replay<'a> {
@@ -57,7 +59,15 @@ impl Head {
             self.widen_late(range);
         }
         self.add_chunks(u64::try_from(replay.chunks).unwrap_or(0));
-        Ok(replay.report)
+        let report = replay.report;
+        // Prometheus believes a marker as soon as there is any later chunk. It writes them before the chunks, so a kill leaves
+        // void ones, and the chunks that are written from now on would make it forget the samples before them.
+        if report.void_markers > 0
+            && let Some(sealed) = self.seal_late()?
+        {
+            self.shorten_late_log(&sealed).map_err(io::Error::other)?;
+        }
+        Ok(report)
     }
 }
 
@@ -99,8 +109,12 @@ impl Replay<'_> {
             RecordKind::MmapMarker => {
                 let mut markers = Vec::new();
                 let result = decode_markers(record, &mut markers);
-                for marker in markers.iter().filter(|marker| self.loaded.has_late(marker.series, marker.chunk)) {
-                    self.forget(marker.series);
+                for marker in &markers {
+                    if self.loaded.has_late(marker.series, marker.chunk) {
+                        self.forget(marker.series);
+                    } else {
+                        self.report.void_markers += 1;
+                    }
                 }
                 result
             }

@@ -17,7 +17,7 @@ use crate::fixture::{append, copy_dir, dump, dump_line, labels, open, options, s
 const START_MS: i64 = 1_700_000_000_000;
 
 /// Whether a peer is installed; says so where it is not.
-fn has(test: &str, program: &str) -> bool {
+pub(crate) fn has(test: &str, program: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
         std::io::stderr().write_all(format!("SKIPPED {test}: {program} not found\n").as_bytes()).expect("told");
@@ -119,18 +119,23 @@ fn we_read_blocks_that_promtool_wrote() {
 }
 
 /// A Prometheus, killed when this is dropped.
-struct Prometheus {
+pub(crate) struct Prometheus {
     child: Child,
     port: u16,
 }
 
 impl Prometheus {
     fn start(dir: &Path, data: &Path, scrape: bool) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("address").port();
+        let port = free_port();
         let jobs = format!("[{{job_name: self, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}]");
         let jobs = if scrape { jobs } else { "[]".to_owned() };
+        Prometheus::run(dir, data, port, &format!("global: {{scrape_interval: 1s}}\nscrape_configs: {jobs}\n"))
+    }
+
+    /// Starts with a configuration and waits until it answers.
+    pub(crate) fn run(dir: &Path, data: &Path, port: u16, configuration: &str) -> Self {
         let config = dir.join("prometheus.yml");
-        fs::write(&config, format!("global: {{scrape_interval: 1s}}\nscrape_configs: {jobs}\n")).expect("written");
+        fs::write(&config, configuration).expect("written");
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
@@ -144,7 +149,7 @@ impl Prometheus {
         prometheus
     }
 
-    fn wait(&self, what: &str, level: impl Fn() -> bool) {
+    pub(crate) fn wait(&self, what: &str, level: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(90);
         while !level() {
             assert!(Instant::now() < deadline, "waited too long for prometheus {what}");
@@ -153,7 +158,7 @@ impl Prometheus {
     }
 
     /// The body of an answer with status 200.
-    fn get(&self, path: &str) -> Option<String> {
+    pub(crate) fn get(&self, path: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
         let mut answer = String::new();
@@ -163,7 +168,7 @@ impl Prometheus {
     }
 
     /// All samples of the hour before `time` (seconds), as lines of a dump.
-    fn samples(&self, time: &str) -> BTreeSet<String> {
+    pub(crate) fn samples(&self, time: &str) -> BTreeSet<String> {
         let time = if time.is_empty() { String::new() } else { format!("&time={time}") };
         let body =
             self.get(&format!("/api/v1/query?query=%7B__name__=~%22.%2B%22%7D%5B1h%5D{time}")).expect("an answer");
@@ -181,6 +186,21 @@ impl Prometheus {
             }
         }
         lines
+    }
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("address").port()
+}
+
+impl Prometheus {
+    /// Asks it to stop and waits until it has.
+    pub(crate) fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(asked.success());
+        self.child.wait().expect("it ends");
     }
 }
 

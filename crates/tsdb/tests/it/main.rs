@@ -9,3 +9,4 @@ mod fixture;
 mod late;
 mod model_check;
 mod peers;
+mod peers_head;

@@ -1,5 +1,6 @@
 //! The `watershed` binary: arguments, logging, signals; one file per subcommand.
 
+mod allocator;
 mod arguments;
 mod command;
 mod demo;
@@ -12,10 +13,8 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 use clap::Parser;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::configure();
     let arguments = Arguments::parse(); // usage errors end here, with exit code 2
     logging::init(&arguments.logging);
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {

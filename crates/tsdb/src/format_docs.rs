@@ -9,12 +9,13 @@ use storage::chunk::{Encoding, xor};
 
 use crate::block::select_index;
 use crate::chunks::{ChunkWriter, SEGMENT_BYTES_MAX, check_header, decode_chunk};
+use crate::head_chunks::{self, NewChunk};
 use crate::index::{Index, IndexWriter, IndexedChunk};
 use crate::meta::BlockMeta;
 use crate::tombstones::Tombstones;
 use crate::wal::{
-    CheckpointFilter, LoggedSample, SegmentReader, Wal, WalCompression, decode_samples, decode_series, encode_samples,
-    encode_series, write_checkpoint,
+    CheckpointFilter, LoggedMarker, LoggedSample, SegmentReader, Wal, WalCompression, decode_markers, decode_samples,
+    decode_series, encode_markers, encode_samples, encode_series, write_checkpoint,
 };
 
 /// The bytes of a document's example: what stands before the semicolons of its `hex` block.
@@ -102,6 +103,50 @@ fn chunks_md() {
         damaged[at] ^= 1;
         assert!(decode_chunk(&damaged.into(), &place).is_err(), "byte {at}");
     }
+}
+
+#[test]
+fn head_chunks_md() {
+    let want = example(include_str!("../../../docs/format/head-chunks.md"));
+    let dir = tempfile::tempdir().expect("dir");
+    let (store, _) = head_chunks::open(dir.path(), i64::MIN).expect("opens");
+    let mut chunk = xor::Writer::default();
+    [1000, 1015, 1030].iter().for_each(|time| assert!(chunk.push(*time, 1.5)));
+    let new = NewChunk { series: 7, range: (1000, 1030), encoding: Encoding::Xor, late: true, data: chunk.bytes() };
+    store.append(new);
+    store.flush().expect("written");
+    assert_eq!(fs::read(dir.path().join("000001")).expect("file"), want);
+    let (store, mut loaded) = head_chunks::open(dir.path(), i64::MIN).expect("opens");
+    let chunks = loaded.take(7);
+    assert_eq!((chunks.len(), chunks[0].late, loaded.has_late(7, 1 << 32 | 8)), (1, true, true));
+    let mut samples = Samples::default();
+    let chunk = store.reader().read(chunks[0].place).expect("a chunk");
+    chunk.decode(TimeRange::ALL, &mut samples).expect("samples");
+    assert_eq!((samples.times, samples.values), (vec![1000, 1015, 1030], vec![1.5; 3]));
+}
+
+#[test]
+fn wbl_md() {
+    let want = example(include_str!("../../../docs/format/wbl.md"));
+    let samples = [2000, 1000].map(|time| LoggedSample { series: 7, time: ms(time), value: 1.0 });
+    let markers = [LoggedMarker { series: 7, chunk: 2 << 32 | 8 }];
+    let mut reader = SegmentReader::new(&want[..]);
+    let (mut read_samples, mut read_markers) = (Vec::new(), Vec::new());
+    decode_samples(reader.next().expect("readable").expect("a record"), &mut read_samples).expect("valid");
+    decode_markers(reader.next().expect("readable").expect("a record"), &mut read_markers).expect("valid");
+    assert_eq!((&read_samples[..], &read_markers[..]), (&samples[..], &markers[..]));
+    assert_eq!(reader.next().expect("readable"), None);
+    let dir = tempfile::tempdir().expect("dir");
+    let log = Wal::open(dir.path(), 128 << 20, WalCompression::None).expect("opens");
+    let (mut sample_record, mut marker_record) = (Vec::new(), Vec::new());
+    encode_samples(&mut sample_record, &samples);
+    encode_markers(&mut marker_record, &markers);
+    let mut batch = log.batch();
+    batch.add(&sample_record).expect("added");
+    batch.add(&marker_record).expect("added");
+    batch.write().expect("written");
+    drop(batch);
+    assert_eq!(fs::read(dir.path().join("00000000")).expect("segment"), want);
 }
 
 #[test]

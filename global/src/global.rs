@@ -119,6 +119,10 @@ impl Tier for Global {
         Some(self.hierarchy.clone())
     }
 
+    fn compacts(&self) -> bool {
+        self.bucket.is_none()
+    }
+
     async fn maintain(&self) {
         let Some(bucket) = &self.bucket else { return };
         if let Err(error) = bucket.uploader.sync(&self.db.blocks()).await {

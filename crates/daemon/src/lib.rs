@@ -19,7 +19,7 @@ mod tier;
 
 pub use alert::RawAlerting;
 pub use alerting::AlertingConfig;
-pub use base::Base;
+pub use base::{Base, format_size};
 pub use common_config::RawCommon;
 pub use error::StartError;
 pub use federate::federate;

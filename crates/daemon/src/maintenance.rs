@@ -1,11 +1,11 @@
-//! The database's upkeep on a timer: blocks are cut, the log is truncated, what is too old is deleted.
+//! The database's upkeep on a timer: blocks are cut and compacted, the log is truncated, what is too old is deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tsdb::Db;
+use tsdb::{Db, MaintenanceError};
 
 use crate::tier::Tier;
 
@@ -13,9 +13,51 @@ use crate::tier::Tier;
 const EVERY_MAX: Duration = Duration::from_secs(60);
 const EVERY_MIN: Duration = Duration::from_secs(1);
 
-/// Runs until `stop`. A round that is under way ends first: a block is cut whole or not at all.
+/// Runs until `stop`. A round that is under way ends first: a block is cut whole or not at all; a merge of blocks is given up.
 pub(crate) async fn run<T: Tier>(db: Arc<Db>, tier: Arc<T>, min_block_ms: i64, stop: CancellationToken) {
     let every = Duration::from_millis(min_block_ms.unsigned_abs() / 12).clamp(EVERY_MIN, EVERY_MAX);
+    let compaction = async {
+        if tier.compacts() {
+            compact(&db, every, &stop).await;
+        }
+    };
+    tokio::join!(keep_in_order(&db, &*tier, every, &stop), compaction);
+}
+
+/// Merges blocks, one step after the other, beside everything else: a large merge takes minutes, and the head is cut meanwhile.
+async fn compact(db: &Arc<Db>, every: Duration, stop: &CancellationToken) {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let working = db.clone();
+        let mut steps = tokio::task::spawn_blocking(move || compact_all(&working));
+        let done = tokio::select! {
+            done = &mut steps => done,
+            () = stop.cancelled() => {
+                db.stop_compaction();
+                steps.await
+            }
+        };
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "compaction of blocks failed, will try again")
+            }
+            Err(error) => tracing::error!(%error, "compaction of blocks broke off, will try again"),
+        }
+    }
+}
+
+fn compact_all(db: &Db) -> Result<(), MaintenanceError> {
+    while db.compact()?.is_some() {}
+    Ok(())
+}
+
+async fn keep_in_order<T: Tier>(db: &Arc<Db>, tier: &T, every: Duration, stop: &CancellationToken) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -43,6 +43,8 @@ pub struct Options {
     pub external_url: String,
     /// How long samples are kept locally, in milliseconds; 0 keeps them forever.
     pub retention_ms: i64,
+    /// How many bytes blocks and logs may take before the oldest blocks are deleted; 0 for no limit.
+    pub retention_bytes: u64,
     /// The time that one block covers when it is cut, in milliseconds.
     pub min_block_ms: i64,
     /// The most time that one block covers, in milliseconds.

@@ -61,6 +61,12 @@ pub trait Tier: Send + Sync + 'static {
     /// What the hierarchy page shows, if there is something below this tier.
     fn hierarchy(&self) -> Option<Arc<dyn Hierarchy>>;
 
+    /// Whether blocks may be compacted here. Not where they go into a bucket: there they lie as they were cut, and what is in it
+    /// is compacted there.
+    fn compacts(&self) -> bool {
+        true
+    }
+
     /// Called after each round of the database's maintenance, when blocks may have been cut.
     async fn maintain(&self);
 

@@ -72,9 +72,12 @@ pub(crate) struct NodeFlags {
     /// Directory of the database.
     #[arg(long = "storage.tsdb.path", default_value = "data")]
     pub(crate) data_dir: PathBuf,
-    /// How long samples are kept locally; 0 keeps them forever.
-    #[arg(long = "storage.tsdb.retention.time", default_value = "15d", value_parser = parse_duration)]
-    pub(crate) retention_ms: i64,
+    /// How long samples are kept locally; 0 keeps them forever. By default 15d, or forever where a size is given.
+    #[arg(long = "storage.tsdb.retention.time", value_parser = parse_duration)]
+    pub(crate) retention_ms: Option<i64>,
+    /// How many bytes blocks and logs may take before the oldest blocks are deleted, for example 512MB; 0 for no limit.
+    #[arg(long = "storage.tsdb.retention.size", default_value = "0B", value_parser = parse_size)]
+    pub(crate) retention_bytes: u64,
     /// The time that one block covers when it is cut.
     #[arg(long = "storage.tsdb.min-block-duration", default_value = "2h", value_parser = parse_positive)]
     pub(crate) min_block_ms: i64,
@@ -172,20 +175,31 @@ fn parse_positive(text: &str) -> Result<i64, String> {
     }
 }
 
-/// `100MB`, `128MiB`, `10485760B`: as in Prometheus all units are powers of 1024.
-fn parse_segment_size(text: &str) -> Result<u64, String> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+/// `100MB`, `128MiB`, `1.5GB`, `10485760B`: as in Prometheus all units are powers of 1024.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let invalid = || format!("{text:?} is no size: want a number and a unit such as MB");
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
     let (number, unit) = text.split_at(digits);
     let shift = match unit.to_ascii_lowercase().as_str() {
         "b" | "" => 0,
         "kb" | "kib" => 10,
         "mb" | "mib" => 20,
         "gb" | "gib" => 30,
-        _ => return Err(format!("{text:?} is no size: want a number and a unit such as MB")),
+        "tb" | "tib" => 40,
+        "pb" | "pib" => 50,
+        "eb" | "eib" => 60,
+        _ => return Err(invalid()),
     };
-    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
-    match bytes {
-        Some(bytes) if (10 << 20..=256 << 20).contains(&bytes) => Ok(bytes),
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(1 << shift).ok_or_else(|| format!("{text:?} is more than 16 EB"));
+    }
+    let bytes = number.parse::<f64>().map_err(|_| invalid())? * (1_u64 << shift) as f64;
+    if bytes < u64::MAX as f64 { Ok(bytes as u64) } else { Err(format!("{text:?} is more than 16 EB")) }
+}
+
+fn parse_segment_size(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        bytes if (10 << 20..=256 << 20).contains(&bytes) => Ok(bytes),
         _ => Err(format!("{text:?} is not between 10MB and 256MB")),
     }
 }
@@ -200,6 +214,21 @@ fn parse_listen_address(text: &str) -> Result<SocketAddr, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        let check = |text: &str, want: Option<u64>| assert_eq!(parse_size(text).ok(), want, "{text}");
+        check("0", Some(0));
+        check("512MB", Some(512 << 20));
+        check("1.5GiB", Some(3 << 29));
+        check("2TB", Some(2 << 40));
+        check("100B", Some(100));
+        check("16EB", None);
+        check("1.2.3MB", None);
+        check("MB", None);
+        check("-1MB", None);
+        check("5 apples", None);
+    }
 
     #[test]
     fn segment_sizes_are_prometheus_s() {

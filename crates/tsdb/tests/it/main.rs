@@ -9,4 +9,5 @@ mod fixture;
 mod late;
 mod model_check;
 mod peers;
+mod peers_blocks;
 mod peers_head;

@@ -25,13 +25,13 @@ pub(crate) fn has(test: &str, program: &str) -> bool {
     found
 }
 
-fn promtool(args: &[&str]) -> String {
+pub(crate) fn promtool(args: &[&str]) -> String {
     let out = Command::new("promtool").args(args).output().expect("promtool runs");
     assert!(out.status.success(), "promtool {args:?}: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).expect("text")
 }
 
-fn promtool_dump(dir: &Path) -> BTreeSet<String> {
+pub(crate) fn promtool_dump(dir: &Path) -> BTreeSet<String> {
     let text = promtool(&["tsdb", "dump", dir.to_str().expect("path")]);
     let parse = |line: &str| {
         let (rest, time) = line.rsplit_once(' ')?;
@@ -134,12 +134,18 @@ impl Prometheus {
 
     /// Starts with a configuration and waits until it answers.
     pub(crate) fn run(dir: &Path, data: &Path, port: u16, configuration: &str) -> Self {
+        Prometheus::run_with(dir, data, port, configuration, &[])
+    }
+
+    /// Starts with more flags.
+    pub(crate) fn run_with(dir: &Path, data: &Path, port: u16, configuration: &str, flags: &[&str]) -> Self {
         let config = dir.join("prometheus.yml");
         fs::write(&config, configuration).expect("written");
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .args(flags)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -155,6 +161,15 @@ impl Prometheus {
             assert!(Instant::now() < deadline, "waited too long for prometheus {what}");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// The status line of an answer to a POST without a body.
+    pub(crate) fn post(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("connects");
+        write!(stream, "POST {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        answer.lines().next().unwrap_or_default().to_owned()
     }
 
     /// The body of an answer with status 200.

@@ -22,6 +22,8 @@ use crate::signals::{Asked, Signals};
 /// Prometheus: a tenth of the retention, at most 31 days.
 const MAX_BLOCK_MS: i64 = 31 * 24 * 3_600_000;
 
+const RETENTION_MS: i64 = 15 * 24 * 3_600_000;
+
 /// The options that the flags ask for.
 pub(crate) fn options(flags: &NodeFlags) -> Result<Options> {
     let listener = TcpListener::bind(flags.listen_address)
@@ -32,7 +34,8 @@ pub(crate) fn options(flags: &NodeFlags) -> Result<Options> {
         data_dir: flags.data_dir.clone(),
         listener,
         external_url: flags.external_url.clone(),
-        retention_ms: flags.retention_ms,
+        retention_ms: retention_ms(flags),
+        retention_bytes: flags.retention_bytes,
         min_block_ms: flags.min_block_ms,
         max_block_ms: max_block_ms(flags),
         log: log_options(&flags.log),
@@ -77,8 +80,14 @@ pub(crate) fn registry(start_time: Timestamp) -> Registry {
     registry
 }
 
+/// Prometheus: 15 days, unless a size is given.
+fn retention_ms(flags: &NodeFlags) -> i64 {
+    flags.retention_ms.unwrap_or(if flags.retention_bytes > 0 { 0 } else { RETENTION_MS })
+}
+
 fn max_block_ms(flags: &NodeFlags) -> i64 {
-    let by_retention = if flags.retention_ms > 0 { (flags.retention_ms / 10).min(MAX_BLOCK_MS) } else { MAX_BLOCK_MS };
+    let retention_ms = retention_ms(flags);
+    let by_retention = if retention_ms > 0 { (retention_ms / 10).min(MAX_BLOCK_MS) } else { MAX_BLOCK_MS };
     flags.max_block_ms.unwrap_or(by_retention).max(flags.min_block_ms)
 }
 
@@ -95,7 +104,8 @@ fn shown(flags: &NodeFlags) -> BTreeMap<String, String> {
     let all = [
         ("config.file", flags.config_file.display().to_string()),
         ("storage.tsdb.path", flags.data_dir.display().to_string()),
-        ("storage.tsdb.retention.time", format_duration(flags.retention_ms)),
+        ("storage.tsdb.retention.time", format_duration(retention_ms(flags))),
+        ("storage.tsdb.retention.size", daemon::format_size(flags.retention_bytes)),
         ("storage.tsdb.min-block-duration", format_duration(flags.min_block_ms)),
         ("storage.tsdb.max-block-duration", format_duration(max_block_ms(flags))),
         ("storage.tsdb.wal-segment-size", format!("{}B", flags.log.segment_bytes)),

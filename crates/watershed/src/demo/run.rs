@@ -122,6 +122,7 @@ fn options(plan: &Plan, node: NodeFiles, address: SocketAddr) -> Result<Options>
         data_dir: node.data,
         listener: bind(address)?,
         external_url: url(address),
+        retention_bytes: 0,
         retention_ms: plan.block_ms.saturating_mul(LOCAL_RETENTION_BLOCKS),
         min_block_ms: plan.block_ms,
         max_block_ms: plan.block_ms,

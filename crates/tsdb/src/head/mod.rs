@@ -10,9 +10,10 @@
 //! The ring of exemplars is locked before `index`, the table of metadata after it.
 
 mod attached;
+mod commit;
 mod create;
-mod exemplars;
 mod cutting;
+mod exemplars;
 mod export;
 mod full;
 mod index;

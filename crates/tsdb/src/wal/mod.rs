@@ -15,10 +15,10 @@ mod writer;
 
 pub(crate) use checkpoint::{CheckpointFilter, write_checkpoint};
 pub use format::WalCompression;
-pub(crate) use log::Wal;
+pub(crate) use log::{Batch, Wal};
 pub(crate) use reader::SegmentReader;
 pub(crate) use record::{
-    LoggedExemplar, LoggedHistogram, LoggedMarker, LoggedMetadata, LoggedSample, LoggedTombstone, RecordKind,
+    LoggedExemplar, LoggedHistogram, LoggedMarker, LoggedSample, LoggedTombstone, RecordKind,
     decode_exemplars, decode_histograms, decode_markers, decode_metadata, decode_samples, decode_series,
     decode_tombstones, encode_exemplars, encode_histograms, encode_markers, encode_metadata, encode_samples,
     encode_series, encode_tombstones,

@@ -2,7 +2,7 @@
 
 use super::float::FloatHistogram;
 use super::integer::Histogram;
-use super::shape::{Buckets, CounterReset};
+use super::shape::{Buckets, CounterReset, Span, bucket_count};
 use super::validate::HistogramError;
 
 /// A native histogram as it is stored.
@@ -44,6 +44,28 @@ impl NativeHistogram {
         match self {
             NativeHistogram::Int(histogram) => histogram.validate(),
             NativeHistogram::Float(histogram) => histogram.validate(),
+        }
+    }
+
+    /// Whether there are as many buckets as the spans say, in ascending order: what must be so before a histogram that was
+    /// read from somewhere is worked with. Unlike [`NativeHistogram::validate`] this says nothing about its counts.
+    pub fn fits_its_spans(&self) -> bool {
+        let (positive, negative) = match self {
+            NativeHistogram::Int(histogram) => (histogram.positive.len(), histogram.negative.len()),
+            NativeHistogram::Float(histogram) => (histogram.positive.len(), histogram.negative.len()),
+        };
+        let fit = |spans: &[Span], buckets: usize| {
+            bucket_count(spans) == buckets as u64 && spans.iter().skip(1).all(|span| span.offset >= 0)
+        };
+        let shape = self.buckets();
+        fit(&shape.positive_spans, positive) && fit(&shape.negative_spans, negative)
+    }
+
+    /// Merges buckets so that the schema becomes `schema`, if it is a finer exponential one. Spans must fit the buckets.
+    pub fn reduce_resolution(&mut self, schema: i32) {
+        match self {
+            NativeHistogram::Int(histogram) => histogram.reduce_resolution(schema),
+            NativeHistogram::Float(histogram) => histogram.reduce_resolution(schema),
         }
     }
 

@@ -71,6 +71,7 @@ impl FloatHistogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::histogram::native::NativeHistogram;
     use crate::histogram::shape::Buckets;
 
     #[test]
@@ -89,6 +90,14 @@ mod tests {
         assert_eq!(bucket_counts(&histogram.positive).collect::<Vec<_>>(), [7, 3, 7, 7]);
         float.reduce_resolution(0);
         assert_eq!(float, histogram.to_float());
+        let misfits = |spans: Vec<Span>| {
+            let mut other = histogram.clone();
+            other.buckets.positive_spans = spans;
+            NativeHistogram::from(other).fits_its_spans()
+        };
+        assert!(NativeHistogram::from(histogram.clone()).fits_its_spans());
+        assert!(!misfits(vec![Span { offset: 0, length: u32::MAX }]));
+        assert!(!misfits(vec![Span { offset: 0, length: 2 }, Span { offset: -1, length: 2 }]));
         float.reduce_resolution(3);
         assert_eq!(float.buckets.schema, 0);
     }

@@ -4,7 +4,8 @@
 //! their own so that a Prometheus which doesn't know them passes over the record instead of misreading it.
 
 use model::{
-    Buckets, CUSTOM_BUCKETS_SCHEMA, CounterReset, FloatHistogram, Histogram, NativeHistogram, Span, Timestamp,
+    Buckets, CUSTOM_BUCKETS_SCHEMA, CounterReset, EXPONENTIAL_SCHEMA_MAX, FloatHistogram, Histogram, NativeHistogram,
+    Span, Timestamp, is_known_schema,
 };
 
 use super::broken::broken;
@@ -57,22 +58,25 @@ pub(crate) fn encode_histograms<E>(
     Ok(())
 }
 
-/// Appends the histograms of a record to `out`; the answer is how many were left out because their schema isn't known.
+/// Appends the histograms of a record to `out`; the answer is how many were left out because their schema isn't known or their
+/// buckets aren't those of their spans.
 pub(crate) fn decode_histograms(record: &[u8], out: &mut Vec<LoggedHistogram>) -> Result<usize, Corrupt> {
     let is_float = matches!(record.first(), Some(&FLOAT_HISTOGRAMS | &CUSTOM_FLOAT_HISTOGRAMS));
     let mut cursor = Cursor::new(record);
     let Some(base) = Base::read(&mut cursor)? else { return Ok(0) };
-    let mut unknown = 0;
+    let mut left_out = 0;
     while !cursor.is_empty() {
         let at = cursor.position();
-        let logged = read_one(&mut cursor, base, is_float).ok_or_else(|| broken(at, "broken histogram"))?;
-        if is_known(&logged.histogram) {
+        let mut logged = read_one(&mut cursor, base, is_float).ok_or_else(|| broken(at, "broken histogram"))?;
+        if is_known_schema(logged.histogram.buckets().schema) && logged.histogram.fits_its_spans() {
+            // Finer buckets than we work with come from a later Prometheus, and become coarser.
+            logged.histogram.reduce_resolution(EXPONENTIAL_SCHEMA_MAX);
             out.push(logged);
         } else {
-            unknown += 1;
+            left_out += 1;
         }
     }
-    Ok(unknown)
+    Ok(left_out)
 }
 
 fn read_one(cursor: &mut Cursor<'_>, base: Base, is_float: bool) -> Option<LoggedHistogram> {
@@ -83,14 +87,6 @@ fn read_one(cursor: &mut Cursor<'_>, base: Base, is_float: bool) -> Option<Logge
         NativeHistogram::Int(Box::new(read_whole(cursor)?))
     };
     Some(LoggedHistogram { series, time, histogram })
-}
-
-fn is_known(histogram: &NativeHistogram) -> bool {
-    let schema = match histogram {
-        NativeHistogram::Int(whole) => whole.buckets.schema,
-        NativeHistogram::Float(float) => float.buckets.schema,
-    };
-    schema == CUSTOM_BUCKETS_SCHEMA || (-4..=8).contains(&schema)
 }
 
 fn put_reset(out: &mut Vec<u8>, reset: CounterReset) {

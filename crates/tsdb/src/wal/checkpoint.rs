@@ -193,3 +193,6 @@ impl Copy<'_> {
         self.writer.sync()
     }
 }
+
+#[cfg(test)]
+mod tests;

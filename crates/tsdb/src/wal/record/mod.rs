@@ -2,6 +2,8 @@
 //! and takes memory in proportion to them.
 
 mod broken;
+#[cfg(test)]
+mod documented;
 mod exemplars;
 mod histograms;
 mod kind;
@@ -17,7 +19,9 @@ pub(crate) use exemplars::{LoggedExemplar, decode_exemplars, encode_exemplars};
 pub(crate) use histograms::{LoggedHistogram, decode_histograms, encode_histograms};
 pub(crate) use kind::RecordKind;
 pub(crate) use markers::{LoggedMarker, decode_markers, encode_markers};
-pub(crate) use metadata::{LoggedMetadata, decode_metadata, encode_metadata};
+#[cfg(test)]
+pub(crate) use metadata::LoggedMetadata;
+pub(crate) use metadata::{decode_metadata, encode_metadata};
 pub(crate) use samples::{LoggedSample, decode_samples, encode_samples};
 pub(crate) use series::{decode_series, encode_series};
 pub(crate) use tombstones::{LoggedTombstone, decode_tombstones, encode_tombstones};

@@ -77,6 +77,7 @@ impl Db {
         let _alone = self.maintaining.lock();
         let start = Instant::now();
         self.head.flush_chunks();
+        self.head.forget_chunk_pages();
         match self.head.wal().sync_complete_segments() {
             Ok(0) => {}
             Ok(_) => self.metrics.wal_fsync_seconds.observe(start.elapsed().as_secs_f64()),

@@ -25,11 +25,15 @@ impl Head {
         }
     }
 
+    /// Lets go of what reading chunks has brought into memory. The pages stay in the system's cache.
+    pub(crate) fn forget_chunk_pages(&self) {
+        self.chunks.forget_pages();
+    }
+
     /// Deletes the files before `file`, which no series needs any more. A failure is told; the next truncation tries again.
     pub(super) fn delete_chunk_files_before(&self, file: Option<u32>) {
         if let Err(error) = self.chunks.delete_before(file.unwrap_or(u32::MAX)) {
             tracing::warn!(dir = %self.chunks.dir().display(), %error, "cannot delete files of head chunks");
         }
-        self.chunks.forget_pages();
     }
 }

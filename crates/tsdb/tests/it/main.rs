@@ -7,6 +7,7 @@ mod db;
 mod deletes;
 mod fixture;
 mod full_disk;
+mod histograms;
 mod late;
 mod model_check;
 mod peers;

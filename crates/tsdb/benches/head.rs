@@ -50,8 +50,12 @@ fn main() {
     let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
     let (count, steps) = (numbers.first().copied().unwrap_or(100_000), numbers.get(1).copied().unwrap_or(130));
     let dir = tempfile::tempdir().expect("a folder");
-    let db =
-        Db::open(Options::new(dir.path()), Arc::new(ManualClock::default()), &mut Registry::default()).expect("opens");
+    let db = Db::open(
+        Options { max_future_ms: 0, ..Options::new(dir.path()) },
+        Arc::new(ManualClock::default()),
+        &mut Registry::default(),
+    )
+    .expect("opens");
     let before = resident_bytes();
     let (mut references, mut time): (Vec<SeriesRef>, i64) = (Vec::with_capacity(count), 1_700_000_000_000);
     let start = Instant::now();

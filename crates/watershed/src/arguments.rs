@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::parse_duration;
 
+use crate::tsdb_arguments::Tsdb;
+
 /// Federated hierarchical monitoring: shards scrape, store and alert in each cluster; globals keep their aggregates.
 #[derive(Debug, Parser)]
 #[command(name = "watershed", version, arg_required_else_help = true)]
@@ -45,6 +47,9 @@ pub(crate) enum Command {
     /// Validate configuration files; errors come with file, line and column.
     #[command(subcommand)]
     Check(Check),
+    /// Work on a data directory: list, dump, analyze, verify, make blocks. Reads without locking, also while a shard runs.
+    #[command(subcommand)]
+    Tsdb(Tsdb),
 }
 
 #[derive(Debug, Subcommand)]

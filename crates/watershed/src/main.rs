@@ -4,9 +4,12 @@ mod allocator;
 mod arguments;
 mod command;
 mod demo;
+mod import;
 mod logging;
 mod process;
 mod signals;
+mod terminal;
+mod tsdb_arguments;
 
 use std::process::ExitCode;
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
             Command::Global(flags) => command::global::run(flags).await,
             Command::Demo(flags) => command::demo::run(flags).await,
             Command::Check(what) => command::check::run(&what),
+            Command::Tsdb(what) => command::tsdb::run(&what),
         }
     });
     match result {

@@ -78,8 +78,8 @@ mod tests {
     use model::LabelsScratch;
     use proptest::prelude::*;
 
+    use super::super::series::parse_series;
     use super::*;
-    use crate::openmetrics::parse_series;
 
     proptest! {
         /// Where a line is an exposition, both twins cut it at the same places.

@@ -1,8 +1,12 @@
 //! The samples of one series, block by block, encoded.
 
 use bytes::Bytes;
-use model::Timestamp;
-use storage::chunk::{Chunk, Encoding, SAMPLES_PER_CHUNK, xor};
+use model::{TimeRange, Timestamp};
+use storage::Samples;
+use storage::chunk::{Chunk, ChunkError, Encoding, SAMPLES_PER_CHUNK, xor};
+
+/// A last chunk with fewer samples does not stay alone.
+const SMALL_CHUNK: usize = SAMPLES_PER_CHUNK / 4;
 
 /// A chunk that won't change.
 #[derive(Debug)]
@@ -110,39 +114,66 @@ impl Piece {
         size_of::<Piece>() + self.bytes.capacity() + self.full.capacity() * size_of::<FullChunk>() + data
     }
 
-    /// The chunks, oldest first.
-    pub(super) fn into_chunks(mut self) -> impl Iterator<Item = Chunk> {
+    /// The chunks, oldest first. A small last one goes into the one before it: its frame and its entry in the index would be
+    /// larger than its samples.
+    pub(super) fn into_chunks(mut self) -> Result<Vec<Chunk>, ChunkError> {
         if !self.open.is_empty() {
             self.cut();
         }
-        self.full.into_iter().map(FullChunk::into_chunk)
+        let mut chunks: Vec<Chunk> = self.full.into_iter().map(FullChunk::into_chunk).collect();
+        if let [.., before, last] = chunks.as_slice()
+            && last.sample_count() < SMALL_CHUNK
+        {
+            let mut samples = Samples::default();
+            before.decode(TimeRange::ALL, &mut samples)?;
+            last.decode(TimeRange::ALL, &mut samples)?;
+            let mut writer = xor::Writer::default();
+            for (time, value) in samples.times.iter().zip(&samples.values) {
+                writer.push(*time, *value);
+            }
+            chunks.truncate(chunks.len() - 2);
+            chunks.extend(writer.finish());
+        }
+        Ok(chunks)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use model::TimeRange;
-    use storage::Samples;
-
     use super::*;
 
     #[test]
     fn samples_come_back_in_chunks_of_120() {
+        let check = |samples: i64, want: &[usize]| {
+            let mut piece = Piece::new(0);
+            for t in 0..samples {
+                assert!(matches!(piece.push(t, t as f64), Pushed::Taken(_)));
+            }
+            let (mut read, mut counts) = (Samples::default(), Vec::new());
+            for chunk in piece.into_chunks().expect("valid") {
+                counts.push(chunk.sample_count());
+                chunk.decode(TimeRange::ALL, &mut read).expect("valid");
+                assert_eq!(read.times.last(), Some(&chunk.max_time.as_ms()));
+            }
+            assert_eq!(counts, want, "{samples}");
+            assert_eq!(read.times, (0..samples).collect::<Vec<_>>());
+        };
+        check(1, &[1]);
+        check(120, &[120]);
+        check(121, &[121]);
+        check(149, &[149]);
+        check(150, &[120, 30]);
+        check(241, &[120, 121]);
+        check(300, &[120, 120, 60]);
+    }
+
+    #[test]
+    fn tells_repeats_from_conflicts() {
         let mut piece = Piece::new(0);
-        for t in 0..300 {
-            assert!(matches!(piece.push(t, t as f64), Pushed::Taken(_)));
-        }
+        assert!(matches!(piece.push(299, 299.0), Pushed::Taken(_)));
         assert_eq!(piece.push(299, 299.0), Pushed::Repeated);
         assert_eq!(piece.push(299, 5.0), Pushed::Conflict);
         assert_eq!(piece.push(298, 298.0), Pushed::OutOfOrder);
-        let mut samples = Samples::default();
-        let mut counts = Vec::new();
-        for chunk in piece.into_chunks() {
-            counts.push(chunk.sample_count());
-            chunk.decode(TimeRange::ALL, &mut samples).expect("valid");
-        }
-        assert_eq!(counts, [120, 120, 60]);
-        assert_eq!(samples.times, (0..300).collect::<Vec<_>>());
     }
 
     #[test]

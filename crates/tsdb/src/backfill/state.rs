@@ -7,7 +7,6 @@ use std::path::Path;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use model::{Labels, Timestamp};
-use storage::chunk::Chunk;
 
 use super::samples::{Piece, Pushed};
 use super::staging::Staging;
@@ -290,7 +289,7 @@ impl Backfill {
             let piece = entry.pieces.remove(0);
             labels.clear();
             labels.extend(entry.labels.iter().map(|(name, value)| (numbers[*name as usize], numbers[*value as usize])));
-            writer.add(&labels, &piece.into_chunks().collect::<Vec<Chunk>>())?;
+            writer.add(&labels, &piece.into_chunks().map_err(io::Error::other)?)?;
         }
         self.written.extend(writer.finish()?.map(|(_, meta)| meta));
         Ok(())

@@ -7,7 +7,8 @@ use hashbrown::HashMap;
 use model::Labels;
 use storage::QueryError;
 
-use super::directory::{InspectError, Inspection, Matchers};
+use super::directory::{Inspection, Matchers};
+use super::error::InspectError;
 use super::fullness::Fullness;
 use super::head::HeadContent;
 use super::progress::Progress;

@@ -8,37 +8,14 @@ use std::sync::Arc;
 use model::{Matcher, TimeRange};
 use storage::{QueryError, SeriesIter, SeriesSet, merge_sets};
 
+use super::error::InspectError;
 use super::head::HeadContent;
 use super::progress::Progress;
 use crate::block::Block;
-use crate::meta::{BlockId, BlockMeta};
+use crate::meta::{BlockId, BlockMeta, HINT_OUT_OF_ORDER};
 
 /// All of them must match.
 pub type Matchers = Vec<Matcher>;
-
-/// Why a directory can't be looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum InspectError {
-    /// A file or folder can't be read.
-    #[error("cannot read {path}")]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// There is no such block, or it can't be opened.
-    #[error("block {name}: {reason}")]
-    Block {
-        /// How it was asked for.
-        name: String,
-        /// Why.
-        reason: String,
-    },
-    /// A series or its samples can't be read.
-    #[error(transparent)]
-    Data(#[from] QueryError),
-}
 
 /// A folder with a block's name that holds no block that can be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +126,7 @@ impl Inspection {
         let in_blocks = self
             .blocks
             .iter()
-            .filter(|block| !block.meta().compaction.hints.iter().any(|hint| hint == "from-out-of-order"))
+            .filter(|block| !block.meta().compaction.hints.iter().any(|hint| hint == HINT_OUT_OF_ORDER))
             .map(|block| block.meta().max_time)
             .max();
         HeadContent::read(&self.dir, in_blocks, progress)

@@ -10,7 +10,7 @@ use model::{Labels, Matcher, TimeRange, Timestamp};
 use storage::Series;
 use storage::chunk::{Chunk, ChunkError, Recoder, Value};
 
-use super::directory::InspectError;
+use super::error::InspectError;
 use super::progress::Progress;
 use crate::wal::{
     LoggedHistogram, LoggedSample, LoggedTombstone, RecordKind, Segment, SegmentReader, decode_histograms,

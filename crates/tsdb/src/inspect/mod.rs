@@ -8,13 +8,15 @@
 
 mod analyze;
 mod directory;
+mod error;
 mod fullness;
 mod head;
 mod progress;
 mod verify;
 
 pub use analyze::{Analysis, AnalyzeOptions, MetricCost, Sizes, analyze_block, analyze_head};
-pub use directory::{BlockSummary, InspectError, Inspection, Mark, Matchers, SetAside};
+pub use directory::{BlockSummary, Inspection, Mark, Matchers, SetAside};
+pub use error::InspectError;
 pub use fullness::Fullness;
 pub use head::{HeadContent, HeadReport};
 pub use progress::{Progress, Silent};

@@ -5,5 +5,6 @@ pub(crate) mod demo;
 pub(crate) mod global;
 mod node;
 pub(crate) mod shard;
+pub(crate) mod tsdb;
 
 pub(crate) use node::registry;

@@ -8,7 +8,8 @@ use model::{TimeRange, Timestamp};
 
 use super::chunks::check_chunks;
 use super::consequence::{BLOCK_UNUSABLE, META_DIFFERS, STATS_WRONG, TOMBSTONE_OF_NOBODY, TOMBSTONES, UNREADABLE_FILE};
-use super::index::{IndexContent, check_index};
+use super::content::IndexContent;
+use super::index::check_index;
 use super::report::VerifyReport;
 use crate::inspect::progress::Progress;
 use crate::meta::BlockMeta;

@@ -9,7 +9,7 @@ use storage::chunk::{Chunk, ChunkError, Encoding};
 use super::consequence::{
     BLOCK_UNUSABLE, CHUNK_TIMES, CHUNK_UNREADABLE, CHUNK_UNREFERENCED, ENCODING_UNKNOWN, UNREADABLE_FILE,
 };
-use super::index::{ChunkRef, IndexContent};
+use super::content::{ChunkRef, IndexContent};
 use super::report::VerifyReport;
 use crate::binary::Cursor;
 use crate::block::map_file;

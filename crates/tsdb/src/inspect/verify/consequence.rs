@@ -1,6 +1,14 @@
 //! What a kind of damage means to a person, and what to do about it.
 
-use super::report::Severity;
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing, nothing is lost.
+    Note,
+    /// Something is broken.
+    Damage,
+}
 
 /// What follows from a finding.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,8 @@ use super::consequence::{BLOCK_UNUSABLE, OVERLAP, UNFINISHED};
 use super::head_chunks::check_head_chunks;
 use super::log::{LogSeries, check_log};
 use super::report::VerifyReport;
-use crate::inspect::directory::{InspectError, read_dir};
+use crate::inspect::directory::read_dir;
+use crate::inspect::error::InspectError;
 use crate::inspect::progress::Progress;
 use crate::meta::{BlockId, BlockMeta};
 

@@ -2,51 +2,14 @@
 
 use std::path::Path;
 
-use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
-
 use super::consequence::{BLOCK_UNUSABLE, CHUNK_TIMES, LABEL_TABLE, SERIES_ORDER, SERIES_UNREADABLE};
+use super::content::{ChunkRef, IndexContent};
 use super::postings::{check_postings, read_all};
 use super::report::VerifyReport;
 use crate::binary::Cursor;
 use crate::block::map_file;
 use crate::index::format::{MAGIC, SERIES_ALIGN, Toc, VERSION, section};
 use crate::inspect::progress::Progress;
-
-/// A chunk as a series names it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ChunkRef {
-    pub(super) segment: u32,
-    pub(super) offset: u32,
-    pub(super) min_time: i64,
-    pub(super) max_time: i64,
-    /// Where the series stands in the index.
-    pub(super) series_at: u64,
-}
-
-/// What could be read of an index.
-#[derive(Debug, Default)]
-pub(super) struct IndexContent {
-    /// The numbers of the series, ascending.
-    pub(super) series: Vec<u32>,
-    /// The numbers of series that can't be read.
-    pub(super) broken: HashSet<u32, FixedState>,
-    /// In order of the series.
-    pub(super) chunks: Vec<ChunkRef>,
-    /// The series by the symbols of their labels.
-    pub(super) by_label: HashMap<(u32, u32), Vec<u32>, FixedState>,
-}
-
-impl IndexContent {
-    /// All series, those that can't be read included.
-    pub(super) fn series_count(&self) -> u64 {
-        (self.series.len() + self.broken.len()) as u64
-    }
-
-    pub(super) fn has_series(&self, number: u32) -> bool {
-        self.series.binary_search(&number).is_ok() || self.broken.contains(&number)
-    }
-}
 
 /// Checks an index; `None` where nothing of it can be used.
 pub(super) fn check_index(path: &Path, report: &mut VerifyReport, progress: &mut dyn Progress) -> Option<IndexContent> {

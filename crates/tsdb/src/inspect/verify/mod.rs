@@ -7,6 +7,7 @@
 mod block;
 mod chunks;
 mod consequence;
+mod content;
 mod directory;
 mod head_chunks;
 mod index;
@@ -15,5 +16,6 @@ mod postings;
 mod report;
 
 pub use block::verify_block;
+pub use consequence::Severity;
 pub use directory::verify_directory;
-pub use report::{FINDINGS_PER_FILE_MAX, Finding, Severity, VerifyCounts, VerifyReport};
+pub use report::{FINDINGS_PER_FILE_MAX, Finding, VerifyCounts, VerifyReport};

@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
 use super::consequence::{BLOCK_UNUSABLE, POSTINGS_WRONG};
-use super::index::IndexContent;
+use super::content::IndexContent;
 use super::report::VerifyReport;
 use crate::binary::Cursor;
 use crate::index::format::{Toc, section};

@@ -3,20 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::consequence::Consequence;
+use super::consequence::{Consequence, Severity};
 
 /// So many findings of one file are listed; the rest is counted.
 pub const FINDINGS_PER_FILE_MAX: u64 = 20;
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing, nothing is lost.
-    Note,
-    /// Something is broken.
-    Damage,
-}
 
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

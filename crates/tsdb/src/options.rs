@@ -30,6 +30,9 @@ pub struct Options {
     /// Samples that lie further after the clock than this are refused, in milliseconds; 0 refuses none, which is for tools that
     /// fill in history. Without a bound one target with a wrong clock makes everybody else's samples too old.
     pub max_future_ms: i64,
+    /// Whether opening returns as soon as samples can be taken, while those of before are still being read. Questions wait for
+    /// them, for ten seconds at most; answers without them carry a warning.
+    pub load_in_background: bool,
 }
 
 impl Options {
@@ -48,6 +51,7 @@ impl Options {
             max_exemplars: 100_000,
             out_of_order_window_ms: 0,
             max_future_ms: 10 * 60_000,
+            load_in_background: false,
         }
     }
 }
@@ -74,6 +78,12 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl OpenError {
+    pub(crate) fn io(dir: &std::path::Path, source: io::Error) -> Self {
+        OpenError::Io { dir: dir.to_owned(), source }
+    }
 }
 
 impl Options {

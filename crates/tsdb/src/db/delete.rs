@@ -13,6 +13,7 @@ impl Db {
     /// # Errors
     /// A block that can't be read or a file that can't be written. What was deleted before stays deleted; ask again.
     pub fn delete_series(&self, matchers: &[Matcher], range: TimeRange) -> Result<(), MaintenanceError> {
+        self.wait_for_history()?;
         let _no_compaction = self.compacting.lock();
         let _no_cut = self.maintaining.lock();
         // Late samples of ranges that are in blocks go there first: their deletion can't be told by the log of the head, which

@@ -50,6 +50,14 @@ pub enum MaintenanceError {
     /// Something can't be deleted.
     #[error("cannot delete series: {0}")]
     Delete(String),
+    /// What the log has of before the start could not be read: nothing is cut or deleted, so that nothing gets lost.
+    #[error("the log in {dir} could not be read at start, so it stays as it is: {reason}")]
+    History {
+        /// The data directory.
+        dir: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The block that was just written can't be opened.
     #[error("cannot open the block that was just written: {0}")]
     Reopen(String),
@@ -87,6 +95,10 @@ impl Db {
             }
         }
         let mut done = Maintenance::default();
+        if !self.loading.has_ended() {
+            return Ok(done); // a block is cut, and the log shortened, when everything is there
+        }
+        self.wait_for_history()?;
         while let Some((min, max)) = self.head.time_range() {
             // Prometheus's rule: the newest half range is still open for samples.
             if max.as_ms().saturating_sub(min.as_ms()) <= self.options.min_block_ms / 2 * 3 {
@@ -107,6 +119,7 @@ impl Db {
     /// Cuts everything before `end` into blocks, however little it is. Blocks end where `maintain` would end them, the last
     /// one at `end`.
     pub fn flush_head(&self, end: Timestamp) -> Result<Maintenance, MaintenanceError> {
+        self.wait_for_history()?;
         let _alone = self.maintaining.lock();
         let mut done = Maintenance::default();
         while let Some((min, _)) = self.head.time_range().filter(|(min, _)| *min < end) {

@@ -5,6 +5,7 @@ mod blocks;
 mod compaction;
 mod delete;
 mod late;
+mod loading;
 mod maintenance;
 mod plan;
 mod query;

@@ -10,6 +10,7 @@ use super::state::Db;
 impl Queryable for Db {
     async fn select(&self, request: &SelectRequest) -> Result<SeriesSet, QueryError> {
         let SelectRequest { matchers, range, hints } = request;
+        let warning = self.history().await;
         // The head is asked first: what is cut out of it in between is in a block by the time the blocks are looked at.
         let head: Vec<Series> = if self.head_overlaps(*range) {
             if hints.labels_only {
@@ -28,10 +29,13 @@ impl Queryable for Db {
             }
         }
         sets.push(SeriesSet::from_sorted(head));
-        Ok(merge_sets(sets, hints.limit))
+        let mut set = merge_sets(sets, hints.limit);
+        set.warnings.extend(warning);
+        Ok(set)
     }
 
     async fn label_names(&self, request: &LabelRequest) -> Result<Vec<String>, QueryError> {
+        self.history().await;
         let mut names = if self.head_overlaps(request.range) { self.head.label_names(request) } else { Vec::new() };
         for block in &self.blocks.load().blocks {
             if block.meta().range().overlaps(request.range) {
@@ -42,6 +46,7 @@ impl Queryable for Db {
     }
 
     async fn label_values(&self, name: &str, request: &LabelRequest) -> Result<Vec<String>, QueryError> {
+        self.history().await;
         let in_head = self.head_overlaps(request.range);
         let mut values = if in_head { self.head.label_values(name, request) } else { Vec::new() };
         for block in &self.blocks.load().blocks {

@@ -22,6 +22,7 @@ impl Db {
     /// Writes what there is as blocks into `dir`, which is made: the blocks as hard links where that is possible, with `head`
     /// the head as one block more. The answer is `dir`. Waits for a compaction that is under way.
     pub fn snapshot(&self, dir: &Path, head: bool) -> Result<PathBuf, MaintenanceError> {
+        self.wait_for_history()?;
         let _no_compaction = self.compacting.lock();
         let _no_cut = self.maintaining.lock();
         let failed = |source| MaintenanceError::Io { action: "write a snapshot", dir: dir.to_owned(), source };

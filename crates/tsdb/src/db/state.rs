@@ -6,7 +6,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use model::{Clock, Timestamp};
@@ -15,10 +14,10 @@ use prometheus_client::registry::Registry;
 use storage::{Appendable, Appender};
 
 use super::blocks::{BlockSet, remove_unfinished};
-use crate::head::{CardinalityStats, Head, HeadOptions, HeadStats, ReplayReport, Transaction};
+use crate::head::{CardinalityStats, Head, HeadOptions, HeadStats, Loading, Transaction};
 use crate::lock::DirLock;
 use crate::meta::{BlockId, BlockMeta};
-use crate::metrics::{KindLabel, Metrics};
+use crate::metrics::Metrics;
 use crate::options::{OpenError, Options};
 
 /// A database on a directory: takes samples, answers questions, and keeps itself in order when it is told to (`maintain`).
@@ -29,6 +28,7 @@ pub struct Db {
     pub(super) options: Options,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) head: Arc<Head>,
+    pub(super) loading: Loading,
     pub(super) blocks: ArcSwap<BlockSet>,
     pub(super) metrics: Metrics,
     /// Held by whoever changes blocks that are there: one merge or deletion at a time. Taken before `maintaining`.
@@ -58,7 +58,7 @@ impl Db {
     pub fn open(options: Options, clock: Arc<dyn Clock>, registry: &mut Registry) -> Result<Arc<Self>, OpenError> {
         options.check()?;
         let dir = options.dir.clone();
-        let io_error = |source: io::Error| OpenError::Io { dir: dir.clone(), source };
+        let io_error = |source: io::Error| OpenError::io(&dir, source);
         fs::create_dir_all(&dir).map_err(io_error)?;
         let lock = DirLock::take(&dir)?;
         remove_unfinished(&dir).map_err(io_error)?;
@@ -75,14 +75,11 @@ impl Db {
         };
         let min_valid = in_blocks.unwrap_or(Timestamp::MIN);
         let head = Head::open(&dir, head_options, min_valid, Arc::clone(&clock), metrics.clone()).map_err(io_error)?;
-        let start = Instant::now();
-        let report = head.replay().map_err(io_error)?;
-        head.drop_before(min_valid);
-        tell_replay(&report, &metrics, start);
-        let db = Db {
+        let db = Arc::new(Db {
             options,
             clock,
             head: Arc::new(head),
+            loading: Loading::default(),
             blocks: ArcSwap::from_pointee(blocks),
             metrics,
             compacting: Mutex::new(()),
@@ -91,25 +88,13 @@ impl Db {
             closing: AtomicBool::new(false),
             held: RwLock::default(),
             _lock: lock,
-        };
+        });
         db.metrics.retention_limit_bytes.set(i64::try_from(db.options.retention_bytes).unwrap_or(i64::MAX));
         db.metrics.retention_limit_seconds.set(db.options.retention_ms / 1000);
         db.metrics.reloads.inc();
-        db.compare_with_clock();
         db.show_blocks();
-        Ok(Arc::new(db))
-    }
-
-    /// Tells a person when the stored samples are newer than the clock: samples of now may be refused until it catches up.
-    fn compare_with_clock(&self) {
-        let now = self.clock.now();
-        if let Some((_, newest)) = self.head.time_range().filter(|(_, newest)| *newest > now) {
-            let ahead_ms = newest.as_ms() - now.as_ms();
-            tracing::warn!(
-                ahead_ms,
-                "the newest stored sample is ahead of the clock: older samples are refused till then"
-            );
-        }
+        Db::load(&db, min_valid)?;
+        Ok(db)
     }
 
     /// Ends a compaction that is under way, and lets no further one begin: what was written of it is dropped, its parents stay.
@@ -120,6 +105,8 @@ impl Db {
     /// Syncs the log to disk and ends compaction. Otherwise the database may be used on; this is what a clean stop does before it
     /// lets go.
     pub fn close(&self) -> io::Result<()> {
+        self.head.begin_closing();
+        self.loading.wait();
         self.head.flush_chunks();
         self.stop_compaction();
         self.head.wal().sync()
@@ -192,42 +179,6 @@ fn tree_bytes(dir: &Path) -> u64 {
         Err(_) => 0,
     };
     fs::read_dir(dir).into_iter().flatten().flatten().map(size).sum()
-}
-
-fn tell_replay(report: &ReplayReport, metrics: &Metrics, start: Instant) {
-    let seconds = start.elapsed().as_secs_f64();
-    metrics.replay_seconds.set(seconds);
-    metrics.wal_corruptions.inc_by(report.damages);
-    metrics.mmap_chunks_loaded.inc_by(report.chunks);
-    metrics.mmap_chunk_corruptions.inc_by(report.chunk_damages);
-    if report.chunks_refused > 0 {
-        let chunks = report.chunks_refused;
-        tracing::warn!(
-            chunks,
-            "head chunks in encodings that this version does not read: their samples were taken from the log"
-        );
-    }
-    if report.chunks_unknown_series > 0 {
-        tracing::debug!(series = report.chunks_unknown_series, "head chunks of series that the log no longer has");
-    }
-    for (kind, count) in &report.unread {
-        metrics.wal_unread_records.get_or_create(&KindLabel { kind }).inc_by(*count);
-        tracing::warn!(
-            kind,
-            count,
-            "the write-ahead log holds records that this version does not read: they are kept in the log, not shown"
-        );
-    }
-    if report.unknown_series > 0 {
-        tracing::warn!(samples = report.unknown_series, "samples of unknown series in the write-ahead log");
-    }
-    tracing::info!(
-        segments = report.segments,
-        series = report.series,
-        samples = report.samples,
-        seconds,
-        "write-ahead log replayed"
-    );
 }
 
 impl Appendable for Db {

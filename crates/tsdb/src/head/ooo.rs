@@ -115,6 +115,11 @@ impl Late {
         &self.samples
     }
 
+    /// The samples that are in no full chunk.
+    pub(super) fn into_samples(self) -> Vec<(i64, Value)> {
+        self.samples
+    }
+
     /// The times of the first and the last of all; `None` where there is nothing.
     pub(super) fn range(&self) -> Option<TimeRange> {
         let ranges = || self.full.iter().map(FullChunk::range).chain(self.open_range());

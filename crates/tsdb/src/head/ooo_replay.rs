@@ -2,11 +2,10 @@
 
 use std::io;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use model::{TimeRange, Timestamp};
 use storage::chunk::Value;
 
+use super::numbering::Numbering;
 use super::pages::{PageCursor, PageList};
 use super::state::Head;
 use crate::binary::Corrupt;
@@ -32,7 +31,7 @@ pub(super) struct LateReplay {
 struct Replay<'a> {
     head: &'a Head,
     /// The slots of series by their numbers in the log.
-    slots: &'a HashMap<u64, u32, FixedState>,
+    slots: &'a Numbering,
     pages: &'a PageList,
     loaded: &'a LoadedChunks,
     report: LateReplay,
@@ -41,16 +40,16 @@ struct Replay<'a> {
 }
 
 impl Head {
-    /// Reads the log of late samples. The samples before a marker are left out if the chunk that it names was found.
+    /// Reads the log of late samples into `pages`. The samples before a marker are left out if the chunk that it names was found.
     pub(super) fn replay_late(
         &self,
-        slots: &HashMap<u64, u32, FixedState>,
+        slots: &Numbering,
+        pages: &PageList,
         loaded: &LoadedChunks,
     ) -> io::Result<LateReplay> {
         let Some(log) = self.late.log() else { return Ok(LateReplay::default()) };
-        let pages = self.pages.snapshot();
         let report = LateReplay::default();
-        let mut replay = Replay { head: self, slots, pages: &pages, loaded, report, range: None, chunks: 0 };
+        let mut replay = Replay { head: self, slots, pages, loaded, report, range: None, chunks: 0 };
         let current = log.current_segment();
         for segment in list_segments(log.dir())?.into_iter().filter(|segment| segment.index < current) {
             replay.read(&segment)?;
@@ -59,15 +58,19 @@ impl Head {
             self.widen_late(range);
         }
         self.add_chunks(u64::try_from(replay.chunks).unwrap_or(0));
-        let report = replay.report;
-        // Prometheus believes a marker as soon as there is any later chunk. It writes them before the chunks, so a kill leaves
-        // void ones, and the chunks that are written from now on would make it forget the samples before them.
+        Ok(replay.report)
+    }
+
+    /// Puts right what void markers would do. Prometheus believes a marker as soon as there is any later chunk. It writes them
+    /// before the chunks, so a kill leaves void ones, and the chunks that are written from now on would make it forget the
+    /// samples before them.
+    pub(super) fn replace_void_markers(&self, report: &LateReplay) -> io::Result<()> {
         if report.void_markers > 0
             && let Some(sealed) = self.seal_late()?
         {
             self.shorten_late_log(&sealed).map_err(io::Error::other)?;
         }
-        Ok(report)
+        Ok(())
     }
 }
 
@@ -125,7 +128,7 @@ impl Replay<'_> {
     fn put(&mut self, samples: impl Iterator<Item = (u64, Timestamp, Value)>) {
         let mut cursor = PageCursor::new(self.pages);
         for (series, time, value) in samples {
-            let Some(state) = self.slots.get(&series).and_then(|slot| cursor.get(*slot)) else {
+            let Some(state) = self.slots.get(series).and_then(|slot| cursor.get(slot)) else {
                 // Its number must not go to another series as long as this stands here.
                 self.head.index.write().reserve_references(series);
                 self.report.unknown_series += 1;
@@ -143,7 +146,7 @@ impl Replay<'_> {
 
     fn forget(&mut self, series: u64) {
         let mut cursor = PageCursor::new(self.pages);
-        let Some(state) = self.slots.get(&series).and_then(|slot| cursor.get(*slot)) else { return };
+        let Some(state) = self.slots.get(series).and_then(|slot| cursor.get(slot)) else { return };
         let before = state.chunk_count();
         state.late_mut().forget_samples();
         self.chunks -= (before - state.chunk_count()) as i64;

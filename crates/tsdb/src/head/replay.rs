@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use model::Labels;
 
-use super::cutting::Cutting;
 use super::index::Place;
-use super::pages::{PageCursor, PageList};
-use super::series::Verdict;
+use super::numbering::Numbering;
+use super::pages::{PageCursor, PageList, Pages};
+use super::series::{SeriesState, Verdict};
 use super::state::Head;
 use crate::failpoint;
 use crate::head_chunks::LoadedChunks;
+use crate::metrics::TypeLabel;
 use crate::wal::{
     LoggedHistogram, LoggedSample, RecordKind, Segment, SegmentReader, decode_exemplars, decode_histograms,
     decode_metadata, decode_samples, decode_series, decode_tombstones, latest_checkpoint, list_segments,
@@ -52,63 +51,110 @@ impl ReplayReport {
     }
 }
 
-struct Replay<'a> {
-    head: &'a Head,
+/// Reads the log in two passes: what makes a series first, which is quick, and then all samples, into states that nobody else
+/// sees. In the end they take over what has been appended in between.
+pub(crate) struct Replay {
+    head: Arc<Head>,
+    inputs: Vec<Segment>,
     report: ReplayReport,
-    slots: HashMap<u64, u32, FixedState>,
+    slots: Numbering,
+    history: Pages,
     pages: Arc<PageList>,
     samples: Vec<LoggedSample>,
     min_valid: i64,
     /// Full chunks that were found in files, till their series' record comes.
     loaded: LoadedChunks,
-    cutting: Cutting<'a>,
 }
 
-impl Head {
-    /// Reads checkpoint and segments into memory. Damage is counted, told and repaired: whole records on both sides of it are
-    /// kept, in this segment and in later ones.
-    pub(crate) fn replay(&self) -> io::Result<ReplayReport> {
-        let dir = self.wal.dir();
+/// What the first pass reads. Exemplars and metadata are little, and those of now must come after those of then.
+fn is_first(record_kind: u8) -> bool {
+    matches!(RecordKind::of(&[record_kind]), RecordKind::Series | RecordKind::Exemplars | RecordKind::Metadata)
+}
+
+impl Replay {
+    /// Finds checkpoint and segments and makes their series: from now on samples can be taken.
+    pub(crate) fn begin(head: Arc<Head>) -> io::Result<Self> {
+        let dir = head.wal.dir();
         let checkpoint = latest_checkpoint(dir)?;
         let mut inputs: Vec<Segment> = Vec::new();
         if let Some(checkpoint) = &checkpoint {
             inputs.extend(list_segments(&checkpoint.path)?);
         }
         let first = checkpoint.map_or(0, |checkpoint| checkpoint.index + 1);
-        let current = self.wal.current_segment();
+        let current = head.wal.current_segment();
         inputs.extend(list_segments(dir)?.into_iter().filter(|s| (first..current).contains(&s.index)));
-        let mut replay = Replay {
-            head: self,
-            report: ReplayReport::default(),
-            slots: HashMap::default(),
-            pages: self.pages.snapshot(),
-            samples: Vec::new(),
-            min_valid: self.min_valid(),
-            loaded: std::mem::take(&mut self.loaded.lock()),
-            cutting: self.cutting(),
-        };
+        let loaded = std::mem::take(&mut *head.loaded.lock());
         // A number that a chunk has is never given to another series.
-        self.index.write().reserve_references(replay.loaded.last_series);
+        head.index.write().reserve_references(loaded.last_series);
+        let mut replay = Replay {
+            inputs: Vec::new(),
+            report: ReplayReport::default(),
+            slots: Numbering::default(),
+            history: Pages::default(),
+            pages: Arc::default(),
+            samples: Vec::new(),
+            min_valid: head.min_valid(),
+            loaded,
+            head,
+        };
         for input in &inputs {
-            replay.read(input)?;
+            // Damage is met again, told and repaired in the second pass.
+            let mut reader = SegmentReader::open(&input.path)?.only(is_first);
+            while let Some(record) = reader.next()? {
+                let _ = replay.take_first(record);
+            }
         }
-        let late = self.replay_late(&replay.slots, &replay.loaded)?;
-        let report = &mut replay.report;
+        replay.inputs = inputs;
+        replay.pages = replay.history.snapshot();
+        Ok(replay)
+    }
+
+    /// Reads the samples. Damage is counted, told and repaired: whole records on both sides of it are kept, in this segment and
+    /// in later ones.
+    pub(crate) fn finish(mut self) -> io::Result<ReplayReport> {
+        for input in std::mem::take(&mut self.inputs) {
+            self.read(&input)?;
+        }
+        let late = self.head.replay_late(&self.slots, &self.pages, &self.loaded)?;
+        self.hand_over();
+        self.head.replace_void_markers(&late)?;
+        let report = &mut self.report;
         report.segments += late.segments;
         report.samples += late.samples;
         report.damages += late.damages;
         report.unknown_series += late.unknown_series;
-        report.take_chunks(&replay.loaded);
-        Ok(replay.report)
+        report.take_chunks(&self.loaded);
+        Ok(self.report)
     }
-}
 
-impl Replay<'_> {
+    /// Puts the history in the place of the states that samples have been appended to since the start.
+    fn hand_over(&mut self) {
+        let cutting = self.head.cutting();
+        let (mut left_out, mut joined) = (0, 0);
+        for (live, history) in self.head.pages.snapshot().iter().zip(self.pages.iter()) {
+            let mut live = live.lock();
+            let history = std::mem::take(&mut *history.lock());
+            for (live, mut history) in live.iter_mut().zip(history) {
+                if history.reference != 0 && history.reference == live.reference {
+                    let before = live.chunk_count() + history.chunk_count();
+                    left_out += history.continue_with(std::mem::take(live), &cutting);
+                    joined += before - history.chunk_count().min(before);
+                    *live = history;
+                }
+            }
+        }
+        self.head.forget_chunks(joined as u64);
+        self.head.metrics.out_of_order_samples.get_or_create(&TypeLabel::FLOAT).inc_by(left_out);
+    }
+
     fn read(&mut self, input: &Segment) -> io::Result<()> {
         failpoint::pass("replay.segment")?;
         let mut reader = SegmentReader::open(&input.path)?;
         while let Some(record) = reader.next()? {
             self.take(record, input);
+            if self.head.is_closing() {
+                return Err(io::Error::other("the database is being closed"));
+            }
         }
         self.report.segments += 1;
         for damage in reader.damages() {
@@ -121,10 +167,22 @@ impl Replay<'_> {
         if reader.damages().is_empty() { Ok(()) } else { repair_segment(&input.path, &reader) }
     }
 
+    fn take_first(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
+        match RecordKind::of(record) {
+            RecordKind::Series => self.take_series(record),
+            RecordKind::Exemplars => self.take_exemplars(record),
+            RecordKind::Metadata => self.take_metadata(record),
+            _ => Ok(()),
+        }
+    }
+
     fn take(&mut self, record: &[u8], input: &Segment) {
         let kind = RecordKind::of(record);
         let result = match kind {
-            RecordKind::Series => self.take_series(record),
+            // Taken already: only what is broken in them is told.
+            RecordKind::Series => decode_series(record, |_, _| {}),
+            RecordKind::Exemplars => decode_exemplars(record, |_| {}),
+            RecordKind::Metadata => decode_metadata(record, |_| {}),
             RecordKind::Samples => {
                 let mut samples = std::mem::take(&mut self.samples);
                 samples.clear();
@@ -134,8 +192,6 @@ impl Replay<'_> {
                 result
             }
             RecordKind::MmapMarker | RecordKind::MinValidTime => Ok(()),
-            RecordKind::Exemplars => self.take_exemplars(record),
-            RecordKind::Metadata => self.take_metadata(record),
             RecordKind::Histograms | RecordKind::FloatHistograms => self.take_histograms(record),
             RecordKind::Tombstones => self.take_tombstones(record),
             RecordKind::Unread(_) | RecordKind::Unknown(_) => {
@@ -155,7 +211,7 @@ impl Replay<'_> {
         let result = decode_tombstones(record, &mut stones);
         let index = self.head.index.read();
         for stone in stones.iter().filter(|stone| stone.range.max.as_ms() >= self.min_valid) {
-            match self.slots.get(&stone.series).and_then(|slot| index.place(*slot)) {
+            match self.slots.get(stone.series).and_then(|slot| index.place(slot)) {
                 Some(place) => self.head.tombstones.add(place.reference, stone.range),
                 None => self.report.unknown_series += 1,
             }
@@ -164,18 +220,21 @@ impl Replay<'_> {
     }
 
     fn take_series(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
-        let result = decode_series(record, |reference, pairs| {
+        decode_series(record, |reference, pairs| {
             let labels = Labels::from_pairs(pairs.iter().copied());
             self.head.index.write().reserve_references(reference);
             let Some(slot) = self.head.restore_series(&labels, reference) else { return };
             if slot.reference != reference {
                 self.head.aliases.lock().insert(reference, slot.reference);
             }
+            if self.history.with(slot.slot, |state| state.reference != 0) != Some(true) {
+                self.history.put(slot.slot, SeriesState::restored(slot.reference));
+            }
             let chunks = self.loaded.take(reference);
             if !chunks.is_empty() {
-                self.head.pages.with(slot.slot, |state| state.attach(&chunks));
+                self.history.with(slot.slot, |state| state.attach(&chunks));
                 self.head.add_chunks(chunks.len() as u64);
-                let late = self.head.pages.with(slot.slot, |state| state.late().and_then(|late| late.range()));
+                let late = self.history.with(slot.slot, |state| state.late().and_then(|late| late.range()));
                 if let Some(late) = late.flatten() {
                     self.head.widen_late(late);
                 }
@@ -186,16 +245,14 @@ impl Replay<'_> {
                     self.head.widen(first, last);
                 }
             }
-            self.slots.insert(reference, slot.slot);
+            self.slots.set(reference, slot.slot);
             self.report.series += 1;
-        });
-        self.pages = self.head.pages.snapshot();
-        result
+        })
     }
 
     /// Where the series is now that the log gave this number.
     fn place(&self, reference: u64) -> Option<Place> {
-        self.head.index.read().place(*self.slots.get(&reference)?)
+        self.head.index.read().place(self.slots.get(reference)?)
     }
 
     fn take_exemplars(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
@@ -220,18 +277,19 @@ impl Replay<'_> {
         let mut histograms = Vec::new();
         let result = decode_histograms(record, &mut histograms);
         let (mut min, mut max, mut chunks) = (i64::MAX, i64::MIN, 0);
+        let cutting = self.head.cutting();
         let mut cursor = PageCursor::new(&self.pages);
         for LoggedHistogram { series, time, histogram } in &histograms {
             let time = time.as_ms();
             if time < self.min_valid {
                 continue;
             }
-            let Some(state) = self.slots.get(series).and_then(|slot| cursor.get(*slot)) else {
+            let Some(state) = self.slots.get(*series).and_then(|slot| cursor.get(slot)) else {
                 self.report.unknown_series += 1;
                 continue;
             };
             if state.verdict_histogram(time, histogram) == Verdict::Fits {
-                chunks += u64::from(state.push_histogram(time, histogram, &self.cutting));
+                chunks += u64::from(state.push_histogram(time, histogram, &cutting));
                 self.report.samples += 1;
                 (min, max) = (min.min(time), max.max(time));
             }
@@ -250,18 +308,19 @@ impl Replay<'_> {
 
     fn put(&mut self, samples: &[LoggedSample]) {
         let (mut min, mut max, mut chunks) = (i64::MAX, i64::MIN, 0);
+        let cutting = self.head.cutting();
         let mut cursor = PageCursor::new(&self.pages);
         for sample in samples {
             let time = sample.time.as_ms();
             if time < self.min_valid {
                 continue;
             }
-            let Some(state) = self.slots.get(&sample.series).and_then(|slot| cursor.get(*slot)) else {
+            let Some(state) = self.slots.get(sample.series).and_then(|slot| cursor.get(slot)) else {
                 self.report.unknown_series += 1;
                 continue;
             };
             if state.verdict(time, sample.value) == Verdict::Fits {
-                chunks += u64::from(state.push(time, sample.value, &self.cutting));
+                chunks += u64::from(state.push(time, sample.value, &cutting));
                 self.report.samples += 1;
                 (min, max) = (min.min(time), max.max(time));
             }

@@ -296,6 +296,49 @@ impl SeriesState {
         self.full = in_order.into();
     }
 
+    /// Goes on with what was appended to `live`, the state of the same series since the start, while this one was read from the
+    /// log. The answer is how many of its samples don't follow the newest one here and are left out.
+    pub(super) fn continue_with(&mut self, live: SeriesState, cutting: &Cutting<'_>) -> u64 {
+        (self.pending, self.logged) = (live.pending, live.logged);
+        let mut left_out = 0;
+        for full in &live.full {
+            self.cut(cutting);
+            let histogram = self.rare.as_mut().and_then(|rare| rare.histogram.take());
+            self.add_full_histogram(histogram, cutting);
+            match self.newest() {
+                Some(newest) if newest >= full.min_time => self.late_mut().attach(*full),
+                _ => self.add_full(*full),
+            }
+        }
+        if let Some(open) = live.open_chunk(TimeRange::ALL) {
+            let chunk = open.to_chunk();
+            let mut values = chunk.values();
+            // An open chunk was written by this process: it can be read to its end.
+            while let Ok(Some((time, value))) = values.next() {
+                let fits = match &value {
+                    Value::Float(value) => self.verdict(time, *value),
+                    Value::Histogram(histogram) => self.verdict_histogram(time, histogram),
+                };
+                match (fits, value) {
+                    (Verdict::Fits, Value::Float(value)) => {
+                        self.push(time, value, cutting);
+                    }
+                    (Verdict::Fits, Value::Histogram(histogram)) => {
+                        self.push_histogram(time, &histogram, cutting);
+                    }
+                    _ => left_out += 1,
+                }
+            }
+        }
+        if let Some(rare) = live.rare {
+            rare.late.full().iter().for_each(|full| self.late_mut().attach(*full));
+            for (time, value) in rare.late.into_samples() {
+                self.late_mut().insert(time, value);
+            }
+        }
+        left_out
+    }
+
     /// Whether a sample that came late is new. Looks into the chunks that reach over its time; one that can't be read knows of
     /// nothing.
     pub(super) fn late_verdict(&self, time: i64, value: &Value, chunks: &HeadChunks) -> Verdict {

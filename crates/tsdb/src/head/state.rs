@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use model::{Clock, Timestamp};
 use parking_lot::{Mutex, RwLock};
@@ -60,6 +60,7 @@ pub(crate) struct Head {
     /// Second numbers that the log has for series: each with the number that the series goes by. Kept as long as the series
     /// lives, because samples that are still needed may be logged under either.
     pub(super) aliases: Mutex<HashMap<u64, u64>>,
+    closing: AtomicBool,
     pub(super) exemplars: Mutex<ExemplarRing>,
     pub(super) metadata: RwLock<MetadataTable>,
     /// `HeadOptions::out_of_order_window_ms`, as it is now.
@@ -70,7 +71,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// An empty head over log and head chunks in the data directory `dir`; their content is taken in by `replay`.
+    /// An empty head over log and head chunks in the data directory `dir`; their content is taken in by a [`super::Replay`].
     pub(crate) fn open(
         dir: &Path,
         options: HeadOptions,
@@ -100,6 +101,7 @@ impl Head {
             chunk_count: AtomicU64::new(0),
             gone: Mutex::new(HashMap::new()),
             aliases: Mutex::new(HashMap::new()),
+            closing: AtomicBool::new(false),
             exemplars: Mutex::new(exemplars),
             metadata: RwLock::default(),
             clock,
@@ -189,6 +191,21 @@ impl Head {
         let before = self.chunk_count.fetch_sub(count, Ordering::SeqCst);
         self.metrics.head_chunks.set(before as i64 - count as i64);
         self.metrics.head_chunks_removed.inc_by(count);
+    }
+
+    /// Counts chunks out that were joined with others.
+    pub(super) fn forget_chunks(&self, count: u64) {
+        let before = self.chunk_count.fetch_sub(count, Ordering::SeqCst);
+        self.metrics.head_chunks.set(before as i64 - count as i64);
+    }
+
+    /// Reading the history ends early.
+    pub(crate) fn begin_closing(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
 
     /// From now on no sample before `time` can appear. Waits for commits under way.

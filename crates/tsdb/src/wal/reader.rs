@@ -33,6 +33,8 @@ pub(crate) struct SegmentReader<R = File> {
     damages: Vec<Damage>,
     /// Whether a whole record was read after the first damage.
     good_after_damage: bool,
+    /// Which records are wanted, by their first byte; all where it is `None`.
+    wanted: Option<fn(u8) -> bool>,
 }
 
 impl SegmentReader<File> {
@@ -60,7 +62,14 @@ impl<R: Read> SegmentReader<R> {
             good_end: 0,
             damages: Vec::new(),
             good_after_damage: false,
+            wanted: None,
         }
+    }
+
+    /// Leaves out records whose first byte isn't `wanted`, without decompressing them.
+    pub(crate) fn only(mut self, wanted: fn(u8) -> bool) -> Self {
+        self.wanted = Some(wanted);
+        self
     }
 
     /// The next whole record, decompressed; `None` at the end. What can't be read is skipped and noted.
@@ -156,7 +165,7 @@ impl<R: Read> SegmentReader<R> {
     fn take(&mut self, fragment: &Fragment) -> bool {
         let data = &self.page[fragment.start..fragment.end];
         let whole = match (fragment.kind & TYPE_MASK, self.partial.as_mut()) {
-            (FULL, None) => unpack(fragment.kind, data, &mut self.record),
+            (FULL, None) => unpack(fragment.kind, data, self.wanted, &mut self.record),
             (FIRST, None) => {
                 self.partial = Some(data.to_vec());
                 self.at = fragment.end;
@@ -169,7 +178,7 @@ impl<R: Read> SegmentReader<R> {
             }
             (LAST, Some(partial)) => {
                 partial.extend_from_slice(data);
-                let done = unpack(fragment.kind, partial, &mut self.record);
+                let done = unpack(fragment.kind, partial, self.wanted, &mut self.record);
                 self.partial = None;
                 done
             }
@@ -186,9 +195,9 @@ impl<R: Read> SegmentReader<R> {
             _ => Err("a fragment belongs to no record"),
         };
         match whole {
-            Ok(()) => {
+            Ok(is_wanted) => {
                 self.at = fragment.end;
-                true
+                is_wanted
             }
             Err(reason) => {
                 self.note(reason);
@@ -199,8 +208,28 @@ impl<R: Read> SegmentReader<R> {
     }
 }
 
-/// Decompresses a record into `out`.
-fn unpack(flags: u8, data: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
+/// The first byte of a record, where it can be told without decompressing the rest.
+fn first_byte(flags: u8, data: &[u8]) -> Option<u8> {
+    if flags & ZSTD_FLAG != 0 {
+        return None;
+    }
+    if flags & SNAPPY_FLAG == 0 {
+        return data.first().copied();
+    }
+    // Behind the length, a varint, there is a literal: nothing could be copied yet. Long ones have their length in 1 to 4 bytes.
+    let tag_at = data.iter().position(|byte| *byte < 0x80)? + 1;
+    let tag = *data.get(tag_at)?;
+    let length_bytes = usize::from(tag >> 2).saturating_sub(59);
+    (tag & 3 == 0).then(|| data.get(tag_at + 1 + length_bytes).copied())?
+}
+
+/// Decompresses a record into `out` if it is wanted; tells whether it is.
+fn unpack(flags: u8, data: &[u8], wanted: Option<fn(u8) -> bool>, out: &mut Vec<u8>) -> Result<bool, &'static str> {
+    if let Some(wanted) = wanted
+        && first_byte(flags, data).is_some_and(|first| !wanted(first))
+    {
+        return Ok(false);
+    }
     out.clear();
     if flags & SNAPPY_FLAG != 0 {
         let len = snap::raw::decompress_len(data).map_err(|_| "a record's snappy header is broken")?;
@@ -220,5 +249,5 @@ fn unpack(flags: u8, data: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str>
     } else {
         out.extend_from_slice(data);
     }
-    Ok(())
+    Ok(wanted.is_none_or(|wanted| out.first().is_some_and(|first| wanted(*first))))
 }

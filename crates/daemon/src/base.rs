@@ -37,6 +37,7 @@ pub struct Base {
     pub(crate) facts: Facts,
     pub(crate) hostname: Option<String>,
     pub(crate) sync_interval_ms: i64,
+    pub(crate) store_metadata: bool,
 }
 
 impl Base {
@@ -65,6 +66,7 @@ impl Base {
             retention_bytes: options.retention_bytes,
             min_block_ms: options.min_block_ms,
             max_block_ms: options.max_block_ms,
+            load_in_background: true,
             wal_segment_bytes: options.log.segment_bytes,
             wal_compression: options.log.compression,
             max_exemplars: options.storage.max_exemplars,
@@ -92,6 +94,7 @@ impl Base {
             facts,
             hostname: options.hostname,
             sync_interval_ms: options.log.sync_interval_ms,
+            store_metadata: options.store_metadata,
         })
     }
 }

@@ -53,6 +53,8 @@ pub struct Options {
     pub log: LogOptions,
     /// What the configuration file says of the database; the tier puts it here before the database is opened.
     pub storage: StorageConfig,
+    /// Store what targets say of their metrics with the series, in the log as well.
+    pub store_metadata: bool,
     /// Limits of queries.
     pub engine: EngineOptions,
     /// Serve `/-/reload` and `/-/quit`.

@@ -58,6 +58,7 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
         facts,
         hostname,
         sync_interval_ms,
+        store_metadata,
     } = base;
     let quit = CancellationToken::new();
     let common = &mut loaded.common;
@@ -72,7 +73,7 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
         external_labels: common.global.external_labels.clone(),
     };
     let rules = rules::Manager::new(rule_options, &mut registry);
-    let scrape = Arc::new(scrape::Manager::new(scrape_options(&db, &clock, hostname), &mut registry));
+    let scrape = Arc::new(scrape::Manager::new(scrape_options(&db, &clock, store_metadata, hostname), &mut registry));
     let reloader = Arc::new(Reloader {
         db: db.clone(),
         file: config_file,
@@ -118,9 +119,14 @@ pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Conf
     Ok(Running { address, node, reloader, stop, stop_http, maintenance, server })
 }
 
-fn scrape_options(db: &Arc<Db>, clock: &Arc<dyn Clock>, hostname: Option<String>) -> scrape::Options {
+fn scrape_options(
+    db: &Arc<Db>,
+    clock: &Arc<dyn Clock>,
+    store_metadata: bool,
+    hostname: Option<String>,
+) -> scrape::Options {
     let timestamp_tolerance_ms = TIMESTAMP_TOLERANCE_MS;
-    scrape::Options { clock: clock.clone(), storage: db.clone(), timestamp_tolerance_ms, hostname }
+    scrape::Options { clock: clock.clone(), storage: db.clone(), timestamp_tolerance_ms, store_metadata, hostname }
 }
 
 fn reload<T: Tier>(reloader: Arc<Reloader<T>>) -> api::Reload {

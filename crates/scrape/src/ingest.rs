@@ -99,6 +99,7 @@ impl Ingest<'_> {
             return Ok(());
         }
         match self.appender.append_ref(series, time, line.value) {
+            Ok(()) if self.metadata.has_changed() => self.store_metadata(line, series),
             Ok(()) => {}
             Err(AppendError::UnknownSeries(_)) => return self.again(id, line, time, is_tracked),
             Err(e) => return self.skipped(line, &e),
@@ -121,6 +122,7 @@ impl Ingest<'_> {
         }
         match self.appender.append(&labels, time, line.value) {
             Ok(series) => {
+                self.store_metadata(line, series);
                 let id = self.cache.insert(line.series, Some(series));
                 self.took_new(id, is_tracked);
                 Ok(())
@@ -135,11 +137,22 @@ impl Ingest<'_> {
         let Some(labels) = self.resolve(line)? else { return Ok(()) };
         match self.appender.append(&labels, time, line.value) {
             Ok(series) => {
+                self.store_metadata(line, series);
                 self.cache.set_series(id, series);
                 self.took_new(id, tracked);
                 Ok(())
             }
             Err(e) => self.skipped(line, &e),
+        }
+    }
+
+    /// Hands over what the target says of the metric of a line, where that is wanted.
+    #[cold]
+    fn store_metadata(&mut self, line: &SampleLine<'_>, series: SeriesRef) {
+        if let Some(metadata) = self.metadata.of_line(line.series)
+            && let Err(error) = self.appender.append_metadata(series, &metadata)
+        {
+            tracing::debug!(%error, %series, "metadata not stored");
         }
     }
 

@@ -36,6 +36,7 @@ impl Shared {
         clock: Arc<dyn Clock>,
         storage: Arc<dyn Appendable>,
         metrics: Arc<Metrics>,
+        texts: Arc<Texts>,
         timestamp_tolerance_ms: i64,
     ) -> Self {
         Shared {
@@ -43,7 +44,7 @@ impl Shared {
             storage,
             metrics,
             buffers: Buffers::default(),
-            texts: Arc::default(),
+            texts,
             timestamp_tolerance_ms,
             seed: AtomicU64::new(0),
             shutdown: CancellationToken::new(),

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::job::{Job, Shared, TargetState};
+use crate::metadata::Texts;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolStatus, prepare};
 use crate::scrape_config::ScrapeConfig;
@@ -25,6 +26,9 @@ pub struct Options {
     pub storage: Arc<dyn Appendable>,
     /// How late a scrape may begin and still get the planned time as its timestamp, in milliseconds; Prometheus has 2.
     pub timestamp_tolerance_ms: i64,
+    /// Whether what targets say of their metrics is stored with the series, as `--enable-feature=metadata-wal-records` of
+    /// Prometheus does.
+    pub store_metadata: bool,
     /// How other machines call this one; it takes the place of `localhost` in [`TargetStatus::global_url`].
     pub hostname: Option<String>,
 }
@@ -61,7 +65,8 @@ impl Manager {
     /// A manager without jobs.
     pub fn new(options: Options, registry: &mut Registry) -> Self {
         let metrics = Arc::new(Metrics::new(registry));
-        let shared = Shared::new(options.clock, options.storage, metrics, options.timestamp_tolerance_ms);
+        let texts = Arc::new(Texts::new(options.store_metadata));
+        let shared = Shared::new(options.clock, options.storage, metrics, texts, options.timestamp_tolerance_ms);
         Manager {
             shared: Arc::new(shared),
             hostname: options.hostname,

@@ -6,10 +6,12 @@
 use std::sync::Arc;
 
 use hashbrown::{HashSet, HashTable};
-use model::MetricType;
+use model::{Metadata, MetricType};
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// What the names of a family's series may end with behind the family's name.
+const SUFFIXES: [&str; 9] = ["", "_bucket", "_sum", "_count", "_total", "_created", "_info", "_gsum", "_gcount"];
 /// Scrapes after which a metric that isn't shown any more is forgotten.
 const KEPT_SCRAPES: u32 = 10;
 
@@ -28,7 +30,11 @@ pub struct MetricMetadata {
 
 /// Names and descriptions, each held once, as long as a target shows it.
 #[derive(Debug, Default)]
-pub(crate) struct Texts(Mutex<Pool>);
+pub(crate) struct Texts {
+    pool: Mutex<Pool>,
+    /// Whether metadata is handed to the storage, series by series.
+    stored: bool,
+}
 
 #[derive(Debug, Default)]
 struct Pool {
@@ -38,8 +44,13 @@ struct Pool {
 }
 
 impl Texts {
+    /// `stored`: whether metadata is handed to the storage, series by series.
+    pub(crate) fn new(stored: bool) -> Self {
+        Texts { stored, ..Texts::default() }
+    }
+
     fn share(&self, text: &str) -> Arc<str> {
-        let mut pool = self.0.lock();
+        let mut pool = self.pool.lock();
         if let Some(known) = pool.texts.get(text) {
             return Arc::clone(known);
         }
@@ -72,28 +83,53 @@ pub(crate) struct MetadataCache {
     scrape: u32,
     /// The family that was told about last.
     at: usize,
+    /// Whether that family's metadata changed in this scrape and is to be stored.
+    changed: bool,
 }
 
 impl MetadataCache {
     pub(crate) fn new(texts: Arc<Texts>) -> Self {
-        MetadataCache { texts, families: Vec::new(), places: HashTable::new(), scrape: 0, at: 0 }
+        MetadataCache { texts, families: Vec::new(), places: HashTable::new(), scrape: 0, at: 0, changed: false }
     }
 
     pub(crate) fn begin(&mut self) {
         self.scrape += 1;
         self.at = 0;
+        self.changed = false;
     }
 
     pub(crate) fn set_help(&mut self, metric: &str, help: &str) {
         let at = self.find(metric);
         if self.families[at].help.as_deref() != Some(help) {
             self.families[at].help = Some(self.texts.share(help));
+            self.changed = self.texts.stored;
         }
     }
 
     pub(crate) fn set_kind(&mut self, metric: &str, kind: MetricType) {
         let at = self.find(metric);
-        self.families[at].kind = kind;
+        if self.families[at].kind != kind {
+            self.families[at].kind = kind;
+            self.changed = self.texts.stored;
+        }
+    }
+
+    /// Whether the metadata of the family that was told about last changed in this scrape and is to be stored.
+    #[inline]
+    pub(crate) fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// The metadata that is to be stored with the series of a line: that of the family told about last, if the line is its own.
+    pub(crate) fn of_line(&self, series: &[u8]) -> Option<Metadata> {
+        let family = self.families.get(self.at).filter(|family| self.texts.stored && family.seen == self.scrape)?;
+        let rest = series.strip_prefix(family.metric.as_bytes())?;
+        let suffix = rest.split(|byte| *byte == b'{').next().unwrap_or(rest).trim_ascii_end();
+        SUFFIXES.iter().any(|known| known.as_bytes() == suffix).then(|| Metadata {
+            kind: family.kind,
+            unit: String::new(),
+            help: family.help.as_deref().unwrap_or_default().to_owned(),
+        })
     }
 
     pub(crate) fn finish(&mut self) {
@@ -127,13 +163,12 @@ impl MetadataCache {
     /// The place of a family: that of the last line, the next one, or wherever it is.
     fn find(&mut self, metric: &str) -> usize {
         let is_at = |at: usize| self.families.get(at).is_some_and(|family| *family.metric == *metric);
-        self.at = if is_at(self.at) {
-            self.at
-        } else if is_at(self.at + 1) {
-            self.at + 1
-        } else {
-            self.find_slow(metric)
-        };
+        if is_at(self.at) {
+            self.families[self.at].seen = self.scrape;
+            return self.at;
+        }
+        self.changed = false;
+        self.at = if is_at(self.at + 1) { self.at + 1 } else { self.find_slow(metric) };
         self.families[self.at].seen = self.scrape;
         self.at
     }
@@ -176,7 +211,7 @@ mod tests {
             let names: Vec<_> = cache.list().into_iter().map(|family| family.metric).collect();
             assert_eq!(names, ["a", "b", "c"]);
         }
-        assert_eq!(texts.0.lock().texts.len(), 4);
+        assert_eq!(texts.pool.lock().texts.len(), 4);
         for _ in 0..KEPT_SCRAPES + 1 {
             caches[0].begin();
             caches[0].set_kind("a", MetricType::Counter);
@@ -189,5 +224,34 @@ mod tests {
             unit: String::new(),
         };
         assert_eq!(caches[0].list(), [want]);
+    }
+
+    #[test]
+    fn what_is_stored_is_what_stands_before_the_line() {
+        let mut cache = MetadataCache::new(Arc::new(Texts::new(true)));
+        let mut help = |text: &str, want_changed: bool| {
+            cache.begin();
+            assert!(!cache.has_changed());
+            cache.set_help("a", text);
+            cache.set_kind("a", MetricType::Histogram);
+            assert_eq!(cache.has_changed(), want_changed, "{text}");
+            let of = |line: &str| cache.of_line(line.as_bytes()).map(|metadata| metadata.help);
+            for line in ["a", "a{x=\"1\"}", "a_bucket{le=\"1\"}", "a_sum", "a_count "] {
+                assert_eq!(of(line).as_deref(), Some(text), "{line}");
+            }
+            for line in ["b", "ab", "a_b", "a_bucket_x{}"] {
+                assert_eq!(of(line), None, "{line}");
+            }
+            cache.set_kind("b", MetricType::Unknown);
+            assert!(!cache.has_changed(), "b is another family");
+            cache.finish();
+        };
+        help("one", true);
+        help("one", false);
+        help("two", true);
+        let mut cache = MetadataCache::new(Arc::default());
+        cache.begin();
+        cache.set_help("a", "one");
+        assert_eq!((cache.has_changed(), cache.of_line(b"a")), (false, None), "nothing is to be stored");
     }
 }

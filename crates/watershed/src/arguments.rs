@@ -91,6 +91,9 @@ pub(crate) struct NodeFlags {
     pub(crate) max_block_ms: Option<i64>,
     #[command(flatten)]
     pub(crate) log: LogFlags,
+    /// Features to turn on, separated by commas; may be repeated.
+    #[arg(long = "enable-feature", value_enum, value_delimiter = ',')]
+    pub(crate) features: Vec<Feature>,
     /// Address to listen on.
     #[arg(long = "web.listen-address", default_value = "0.0.0.0:9090", value_parser = parse_listen_address)]
     pub(crate) listen_address: SocketAddr,
@@ -115,6 +118,24 @@ pub(crate) struct NodeFlags {
     /// How far back a query looks for a series' newest sample.
     #[arg(long = "query.lookback-delta", default_value = "5m", value_parser = parse_positive)]
     pub(crate) query_lookback_ms: i64,
+}
+
+/// What is off unless it is asked for. Features of Prometheus that are always on here are taken and change nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Feature {
+    /// Store what targets say of their metrics with the series, in the write-ahead log as well.
+    MetadataWalRecords,
+    /// Always on.
+    ExemplarStorage,
+}
+
+impl Feature {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Feature::MetadataWalRecords => "metadata-wal-records",
+            Feature::ExemplarStorage => "exemplar-storage",
+        }
+    }
 }
 
 /// How the write-ahead log is written.

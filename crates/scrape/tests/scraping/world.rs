@@ -23,6 +23,7 @@ impl World {
             clock: Arc::new(SystemClock),
             storage: Arc::new(store.clone()),
             timestamp_tolerance_ms: 2,
+            store_metadata: false,
             hostname: None,
         };
         let manager = Manager::new(options, &mut registry);

@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use promql::EngineOptions;
 
-use crate::arguments::{Compression, LogFlags, NodeFlags};
+use crate::arguments::{Compression, Feature, LogFlags, NodeFlags};
 use crate::process::Process;
 use crate::signals::{Asked, Signals};
 
@@ -40,6 +40,7 @@ pub(crate) fn options(flags: &NodeFlags) -> Result<Options> {
         max_block_ms: max_block_ms(flags),
         log: log_options(&flags.log),
         storage: StorageConfig::default(),
+        store_metadata: flags.features.contains(&Feature::MetadataWalRecords),
         engine: EngineOptions {
             lookback_ms: flags.query_lookback_ms,
             timeout: Duration::from_millis(flags.query_timeout_ms.unsigned_abs()),
@@ -112,6 +113,7 @@ fn shown(flags: &NodeFlags) -> BTreeMap<String, String> {
         ("storage.tsdb.wal-compression", (!flags.log.no_compression).to_string()),
         ("storage.tsdb.wal-compression-type", flags.log.compression_type.name().to_owned()),
         ("storage.tsdb.wal-sync-interval", format_duration(flags.log.sync_interval_ms)),
+        ("enable-feature", flags.features.iter().map(|feature| feature.name()).collect::<Vec<_>>().join(",")),
         ("web.listen-address", flags.listen_address.to_string()),
         ("web.external-url", flags.external_url.clone()),
         ("web.enable-lifecycle", flags.enable_lifecycle.to_string()),

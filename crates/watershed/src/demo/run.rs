@@ -128,6 +128,7 @@ fn options(plan: &Plan, node: NodeFiles, address: SocketAddr) -> Result<Options>
         max_block_ms: plan.block_ms,
         log: LogOptions::default(),
         storage: StorageConfig::default(),
+        store_metadata: false,
         engine: EngineOptions::default(),
         lifecycle: true,
         admin: true,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::{Matcher, TimeRange};
-use storage::{QueryError, SeriesIter, SeriesSet, merge_sets};
+use storage::{SeriesIter, SeriesSet, merge_sets};
 
 use super::error::InspectError;
 use super::head::HeadContent;

@@ -8,6 +8,7 @@ mod deletes;
 mod fixture;
 mod full_disk;
 mod histograms;
+mod inspect;
 mod late;
 mod loading;
 mod model_check;

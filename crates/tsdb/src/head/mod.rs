@@ -7,7 +7,7 @@
 //! - `gate` is held shared by a commit while it puts its samples in place, and exclusively by a select while it copies what
 //!   it needs. So a select sees all of a commit or nothing, across all series, and no sample carries a mark of who may see it.
 //! - `index` guards which series there are; a page guards the samples of its series.
-//! - Late commits go one after the other, from before they are logged until they are in place, see `ooo_log`.
+//! - Late commits go one after the other, from before they are logged until they are in place, see `ooo_commit`.
 //!
 //! What is written before what: a sample is in a log before it is in memory, in memory before it is in a file of head chunks, in
 //! a block that readers see before the head drops it, and out of the head before the logs forget it. So files of head
@@ -29,6 +29,7 @@ mod metadata;
 mod native;
 mod numbering;
 mod ooo;
+mod ooo_commit;
 mod ooo_cut;
 mod ooo_log;
 mod ooo_replay;

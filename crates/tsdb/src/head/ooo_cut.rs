@@ -107,7 +107,7 @@ impl Head {
             left = union(left, late.range());
         });
         self.remove_chunks(dropped as u64);
-        self.set_late_range(left);
+        self.late.set_range(left);
     }
 
     /// Deletes the log's segments that were sealed, after what is not in blocks yet has been logged anew.

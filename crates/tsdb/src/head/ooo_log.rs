@@ -1,12 +1,7 @@
-//! Late samples on their way into the head, and the log that they have of their own.
+//! The log that late samples have of their own: `wbl/`. See `docs/format/wbl.md`.
 //!
-//! Order of a commit that has late samples: the records of series that are new (to the write-ahead log), then the late samples
-//! (here), then everything else (to the write-ahead log), then all of it into memory under one gate. If the last write
-//! fails, the late samples are taken back. A death between the writes leaves late samples of a commit that never
-//! returned, which nobody was promised to be without.
-//!
-//! A marker says that all the log has of a series before it lies in head chunks. It is written behind the chunk, and nobody
-//! adds late samples between the two, because commits with late samples go one after the other.
+//! A marker in it says that all it has of a series before lies in head chunks. It is written behind the chunk, and nobody adds
+//! late samples between the two, because commits with late samples go one after the other.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,9 +11,6 @@ use model::{TimeRange, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 use storage::chunk::Value;
 
-use super::pages::PageCursor;
-use super::series::{SeriesState, Verdict};
-use super::state::Head;
 use crate::wal::{
     LoggedHistogram, LoggedMarker, LoggedSample, Wal, WalCompression, encode_histograms, encode_markers, encode_samples,
 };
@@ -104,10 +96,20 @@ impl LateLog {
     pub(super) fn range(&self) -> Option<TimeRange> {
         *self.range.lock()
     }
+
+    /// Takes note of times of late samples.
+    pub(super) fn widen(&self, range: TimeRange) {
+        widen(&mut self.range.lock(), range);
+    }
+
+    /// The times of late samples, now that some are gone.
+    pub(super) fn set_range(&self, range: Option<TimeRange>) {
+        *self.range.lock() = range;
+    }
 }
 
-/// Takes note of times of late samples.
-fn widen(range: &mut Option<TimeRange>, other: TimeRange) {
+/// Takes note of more times.
+pub(super) fn widen(range: &mut Option<TimeRange>, other: TimeRange) {
     let all = range.map_or(other, |range| TimeRange::new(range.min.min(other.min), range.max.max(other.max)));
     *range = Some(all);
 }
@@ -124,125 +126,4 @@ fn logged(samples: &[LateSample]) -> (Vec<LoggedSample>, Vec<LoggedHistogram>) {
         }
     }
     (floats, histograms)
-}
-
-/// A commit that has late samples, from before they are logged until they are in place.
-pub(super) struct LateCommit<'a> {
-    head: &'a Head,
-    written: usize,
-    _alone: MutexGuard<'a, ()>,
-}
-
-impl Head {
-    /// Begins the late part of a commit; waits for those of others.
-    pub(super) fn late_commit(&self) -> LateCommit<'_> {
-        LateCommit { head: self, written: 0, _alone: self.late.lock() }
-    }
-
-    /// The oldest time that a late sample may have; `None` where none are taken.
-    pub(super) fn oldest_late(&self) -> Option<i64> {
-        let window = Some(self.out_of_order_window_ms()).filter(|window| *window > 0)?;
-        Some(self.newest_time().saturating_sub(window))
-    }
-
-    /// What becomes of a sample that can't be appended because it is older than the newest.
-    pub(super) fn judge_late(&self, state: &SeriesState, time: i64, value: &Value) -> Verdict {
-        match self.oldest_late() {
-            None => Verdict::OutOfOrder,
-            Some(oldest) if time < oldest => Verdict::BeyondWindow,
-            Some(_) => match state.late_verdict(time, value, &self.chunks) {
-                Verdict::Fits => Verdict::Late,
-                verdict => verdict,
-            },
-        }
-    }
-
-    /// Takes note of times of late samples.
-    pub(super) fn widen_late(&self, range: TimeRange) {
-        widen(&mut self.late.range.lock(), range);
-    }
-
-    /// The times of late samples, now that some are gone.
-    pub(super) fn set_late_range(&self, range: Option<TimeRange>) {
-        *self.late.range.lock() = range;
-    }
-
-    /// The times of all samples, late ones included; `None` while there is none.
-    pub(crate) fn whole_range(&self) -> Option<TimeRange> {
-        let mut range = self.time_range().map(|(min, max)| TimeRange::new(min, max));
-        if let Some(late) = self.late.range() {
-            widen(&mut range, late);
-        }
-        range
-    }
-}
-
-impl LateCommit<'_> {
-    /// Logs late samples. Series that have enough of them for a chunk get it first, with a marker for those that are logged
-    /// so far.
-    pub(super) fn log(&mut self, samples: &[LateSample]) -> io::Result<()> {
-        let markers = self.fill(samples);
-        let flushed = if markers.is_empty() { Ok(()) } else { self.head.chunks.flush() };
-        let markers = match flushed {
-            Ok(()) => &markers[..],
-            Err(error) => {
-                tracing::warn!(%error, "cannot write head chunks: late samples stay in their log");
-                &[]
-            }
-        };
-        self.written = self.head.late.write(&[LatePart::Markers(markers), LatePart::Samples(samples)])?;
-        self.head.metrics.wbl_written_bytes.inc_by(self.written as u64);
-        Ok(())
-    }
-
-    fn fill(&self, samples: &[LateSample]) -> Vec<LoggedMarker> {
-        let pages = self.head.pages.snapshot();
-        let mut cursor = PageCursor::new(&pages);
-        let (mut markers, mut more) = (Vec::new(), 0);
-        for sample in samples {
-            let Some(state) = cursor.get(sample.slot) else { continue };
-            let series = state.reference;
-            let before = state.chunk_count();
-            if state.late().is_some_and(|late| late.is_full())
-                && let Some(place) = state.late_mut().fill(series, &self.head.cutting())
-            {
-                markers.push(LoggedMarker { series, chunk: place.as_u64() });
-                more += (state.chunk_count() - before) as u64;
-            }
-        }
-        self.head.add_chunks(more);
-        markers
-    }
-
-    /// Takes the logged samples back, because another part of the commit could not be logged.
-    pub(super) fn take_back(&mut self) {
-        let taken = self.head.late.log().map_or(Ok(()), |log| log.batch().take_back(self.written));
-        if let Err(error) = taken {
-            tracing::error!(%error, "late samples of a commit that failed stay in their log");
-        }
-    }
-
-    /// Puts the samples in place; the caller holds the gate. The answer is how many were new.
-    pub(super) fn put(&self, samples: Vec<LateSample>) -> u64 {
-        let pages = self.head.pages.snapshot();
-        let mut cursor = PageCursor::new(&pages);
-        let (mut range, mut taken, mut chunks) = (None, 0, 0);
-        for LateSample { slot, time, value, .. } in samples {
-            let Some(state) = cursor.get(slot) else { continue };
-            state.pending -= 1;
-            let before = state.chunk_count();
-            if state.late_mut().insert(time, value) {
-                let time = Timestamp::from_ms(time);
-                widen(&mut range, TimeRange::new(time, time));
-                taken += 1;
-                chunks += (state.chunk_count() - before) as u64;
-            }
-        }
-        drop(cursor);
-        if let Some(range) = range {
-            self.head.widen_late(range);
-        }
-        self.head.add_chunks(chunks);
-        taken
-    }
 }

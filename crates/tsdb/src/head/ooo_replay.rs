@@ -55,7 +55,7 @@ impl Head {
             replay.read(&segment)?;
         }
         if let Some(range) = replay.range {
-            self.widen_late(range);
+            self.late.widen(range);
         }
         self.add_chunks(u64::try_from(replay.chunks).unwrap_or(0));
         Ok(replay.report)

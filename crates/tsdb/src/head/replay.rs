@@ -236,7 +236,7 @@ impl Replay {
                 self.head.add_chunks(chunks.len() as u64);
                 let late = self.history.with(slot.slot, |state| state.late().and_then(|late| late.range()));
                 if let Some(late) = late.flatten() {
-                    self.head.widen_late(late);
+                    self.head.late.widen(late);
                 }
                 let in_order = || chunks.iter().filter(|chunk| !chunk.late);
                 let first = in_order().map(|chunk| chunk.min_time.max(self.min_valid)).min();

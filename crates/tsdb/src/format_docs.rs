@@ -11,7 +11,7 @@ use crate::block::select_index;
 use crate::chunks::{ChunkWriter, SEGMENT_BYTES_MAX, check_header, decode_chunk};
 use crate::head_chunks::{self, NewChunk};
 use crate::index::{Index, IndexWriter, IndexedChunk};
-use crate::meta::BlockMeta;
+use crate::meta::{BlockCompaction, BlockMeta};
 use crate::tombstones::Tombstones;
 use crate::wal::{
     CheckpointFilter, LoggedMarker, LoggedSample, SegmentReader, Wal, WalCompression, decode_markers, decode_samples,
@@ -179,14 +179,36 @@ fn index_md() {
     }
 }
 
+/// The JSON documents of a document's examples.
+fn json_examples(document: &str) -> Vec<&str> {
+    let parts = document.split("```json\n").skip(1);
+    parts.map(|part| part.split_once("\n```").expect("its end").0).collect()
+}
+
 #[test]
 fn block_md() {
-    let document = include_str!("../../../docs/format/block.md");
-    let stones = Tombstones::decode(&example(document)).expect("tombstones");
-    assert_eq!(stones.of(7), [TimeRange::new(ms(-5), ms(10))]);
-    let (_, rest) = document.split_once("```json\n").expect("an example");
-    let (json, _) = rest.split_once("\n```").expect("its end");
-    let meta = BlockMeta::from_json(json.as_bytes()).expect("valid");
-    assert_eq!(String::from_utf8_lossy(&meta.to_json()), json);
-    assert_eq!(meta.range(), TimeRange::new(ms(1000), ms(1030)));
+    let examples = json_examples(include_str!("../../../docs/format/block.md"));
+    let metas: Vec<BlockMeta> =
+        examples.iter().map(|json| BlockMeta::from_json(json.as_bytes()).expect("valid")).collect();
+    for (meta, json) in metas.iter().zip(&examples) {
+        assert_eq!(String::from_utf8_lossy(&meta.to_json()), *json);
+    }
+    let [cut, merged] = &metas[..] else { panic!("two examples") };
+    assert_eq!(cut.range(), TimeRange::new(ms(1000), ms(1030)));
+    let made = BlockMeta::new(cut.ulid, cut.min_time, cut.max_time, cut.stats.clone(), BlockCompaction::cut());
+    assert_eq!(&made, cut);
+    let second = &merged.compaction.parents[1];
+    let (stats, compaction) = (merged.stats.clone(), BlockCompaction::cut());
+    let second = BlockMeta::new(second.ulid, second.min_time, second.max_time, stats.clone(), compaction);
+    let compaction = BlockCompaction::of_merged(&[cut, &second]);
+    assert_eq!(&BlockMeta::new(merged.ulid, merged.min_time, merged.max_time, stats, compaction), merged);
+}
+
+#[test]
+fn tombstones_md() {
+    let want = example(include_str!("../../../docs/format/tombstones.md"));
+    let stones = Tombstones::decode(&want).expect("tombstones");
+    assert_eq!(stones.of(7), [TimeRange::new(ms(-5), ms(10)), TimeRange::new(ms(20), ms(20))]);
+    assert_eq!(stones.of(300), [TimeRange::new(ms(0), ms(1000))]);
+    assert_eq!(stones.encode(), want);
 }

@@ -124,7 +124,7 @@ fn keep_common(found: &mut Vec<u32>, list: &[u32], present: bool) {
 }
 
 /// The part of an ascending list that begins with the first element that is at least `id`.
-fn skip_below(list: &[u32], id: u32) -> &[u32] {
+pub(crate) fn skip_below(list: &[u32], id: u32) -> &[u32] {
     if list.first().is_none_or(|first| *first >= id) {
         return list;
     }

@@ -160,7 +160,7 @@ metrics! {
     reload_failures: Counter = "prometheus_tsdb_reloads_failures";
     /// The time taken to recompact blocks to remove tombstones.
     tombstone_cleanup_seconds: Histogram = "prometheus_tsdb_tombstone_cleanup_seconds", Histogram::new(exponential_buckets(0.005, 2.5, 10));
-    /// 0: a lock file was found and taken over, 1: the database was shut down cleanly the last time.
+    /// 0 where a lock file was found and taken over, 1 where the database was new or closed cleanly the last time.
     clean_start: Gauge = "prometheus_tsdb_clean_start";
     /// Number of currently loaded data blocks.
     blocks_loaded: Gauge = "prometheus_tsdb_blocks_loaded";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Labels, Matcher, TimeRange};
+use model::{Matcher, TimeRange};
 use storage::chunk::Chunk;
 use storage::{LabelRequest, QueryError, Series, SeriesIter};
 
@@ -143,30 +143,21 @@ impl Block {
         if request.matchers.is_empty() {
             return Ok(self.index.label_names());
         }
-        let mut names: Vec<String> = Vec::new();
-        for labels in self.matching_labels(&request.matchers)? {
-            for (name, _) in &labels {
-                if let Err(at) = names.binary_search_by(|n| n.as_str().cmp(name)) {
-                    names.insert(at, name.to_owned());
-                }
-            }
-        }
-        Ok(names)
+        let names = self.matching(&request.matchers).and_then(|series| self.index.label_names_of(&series));
+        names.map_err(|error| self.failed(&error))
     }
 
-    /// The values of a label, each once where no matchers are given.
+    /// The values of a label, sorted, each once.
     pub(crate) fn label_values(&self, name: &str, request: &LabelRequest) -> Result<Vec<String>, QueryError> {
         if request.matchers.is_empty() {
             return self.index.label_values(name, 0).map_err(|error| self.failed(&error));
         }
-        let labels = self.matching_labels(&request.matchers)?;
-        Ok(labels.iter().filter_map(|labels| labels.get(name)).map(str::to_owned).collect())
+        let values = self.matching(&request.matchers).and_then(|series| self.index.label_values_of(name, &series));
+        values.map_err(|error| self.failed(&error))
     }
 
-    fn matching_labels(&self, matchers: &[Matcher]) -> Result<Vec<Labels>, QueryError> {
-        let numbers = matching_series(&self.index, matchers).map_err(|error| self.failed(&error))?;
-        let labels = numbers.into_iter().map(|number| self.index.series_labels(number));
-        labels.collect::<Result<_, _>>().map_err(|error| self.failed(&error))
+    fn matching(&self, matchers: &[Matcher]) -> Result<Vec<u32>, Corrupt> {
+        matching_series(&self.index, matchers)
     }
 }
 

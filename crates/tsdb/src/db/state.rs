@@ -41,7 +41,7 @@ pub struct Db {
     pub(super) closing: AtomicBool,
     /// Says of a block that it must stay as it is.
     pub(super) held: RwLock<Option<Held>>,
-    _lock: DirLock,
+    lock: DirLock,
 }
 
 /// Tells whether a block must stay.
@@ -87,8 +87,9 @@ impl Db {
             busy: Mutex::default(),
             closing: AtomicBool::new(false),
             held: RwLock::default(),
-            _lock: lock,
+            lock,
         });
+        db.metrics.clean_start.set(i64::from(!db.lock.found_file()));
         db.metrics.retention_limit_bytes.set(i64::try_from(db.options.retention_bytes).unwrap_or(i64::MAX));
         db.metrics.retention_limit_seconds.set(db.options.retention_ms / 1000);
         db.metrics.reloads.inc();
@@ -109,7 +110,9 @@ impl Db {
         self.loading.wait();
         self.head.flush_chunks();
         self.stop_compaction();
-        self.head.wal().sync()
+        self.head.wal().sync()?;
+        self.lock.mark_clean();
+        Ok(())
     }
 
     /// The head in numbers.

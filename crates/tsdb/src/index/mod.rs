@@ -1,6 +1,7 @@
 //! A block's index, version 2: symbols, series, postings and the tables that find them. See `docs/format/index.md`.
 
 pub(crate) mod format;
+mod listing;
 mod postings_table;
 mod reader;
 mod symbols;

@@ -72,6 +72,11 @@ impl PostingsTable {
         self.names.iter().map(|name| &*name.name)
     }
 
+    /// How many values a label has.
+    pub(super) fn value_count(&self, name: &str) -> usize {
+        self.name(name).map_or(0, |name| name.count)
+    }
+
     fn name(&self, name: &str) -> Option<&Name> {
         let at = self.names.binary_search_by(|n| (*n.name).cmp(name)).ok()?;
         self.names.get(at)

@@ -106,6 +106,27 @@ impl Index {
         self.tables.symbols.iter()
     }
 
+    pub(super) fn symbol(&self, number: u64) -> Result<&str, Corrupt> {
+        self.tables.symbols.get(number)
+    }
+
+    /// How many values a label has.
+    pub(super) fn value_count(&self, name: &str) -> usize {
+        self.tables.postings.value_count(name)
+    }
+
+    /// Calls `visit` with each value of a label, in order, and the numbers of the series that have it.
+    pub(super) fn walk_postings(
+        &self,
+        name: &str,
+        visit: &mut dyn FnMut(&str, &mut dyn Iterator<Item = u32>),
+    ) -> Result<(), Corrupt> {
+        self.tables.postings.walk_values(name, "", &mut |value, offset| {
+            visit(value, &mut self.postings_at(offset)?);
+            Ok(true)
+        })
+    }
+
     /// How many strings there are.
     pub(crate) fn symbol_count(&self) -> usize {
         self.tables.symbols.len()
@@ -140,18 +161,22 @@ impl Index {
 
     /// A series by its number in the postings.
     pub fn series(&self, number: u32) -> Result<IndexedSeries, Corrupt> {
+        let broken = || corrupt(number as usize * SERIES_ALIGN, "broken series");
+        let mut cursor = self.series_content(number)?;
+        let label_count = cursor.uvarint_usize().ok_or_else(broken)?;
+        let mut pairs = Vec::with_capacity(label_count.min(LABELS_EXPECTED));
+        for _ in 0..label_count {
+            let name = self.symbol(cursor.uvarint().ok_or_else(broken)?)?;
+            let value = self.symbol(cursor.uvarint().ok_or_else(broken)?)?;
+            pairs.push((name, value));
+        }
         let mut chunks = Vec::new();
-        let labels = self.series_parts(number, Some(&mut chunks))?;
-        Ok(IndexedSeries { labels, chunks })
-    }
-
-    /// Only the labels of a series.
-    pub fn series_labels(&self, number: u32) -> Result<Labels, Corrupt> {
-        self.series_parts(number, None)
+        read_chunks(&mut cursor, &mut chunks).ok_or_else(broken)?;
+        Ok(IndexedSeries { labels: Labels::from_sorted(pairs), chunks })
     }
 
     /// What a series says of itself, its checksum verified.
-    fn series_content(&self, number: u32) -> Result<Cursor<'_>, Corrupt> {
+    pub(super) fn series_content(&self, number: u32) -> Result<Cursor<'_>, Corrupt> {
         let at = number as usize * SERIES_ALIGN;
         let broken = || corrupt(at, "broken series");
         let mut head = Cursor::new(self.file.get(at..).ok_or_else(broken)?);
@@ -161,22 +186,6 @@ impl Index {
             return Err(corrupt(at, "checksum of a series is wrong"));
         }
         Ok(Cursor::new(content))
-    }
-
-    fn series_parts(&self, number: u32, chunks: Option<&mut Vec<IndexedChunk>>) -> Result<Labels, Corrupt> {
-        let broken = || corrupt(number as usize * SERIES_ALIGN, "broken series");
-        let mut cursor = self.series_content(number)?;
-        let label_count = cursor.uvarint_usize().ok_or_else(broken)?;
-        let mut pairs = Vec::with_capacity(label_count.min(LABELS_EXPECTED));
-        for _ in 0..label_count {
-            let name = self.tables.symbols.get(cursor.uvarint().ok_or_else(broken)?)?;
-            let value = self.tables.symbols.get(cursor.uvarint().ok_or_else(broken)?)?;
-            pairs.push((name, value));
-        }
-        if let Some(chunks) = chunks {
-            read_chunks(&mut cursor, chunks).ok_or_else(broken)?;
-        }
-        Ok(Labels::from_sorted(pairs))
     }
 
     /// Where the numbers of a list of postings lie.

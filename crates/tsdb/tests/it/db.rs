@@ -288,3 +288,17 @@ fn a_broken_block_is_set_aside_and_the_rest_goes_on() {
     assert!(index.exists());
     assert_eq!(content(&db).values().map(Vec::len).collect::<Vec<_>>(), [24; 5]);
 }
+
+#[test]
+fn a_clean_stop_is_told_from_a_death() {
+    let dir = scratch();
+    let starts = [true, false, true].map(|close| {
+        let (db, registry) = open(options(dir.path()));
+        if close {
+            db.close().expect("closed");
+        }
+        metric(&registry, "prometheus_tsdb_clean_start")
+    });
+    assert_eq!(starts, [1.0, 1.0, 0.0]);
+    assert!(!dir.path().join("lock").exists());
+}

@@ -33,7 +33,8 @@ impl Head {
     /// The oldest time that a late sample may have; `None` where none are taken.
     pub(super) fn oldest_late(&self) -> Option<i64> {
         let window = Some(self.out_of_order_window_ms()).filter(|window| *window > 0)?;
-        Some(self.newest_time().saturating_sub(window))
+        // What is in blocks counts as well: after a start the head may be empty.
+        Some(self.newest_time().max(self.min_valid()).saturating_sub(window))
     }
 
     /// What becomes of a sample that can't be appended because it is older than the newest.

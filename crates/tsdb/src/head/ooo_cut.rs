@@ -105,6 +105,7 @@ impl Head {
             let late = state.late_mut();
             dropped += late.drop_within(range, sealed.last);
             left = union(left, late.range());
+            state.drop_rare_if_empty();
         });
         self.remove_chunks(dropped as u64);
         self.late.set_range(left);

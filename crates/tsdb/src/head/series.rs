@@ -366,6 +366,11 @@ impl SeriesState {
         self.rare.as_ref().map(|rare| &rare.late)
     }
 
+    /// Gives the memory back of what is there no more.
+    pub(super) fn drop_rare_if_empty(&mut self) {
+        self.rare.take_if(|rare| rare.late.chunk_count() == 0 && rare.histogram.is_none());
+    }
+
     /// The late samples.
     pub(super) fn late_mut(&mut self) -> &mut Late {
         &mut self.rare.get_or_insert_default().late

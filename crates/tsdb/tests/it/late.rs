@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use model::{Labels, TimeRange};
+use model::{Labels, NativeHistogram, TimeRange};
 use proptest::prelude::*;
+use storage::chunk::Value;
 use storage::{AppendError, Appendable};
 use tsdb::{Db, Options};
 
@@ -133,6 +134,82 @@ fn a_cut_takes_late_samples_along_and_shortens_their_log() {
     assert_eq!(all.values().map(Vec::len).sum::<usize>(), 22);
     let (_copy, back, _) = killed(dir.path());
     assert_eq!(content(&back), all);
+}
+
+/// The counts of all histograms of the database, by time.
+fn histogram_counts(db: &Db) -> Vec<(i64, u64)> {
+    let request = storage::SelectRequest::new(vec![], TimeRange::ALL);
+    let set = crate::fixture::block_on(storage::Queryable::select(db, &request)).expect("selects");
+    let mut out = BTreeMap::new();
+    for chunk in set.series.flat_map(|series| series.expect("readable").chunks) {
+        let mut values = chunk.values();
+        while let Some((time, value)) = values.next().expect("valid") {
+            let Value::Histogram(NativeHistogram::Int(histogram)) = value else { continue };
+            out.insert(time, histogram.count);
+        }
+    }
+    out.into_iter().collect()
+}
+
+#[test]
+fn late_histograms_are_kept_as_they_are() {
+    let dir = scratch();
+    let (db, registry) = open(late_options(dir.path()));
+    let histogram = |count: u64| {
+        let buckets =
+            model::Buckets { positive_spans: vec![model::Span { offset: 0, length: 1 }], ..model::Buckets::default() };
+        let positive = vec![count as i64];
+        NativeHistogram::Int(Box::new(model::Histogram {
+            count,
+            sum: count as f64,
+            buckets,
+            positive,
+            ..model::Histogram::default()
+        }))
+    };
+    let mut want = Vec::new();
+    for step in 0..101_i64 {
+        // The newest first, then 100 late ones criss-cross, each in a commit with a float of another series.
+        let time = if step == 0 { 40_000 } else { (step * 37 % 101) * 100 };
+        let mut appender = db.appender();
+        appender.append_histogram(&a(), ms(time), histogram(time as u64 + 1)).expect("taken");
+        appender.append(&labels(&[("__name__", "f")]), ms(40_000 + step), 1.0).expect("taken");
+        appender.commit().expect("stored");
+        want.push((time, time as u64 + 1));
+    }
+    want.sort_unstable();
+    assert_eq!(histogram_counts(&db), want);
+    assert_eq!(metric(&registry, "watershed_tsdb_head_chunk_writes_failed_total"), 0.0);
+    let refused = db.appender().append_histogram(&a(), ms(100), histogram(7)).expect_err("another value is there");
+    assert_eq!(refused, AppendError::DuplicateTimestamp);
+    let (_copy, back, registry) = killed(dir.path());
+    assert_eq!(histogram_counts(&back), want);
+    assert!(metric(&registry, "watershed_tsdb_head_chunks_loaded_total") >= 3.0);
+    db.flush_head(ms(50_000)).expect("cut");
+    assert_eq!(histogram_counts(&db), want);
+    let (_copy, back, _registry) = killed(dir.path());
+    assert_eq!(histogram_counts(&back), want);
+}
+
+#[test]
+fn the_window_counts_from_blocks_when_the_head_is_empty() {
+    let dir = scratch();
+    let (db, _registry) = open(late_options(dir.path()));
+    append(&db, &[(&a(), 100_000, 1.0)]);
+    db.flush_head(ms(100_001)).expect("cut");
+    for reopened in [false, true] {
+        let again;
+        let db = if reopened {
+            again = killed(dir.path());
+            &again.1
+        } else {
+            &db
+        };
+        let refused = db.appender().append(&a(), ms(50_000), 2.0).expect_err("too old");
+        assert!(matches!(refused, AppendError::BeyondWindow { oldest, .. } if oldest == ms(50_001)), "{refused}");
+        append(db, &[(&a(), 50_001, 2.0)]);
+        assert_eq!(times(db), [50_001, 100_000]);
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -130,8 +130,8 @@ impl Transaction {
     }
 
     /// Appends to the series with these labels, which is made if it is new.
-    fn append_value(&mut self, labels: &Labels, time: Timestamp, value: Value) -> Result<SeriesRef, AppendError> {
-        self.check_time(time, &kind_of(&value))?;
+    fn append_value(&mut self, labels: &Labels, time: Timestamp, value: &Value) -> Result<SeriesRef, AppendError> {
+        self.check_time(time, &kind_of(value))?;
         loop {
             let place = self.head.find_or_create(labels)?;
             // Between finding and appending the series may have been removed; then it is made anew.
@@ -166,7 +166,7 @@ fn make_marker_of_kind(value: &mut Value, state: &SeriesState) {
 
 impl Appender for Transaction {
     fn append(&mut self, labels: &Labels, time: Timestamp, value: f64) -> Result<SeriesRef, AppendError> {
-        self.append_value(labels, time, Value::Float(value))
+        self.append_value(labels, time, &Value::Float(value))
     }
 
     fn append_ref(&mut self, series: SeriesRef, time: Timestamp, value: f64) -> Result<(), AppendError> {
@@ -185,7 +185,7 @@ impl Appender for Transaction {
         histogram: NativeHistogram,
     ) -> Result<SeriesRef, AppendError> {
         histogram.validate().map_err(|error| AppendError::InvalidHistogram(error.to_string()))?;
-        self.append_value(labels, time, Value::Histogram(histogram))
+        self.append_value(labels, time, &Value::Histogram(histogram))
     }
 
     fn append_exemplar(&mut self, series: SeriesRef, exemplar: &Exemplar) -> Result<(), AppendError> {

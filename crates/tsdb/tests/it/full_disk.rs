@@ -16,6 +16,7 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     fn mount() -> Option<Self> {
         let dir = tempfile::tempdir().ok()?;
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(dir.path()).output();

@@ -41,7 +41,7 @@ fn cpu() -> Duration {
 
 fn labels(i: usize, block: i64) -> Labels {
     let (target, of_target) = (i / 500, i % 500);
-    let generation = if i % 10 == 0 { block } else { 0 };
+    let generation = if i.is_multiple_of(10) { block } else { 0 };
     Labels::from_pairs([
         ("__name__", format!("container_metric_{}_total", of_target % 42)),
         ("cluster", "eu-1".to_owned()),

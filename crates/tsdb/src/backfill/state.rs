@@ -276,9 +276,9 @@ impl Backfill {
         for (number, symbol) in chosen.iter().enumerate() {
             numbers[*symbol as usize] = number as u32;
         }
-        let symbols = chosen.iter().map(|symbol| self.symbols[*symbol as usize].to_string()).collect();
+        let symbols: Vec<String> = chosen.iter().map(|symbol| self.symbols[*symbol as usize].to_string()).collect();
         let (min, end) = (Timestamp::from_ms(min), Timestamp::from_ms(max.saturating_add(1)));
-        let mut writer = BlockWriter::create(staging.dir(), min, end, symbols)?;
+        let mut writer = BlockWriter::create(staging.dir(), min, end, &symbols)?;
         let mut labels: Vec<(u32, u32)> = Vec::new();
         for series in order {
             let entry = &mut self.series[*series as usize];

@@ -95,7 +95,7 @@ fn joined(mut parts: Vec<(usize, Vec<Chunk>)>, sources: &[Source]) -> Result<Vec
     let all = parts.iter().flat_map(|(_, chunks)| chunks.iter().cloned()).collect();
     without_overlaps(all).map_err(|error| {
         // Whose chunk it was.
-        let broken = parts.iter().find(|(_, chunks)| chunks.iter().any(|chunk| is_broken(chunk)));
+        let broken = parts.iter().find(|(_, chunks)| chunks.iter().any(is_broken));
         sources[broken.or(parts.first()).map_or(0, |(at, _)| *at)].unreadable(&error)
     })
 }

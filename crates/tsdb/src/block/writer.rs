@@ -84,7 +84,7 @@ impl BlockWriter {
         parent: &Path,
         min_time: Timestamp,
         max_time: Timestamp,
-        symbols: Vec<String>,
+        symbols: &[String],
     ) -> io::Result<Self> {
         let symbols = symbols.iter().map(String::as_str);
         BlockWriter::with_ancestry(parent, min_time, max_time, BlockCompaction::cut(), symbols)

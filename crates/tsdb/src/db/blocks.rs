@@ -44,7 +44,7 @@ impl BlockSet {
     /// Leaves out, and deletes, blocks that a compaction has replaced, and those that Prometheus found to be empty: a crash may
     /// have kept them.
     fn without_replaced(&mut self) {
-        let replaced: Vec<BlockId> = self.blocks.iter().flat_map(|block| replaced_by(block)).collect();
+        let replaced: Vec<BlockId> = self.blocks.iter().flat_map(replaced_by).collect();
         let (gone, mut kept): (Vec<_>, Vec<_>) = self
             .blocks
             .drain(..)
@@ -57,8 +57,8 @@ impl BlockSet {
     }
 
     /// The set with one block more.
-    pub(super) fn with(&self, block: Arc<Block>) -> Self {
-        self.replaced(&[block.meta().ulid], Some(&block))
+    pub(super) fn with(&self, block: &Arc<Block>) -> Self {
+        self.replaced(&[block.meta().ulid], Some(block))
     }
 
     /// The set without some blocks and with another in their place.

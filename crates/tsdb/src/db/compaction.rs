@@ -29,7 +29,7 @@ pub enum Compaction {
         /// The blocks that are gone.
         parents: Vec<BlockId>,
         /// What took their place.
-        block: Option<BlockMeta>,
+        block: Option<Box<BlockMeta>>,
     },
     /// A block can't be read; it is marked and left alone from now on.
     SetAside(BlockId),
@@ -151,7 +151,7 @@ impl Db {
         })?;
         let ids: Vec<BlockId> = parents.iter().map(|parent| parent.meta().ulid).collect();
         self.blocks.rcu(|set| Arc::new(set.replaced(&ids, block.as_ref())));
-        let meta = block.map(|block| block.meta().clone());
+        let meta = block.map(|block| Box::new(block.meta().clone()));
         let seconds = start.elapsed().as_secs_f64();
         match &meta {
             Some(meta) => tracing::info!(

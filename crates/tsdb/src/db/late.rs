@@ -44,7 +44,7 @@ impl Db {
             return Ok(());
         };
         let block = Arc::new(Block::open(&path)?);
-        self.blocks.rcu(|blocks| Arc::new(blocks.with(Arc::clone(&block))));
+        self.blocks.rcu(|blocks| Arc::new(blocks.with(&block)));
         tracing::info!(
             block = %meta.ulid, min_time = %meta.min_time, max_time = %meta.max_time, series = meta.stats.num_series,
             samples = meta.stats.num_samples, "block of late samples cut from the head"

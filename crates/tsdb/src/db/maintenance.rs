@@ -153,7 +153,7 @@ impl Db {
             let block = Arc::new(Block::open(&path).inspect_err(|_| {
                 self.metrics.reload_failures.inc();
             })?);
-            self.blocks.rcu(|blocks| Arc::new(blocks.with(Arc::clone(&block))));
+            self.blocks.rcu(|blocks| Arc::new(blocks.with(&block)));
             tracing::info!(
                 block = %meta.ulid, min_time = %meta.min_time, max_time = %meta.max_time, series = meta.stats.num_series,
                 samples = meta.stats.num_samples, seconds = start.elapsed().as_secs_f64(), "block cut from the head"

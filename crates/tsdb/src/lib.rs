@@ -4,8 +4,8 @@
 //! compression, mapping, names) are libraries. [`Db`] is a directory that is open; [`Index`], [`decode_chunk`] and
 //! [`select_index`] read blocks that lie anywhere, for the bucket.
 //!
-//! What it doesn't do: take samples out of order, store histograms or exemplars. What others wrote of these is
-//! refused by name or left in place, never misread. It knows no HTTP and no configuration file.
+//! What it doesn't do: store start times of samples (newer records and chunk encodings of Prometheus). What others wrote of
+//! these is refused by name or left in place, never misread. It knows no HTTP and no configuration file.
 
 mod backfill;
 mod binary;

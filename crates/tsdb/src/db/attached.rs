@@ -33,14 +33,15 @@ impl Db {
         self.head.set_out_of_order_window(window_ms.max(0));
     }
 
-    /// Syncs what of the log is written. Commits go on meanwhile. Called every few seconds it bounds what a power cut can
+    /// Syncs what of the logs is written. Commits go on meanwhile. Called every few seconds it bounds what a power cut can
     /// lose; `maintain` alone syncs only segments that are complete.
     ///
     /// # Errors
     /// The log can't be synced; the next call tries again.
     pub fn sync_log(&self) -> io::Result<()> {
         let start = Instant::now();
-        match self.head.wal().sync_written() {
+        let late = self.head.late_log().map_or(Ok(false), |log| log.sync_written());
+        match self.head.wal().sync_written().and_then(|synced| Ok(synced | late?)) {
             Ok(true) => self.metrics.wal_fsync_seconds.observe(start.elapsed().as_secs_f64()),
             Ok(false) => {}
             Err(error) => {

@@ -86,7 +86,8 @@ impl Db {
         let start = Instant::now();
         self.head.flush_chunks();
         self.head.forget_chunk_pages();
-        match self.head.wal().sync_complete_segments() {
+        let late = self.head.late_log().map_or(Ok(0), |log| log.sync_complete_segments());
+        match self.head.wal().sync_complete_segments().and_then(|synced| Ok(synced + late?)) {
             Ok(0) => {}
             Ok(_) => self.metrics.wal_fsync_seconds.observe(start.elapsed().as_secs_f64()),
             Err(source) => {

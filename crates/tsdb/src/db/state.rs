@@ -111,6 +111,7 @@ impl Db {
         self.head.flush_chunks();
         self.stop_compaction();
         self.head.wal().sync()?;
+        self.head.late_log().map_or(Ok(()), |log| log.sync())?;
         self.lock.mark_clean();
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::ooo_log::{LatePart, LateSample, widen};
 use super::pages::PageCursor;
 use super::series::{SeriesState, Verdict};
 use super::state::Head;
-use crate::wal::LoggedMarker;
+use crate::wal::{LoggedMarker, Wal};
 
 /// A commit that has late samples, from before they are logged until they are in place.
 pub(super) struct LateCommit<'a> {
@@ -28,6 +28,11 @@ impl Head {
     /// Begins the late part of a commit; waits for those of others.
     pub(super) fn late_commit(&self) -> LateCommit<'_> {
         LateCommit { head: self, written: 0, _alone: self.late.lock() }
+    }
+
+    /// The log of late samples, if there is one.
+    pub(crate) fn late_log(&self) -> Option<&Wal> {
+        self.late.log()
     }
 
     /// The oldest time that a late sample may have; `None` where none are taken.

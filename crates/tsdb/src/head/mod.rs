@@ -19,6 +19,7 @@ mod attached;
 mod commit;
 mod create;
 mod cutting;
+mod delete;
 mod exemplars;
 mod export;
 mod full;

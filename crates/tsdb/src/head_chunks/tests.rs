@@ -125,9 +125,9 @@ fn what_is_before_damage_stays_and_what_is_behind_goes() {
             }
             let mut bytes = second.clone();
             if torn {
-                bytes.truncate(at)
+                bytes.truncate(at);
             } else {
-                bytes[at] ^= 0x55
+                bytes[at] ^= 0x55;
             }
             fs::write(dir.path().join("000002"), bytes).expect("written");
             let intact = places.iter().filter(|place| place.file() == 2).skip(1).map(|p| p.as_u64() as u32 as usize);

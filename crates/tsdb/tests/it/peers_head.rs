@@ -130,9 +130,9 @@ fn we_read_head_chunks_and_late_samples_of_prometheus() {
         assert!(filled.is_subset(&want), "missing {:?}", filled.difference(&want).next());
         assert!(want.iter().filter(|line| line.contains("\"late\"")).count() > 3 * 60);
         if killed {
-            drop(prometheus)
+            drop(prometheus);
         } else {
-            prometheus.stop()
+            prometheus.stop();
         }
         let (db, registry) = open(late_options(&data));
         let got = dump(&db);

@@ -28,6 +28,8 @@ mod lock;
 mod matching;
 mod meta;
 mod metrics;
+#[cfg(test)]
+mod mutations;
 mod options;
 mod tombstones;
 mod wal;

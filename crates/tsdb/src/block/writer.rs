@@ -20,6 +20,8 @@ use crate::tombstones::Tombstones;
 
 /// What an unfinished block's folder ends with. Prometheus deletes such folders at start, and so do we.
 pub(crate) const UNFINISHED_SUFFIX: &str = ".tmp-for-creation";
+/// The extension of a folder that is being deleted; such ones go at start, too.
+const DELETION_SUFFIX: &str = "tmp-for-deletion";
 
 /// The index file of an unfinished block; hashes what is written.
 struct IndexOut {
@@ -162,13 +164,22 @@ impl BlockWriter {
         durable::sync_dir(&dir.join("chunks"))?;
         durable::sync_dir(dir)?;
         let target = self.parent.join(id.to_string());
-        // The same name is the same content: a cut that was repeated after a crash.
         failpoint::pass("block.rename.before")?;
-        durable::remove_dir_if_exists(&target)?;
+        // The same name is the same content: a cut that was repeated after a crash. The old one loses its name at once, so that
+        // a death can't leave half of it under that name.
+        let replaced = target.with_extension(DELETION_SUFFIX);
+        if target.exists() {
+            durable::remove_dir_if_exists(&replaced)?;
+            fs::rename(&target, &replaced)?;
+        }
         fs::rename(dir, &target)?;
-        self.unfinished.named = true;
+        // A failure from here on takes the block away again: nobody has seen it, and what it stands for may change until the
+        // next attempt.
+        self.unfinished.dir.clone_from(&target);
+        durable::remove_dir_if_exists(&replaced)?;
         failpoint::pass("block.rename.after")?;
         durable::sync_dir(&self.parent)?;
+        self.unfinished.named = true;
         Ok(Some((target, meta)))
     }
 }

@@ -106,8 +106,8 @@ fn replaced_by(block: &Arc<Block>) -> impl Iterator<Item = BlockId> {
 }
 
 /// Deletes a block's folder: first it loses its name, so that half a block is never seen. Readers that still walk it keep
-/// their mappings. A failure is told; the next start tries again.
-pub(super) fn delete(block: &Block) {
+/// their mappings. A failure is told; the next start tries again. The answer is whether the name is gone.
+pub(super) fn delete(block: &Block) -> bool {
     let doomed = block.dir().with_extension("tmp-for-deletion");
     let result = failpoint::pass("block.delete.before")
         .and_then(|()| fs::rename(block.dir(), &doomed))
@@ -116,6 +116,7 @@ pub(super) fn delete(block: &Block) {
     if let Err(error) = result {
         tracing::warn!(block = %block.dir().display(), %error, "cannot delete block");
     }
+    !block.dir().exists()
 }
 
 /// Deletes what a crash left half made or half deleted, and nothing else.

@@ -10,6 +10,7 @@
 //! It never halts: a block that can't be read is marked and left alone, queries still read of it what can be read, and the next
 //! step plans without it. What can't be written is tried again later.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -98,6 +99,7 @@ impl Db {
 
     /// Puts one block in the place of `parents`.
     fn replace(&self, parents: &[Arc<Block>], compaction: BlockCompaction) -> Result<Compaction, MaintenanceError> {
+        self.delete_undeleted()?;
         let ids: Vec<BlockId> = parents.iter().map(|block| block.meta().ulid).collect();
         *self.busy.lock() = ids.clone();
         let start = Instant::now();
@@ -137,6 +139,20 @@ impl Db {
         end(parents) >= end(&self.blocks.load().blocks)
     }
 
+    /// Tries again to delete blocks that were replaced. Nothing else may be replaced before they are gone: as long as the block that
+    /// names them as its parents is there, a start does not take them for data.
+    fn delete_undeleted(&self) -> Result<(), MaintenanceError> {
+        let mut undeleted = self.undeleted.lock();
+        undeleted.retain(|block| !delete(block));
+        match undeleted.first() {
+            None => Ok(()),
+            Some(block) => {
+                let reason = format!("block {} was replaced and is still there", block.meta().ulid);
+                Err(self.io_error("delete a block", io::Error::other(reason)))
+            }
+        }
+    }
+
     /// Shows the new block in the place of its parents, then deletes these.
     fn publish(
         &self,
@@ -160,7 +176,7 @@ impl Db {
             ),
             None => tracing::info!(parents = parents.len(), seconds, "blocks deleted: everything in them was deleted"),
         }
-        parents.iter().for_each(|parent| delete(parent));
+        self.undeleted.lock().extend(parents.iter().filter(|parent| !delete(parent)).cloned());
         Ok(Compaction::Replaced { parents: ids, block: meta })
     }
 

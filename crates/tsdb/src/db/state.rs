@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 use storage::{Appendable, Appender};
 
 use super::blocks::{BlockSet, remove_unfinished};
+use crate::block::Block;
 use crate::head::{CardinalityStats, Head, HeadOptions, HeadStats, Loading, Transaction};
 use crate::lock::DirLock;
 use crate::meta::{BlockId, BlockMeta};
@@ -37,6 +38,8 @@ pub struct Db {
     pub(super) maintaining: Mutex<()>,
     /// The blocks that are being compacted.
     pub(super) busy: Mutex<Vec<BlockId>>,
+    /// Blocks that were replaced and could not be deleted yet.
+    pub(super) undeleted: Mutex<Vec<Arc<Block>>>,
     /// Compaction ends early.
     pub(super) closing: AtomicBool,
     /// Says of a block that it must stay as it is.
@@ -85,6 +88,7 @@ impl Db {
             compacting: Mutex::new(()),
             maintaining: Mutex::new(()),
             busy: Mutex::default(),
+            undeleted: Mutex::default(),
             closing: AtomicBool::new(false),
             held: RwLock::default(),
             lock,

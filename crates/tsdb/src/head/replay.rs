@@ -205,15 +205,16 @@ impl Replay {
         }
     }
 
-    /// Deletions count for the samples before them in the log.
+    /// Deletions count for the samples before them in the log. Those of times that are in blocks are needed, too, until the log of
+    /// late samples has been read: what it has of such a time may have been deleted before the block was cut.
     fn take_tombstones(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
         let mut stones = Vec::new();
         let result = decode_tombstones(record, &mut stones);
         let index = self.head.index.read();
-        for stone in stones.iter().filter(|stone| stone.range.max.as_ms() >= self.min_valid) {
+        for stone in &stones {
             match self.slots.get(stone.series).and_then(|slot| index.place(slot)) {
                 Some(place) => self.head.tombstones.add(place.reference, stone.range),
-                None => self.report.unknown_series += 1,
+                None => self.report.unknown_series += u64::from(stone.range.max.as_ms() >= self.min_valid),
             }
         }
         result

@@ -246,7 +246,9 @@ impl Head {
             }
             slot += super::pages::PAGE_SERIES;
         }
-        self.tombstones.drop_before(time, |series| !gone.contains_key(&series));
+        // After a crash late samples from before `time` may be here again though a block has what was left of them.
+        let deleted_from = self.late.range().map_or(time, |late| late.min.min(time));
+        self.tombstones.drop_before(deleted_from, |series| !gone.contains_key(&series));
         index.remove(&empty);
         let mut metadata = self.metadata.write();
         empty.iter().for_each(|slot| metadata.forget(*slot));

@@ -9,6 +9,7 @@ mod fixture;
 mod full_disk;
 mod histograms;
 mod inspect;
+mod kill;
 mod late;
 mod loading;
 mod model_check;

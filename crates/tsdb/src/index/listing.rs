@@ -125,7 +125,7 @@ mod tests {
             }
             let index = Index::open(writer.finish().expect("written").into()).expect("an index");
             let numbers = index.all().expect("postings").into_owned();
-            let pick = |at: &usize| at % every == 0;
+            let pick = |at: &usize| at.is_multiple_of(every);
             let chosen: Vec<u32> = (0..all.len()).filter(pick).map(|at| numbers[at]).collect();
             let pairs: Vec<_> = (0..all.len()).filter(pick).flat_map(|at| all[at].clone()).collect();
             let names: BTreeSet<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();

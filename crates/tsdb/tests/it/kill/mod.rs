@@ -243,6 +243,7 @@ impl Campaign {
         }
     }
 
+    #[expect(clippy::print_stdout, reason = "what a round came to is told with the test's output")]
     fn work(&self) {
         let rounds = self.kills.div_ceil(KILLS_PER_ROUND);
         loop {

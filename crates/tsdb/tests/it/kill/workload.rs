@@ -92,8 +92,8 @@ impl Deletion {
     pub(crate) fn matchers(&self) -> Vec<Matcher> {
         vec![
             Matcher::equal("__name__", "steady"),
-            Matcher::equal("thread", &self.thread.to_string()),
-            Matcher::equal("index", &self.index.to_string()),
+            Matcher::equal("thread", self.thread.to_string()),
+            Matcher::equal("index", self.index.to_string()),
         ]
     }
 }

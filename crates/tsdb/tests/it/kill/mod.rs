@@ -161,7 +161,10 @@ impl<'a> Round<'a> {
         let lines_max = 100 + self.dice.roll(1500);
         let (failpoints, lines_max) = match self.dice.roll(10) {
             0..8 => (format!("{point}=abort@{passing}"), 4000),
-            8 => (format!("{point}=full@{passing}x{}", 1 + self.dice.roll(20)), lines_max),
+            // A directory that can't be read or repaired can't be opened, and says so; the disk is full while it is open.
+            8 if point != "replay.segment" && point != "repair.cut.before" => {
+                (format!("{point}=full@{passing}x{}", 1 + self.dice.roll(20)), lines_max)
+            }
             _ => (String::new(), lines_max),
         };
         self.orders.first_step = self.ledger.next_step;

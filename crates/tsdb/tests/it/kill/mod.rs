@@ -238,7 +238,7 @@ impl Campaign {
 
     /// A few more deaths where chance has not come by a point: first with deletions, then with late samples.
     fn come_by_all(&self) {
-        for number in (1000..1006).filter(|_| !self.never_died_at().is_empty()) {
+        for number in (1000..1030).filter(|_| !self.never_died_at().is_empty()) {
             let mut round = Round::new(self, number);
             for point in self.never_died_at() {
                 round.kill(&point);

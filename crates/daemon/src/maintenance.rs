@@ -45,7 +45,10 @@ async fn compact(db: &Arc<Db>, every: Duration, stop: &CancellationToken) {
         match done {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "compaction of blocks failed, will try again");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "compaction of blocks failed, will try again"
+                );
             }
             Err(error) => tracing::error!(%error, "compaction of blocks broke off, will try again"),
         }

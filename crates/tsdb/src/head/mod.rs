@@ -47,8 +47,8 @@ mod tombstones;
 mod transaction;
 
 pub(crate) use export::CutError;
-pub(crate) use ooo_cut::{LateError, SealedLate};
 pub(crate) use loading::Loading;
+pub(crate) use ooo_cut::{LateError, SealedLate};
 pub(crate) use replay::{Replay, ReplayReport};
 pub(crate) use state::{Head, HeadOptions};
 pub use stats::{CardinalityStats, HeadStats, NamedCount};

@@ -56,10 +56,9 @@ impl Late {
         self.samples = Vec::new();
     }
 
-    /// Makes chunks of the samples, none across the border of a block; the answer is the place of the last one, `None` where
-    /// there were no samples.
-    pub(super) fn fill(&mut self, series: u64, cutting: &Cutting<'_>) -> Option<ChunkPlace> {
-        let mut last = None;
+    /// Makes chunks of the samples, none across the border of a block; the answer is where they are.
+    pub(super) fn fill(&mut self, series: u64, cutting: &Cutting<'_>) -> Vec<ChunkPlace> {
+        let mut places = Vec::new();
         let end = |time: i64| range_end(time, cutting.chunk_range_ms);
         let ranges = self.samples.chunk_by(|(one, _), (next, _)| *next < end(*one));
         for chunk in ranges.flat_map(encode) {
@@ -67,10 +66,17 @@ impl Late {
             let new = NewChunk { series, range, encoding: chunk.encoding, late: true, data: &chunk.data };
             let place = cutting.chunks.append(new);
             self.full.push(FullChunk { place, min_time: range.0, max_time: range.1 });
-            last = Some(place);
+            places.push(place);
         }
         self.samples = Vec::new();
-        last
+        places
+    }
+
+    /// Keeps of the full chunks those that `keep` accepts; tells how many go.
+    pub(super) fn retain_full(&mut self, keep: impl Fn(ChunkPlace) -> bool) -> usize {
+        let before = self.full.len();
+        self.full.retain(|chunk| keep(chunk.place));
+        before - self.full.len()
     }
 
     /// The full chunks, in no order of time.

@@ -90,10 +90,9 @@ impl LateCommit<'_> {
             let Some(state) = cursor.get(sample.slot) else { continue };
             let series = state.reference;
             let before = state.chunk_count();
-            if state.late().is_some_and(|late| late.is_full())
-                && let Some(place) = state.late_mut().fill(series, &self.head.cutting())
-            {
-                markers.push(LoggedMarker { series, chunk: place.as_u64() });
+            if state.late().is_some_and(|late| late.is_full()) {
+                let places = state.late_mut().fill(series, &self.head.cutting());
+                markers.extend(places.iter().map(|place| LoggedMarker { series, chunk: place.as_u64() }));
                 more += (state.chunk_count() - before) as u64;
             }
         }

@@ -121,8 +121,7 @@ impl Head {
             let series = state.reference;
             let (before, after): (Vec<FullChunk>, Vec<FullChunk>) =
                 late.full().iter().partition(|chunk| chunk.place <= sealed.last);
-            let place = before.iter().map(|chunk| chunk.place).max();
-            markers.extend(place.map(|place| LoggedMarker { series, chunk: place.as_u64() }));
+            markers.extend(before.iter().map(|chunk| LoggedMarker { series, chunk: chunk.place.as_u64() }));
             for chunk in &before {
                 failed = read_late(&reader, series, chunk.place, &mut samples).err().or(failed.take());
             }

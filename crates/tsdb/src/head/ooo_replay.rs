@@ -2,6 +2,8 @@
 
 use std::io;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
 use model::{TimeRange, Timestamp};
 use storage::chunk::Value;
 
@@ -9,9 +11,9 @@ use super::numbering::Numbering;
 use super::pages::{PageCursor, PageList};
 use super::state::Head;
 use crate::binary::Corrupt;
-use crate::head_chunks::LoadedChunks;
+use crate::head_chunks::{ChunkPlace, LoadedChunks};
 use crate::wal::{
-    RecordKind, Segment, SegmentReader, decode_histograms, decode_markers, decode_samples, list_segments,
+    LoggedMarker, RecordKind, Segment, SegmentReader, decode_histograms, decode_markers, decode_samples, list_segments,
     repair_segment,
 };
 
@@ -37,10 +39,14 @@ struct Replay<'a> {
     report: LateReplay,
     range: Option<TimeRange>,
     chunks: i64,
+    /// The chunks that markers name.
+    marked: HashSet<u64, FixedState>,
 }
 
 impl Head {
     /// Reads the log of late samples into `pages`. The samples before a marker are left out if the chunk that it names was found.
+    /// Chunks that no marker names are in blocks already, from which something may have been deleted since; or the log has their
+    /// samples. Only where the log is damaged they stay, because nobody can tell.
     pub(super) fn replay_late(
         &self,
         slots: &Numbering,
@@ -49,10 +55,14 @@ impl Head {
     ) -> io::Result<LateReplay> {
         let Some(log) = self.late.log() else { return Ok(LateReplay::default()) };
         let report = LateReplay::default();
-        let mut replay = Replay { head: self, slots, pages, loaded, report, range: None, chunks: 0 };
+        let mut replay =
+            Replay { head: self, slots, pages, loaded, report, range: None, chunks: 0, marked: HashSet::default() };
         let current = log.current_segment();
         for segment in list_segments(log.dir())?.into_iter().filter(|segment| segment.index < current) {
             replay.read(&segment)?;
+        }
+        if replay.report.damages == 0 {
+            self.forget_chunks(replay.drop_unmarked() as u64);
         }
         if let Some(range) = replay.range {
             self.late.widen(range);
@@ -112,12 +122,15 @@ impl Replay<'_> {
             RecordKind::MmapMarker => {
                 let mut markers = Vec::new();
                 let result = decode_markers(record, &mut markers);
-                for marker in &markers {
-                    if self.loaded.has_late(marker.series, marker.chunk) {
-                        self.forget(marker.series);
-                    } else {
-                        self.report.void_markers += 1;
+                // All chunks that were made of a series' samples at once are named one after the other.
+                for of_series in markers.chunk_by(|one, next| one.series == next.series) {
+                    let is_found = |marker: &&LoggedMarker| self.loaded.has_late(marker.series, marker.chunk);
+                    let found: Vec<u64> = of_series.iter().filter(is_found).map(|marker| marker.chunk).collect();
+                    if found.len() == of_series.len() {
+                        self.forget(of_series[0].series);
                     }
+                    self.report.void_markers += (of_series.len() - found.len()) as u64;
+                    self.marked.extend(found);
                 }
                 result
             }
@@ -150,5 +163,17 @@ impl Replay<'_> {
         let before = state.chunk_count();
         state.late_mut().forget_samples();
         self.chunks -= (before - state.chunk_count()) as i64;
+    }
+
+    fn drop_unmarked(&self) -> usize {
+        let keep = |place: ChunkPlace| !self.loaded.is_late(place) || self.marked.contains(&place.as_u64());
+        let mut dropped = 0;
+        for page in self.pages {
+            for state in page.lock().iter_mut().filter(|state| state.late().is_some()) {
+                dropped += state.late_mut().retain_full(keep);
+                state.drop_rare_if_empty();
+            }
+        }
+        dropped
     }
 }

@@ -53,6 +53,11 @@ impl LoadedChunks {
         self.late_places.get(&ChunkPlace::from_u64(place)) == Some(&series)
     }
 
+    /// Whether a late chunk was found at this place.
+    pub(crate) fn is_late(&self, place: ChunkPlace) -> bool {
+        self.late_places.contains_key(&place)
+    }
+
     /// How many series with chunks nobody has taken.
     pub(crate) fn left(&self) -> usize {
         self.by_series.len()

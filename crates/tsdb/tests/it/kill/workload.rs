@@ -33,12 +33,6 @@ impl Profile {
         !self.is(3, 0)
     }
 
-    /// Whether series are deleted. Not beside late samples: a late chunk stays in its file after it went into a block, so a crash
-    /// brings back what has been deleted of it since.
-    pub(crate) fn deletes(self) -> bool {
-        !self.late()
-    }
-
     /// Whether there are native histograms.
     pub(crate) fn histograms(self) -> bool {
         self.is(2, 0)
@@ -101,7 +95,7 @@ impl Deletion {
 /// The deletion number `step`, all of whose range no sample will be appended to any more.
 pub(crate) fn deletion(profile: Profile, step: u64) -> Option<Deletion> {
     let hash = mix(profile.seed, &[77, step]);
-    let last = step.checked_sub(LATE_STEPS + 40).filter(|_| profile.deletes())?;
+    let last = step.checked_sub(LATE_STEPS + 40)?;
     let first = last.saturating_sub(hash % 50);
     let thread = hash / 64 % THREADS;
     let (from, to) = (time_of(0, first), time_of(0, last));

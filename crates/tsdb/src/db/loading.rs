@@ -9,7 +9,7 @@ use model::Timestamp;
 
 use super::maintenance::MaintenanceError;
 use super::state::Db;
-use crate::head::{Replay, ReplayReport};
+use crate::head::{Loading, Replay, ReplayReport};
 use crate::metrics::{KindLabel, Metrics};
 use crate::options::OpenError;
 
@@ -27,7 +27,13 @@ impl Db {
         }
         let owned = Arc::clone(db);
         let run = move || {
-            if let Err(error) = owned.load_samples(replay, min_valid, start) {
+            // Whoever waits would wait for ever if this thread went away without a word.
+            let told = EndOfLoading(&owned.loading);
+            let result = owned.load_samples(replay, min_valid, start);
+            drop(told);
+            if let Err(error) = result
+                && !owned.head.is_closing()
+            {
                 tracing::error!(%error, dir = %owned.options.dir.display(), "cannot read the samples of before the start");
             }
         };
@@ -74,6 +80,17 @@ impl Db {
     }
 }
 
+/// Says that loading has failed, where nobody has said how it ended.
+struct EndOfLoading<'a>(&'a Loading);
+
+impl Drop for EndOfLoading<'_> {
+    fn drop(&mut self) {
+        if !self.0.has_ended() {
+            self.0.end(Some("the thread that reads them broke off".to_owned()));
+        }
+    }
+}
+
 fn tell_replay(report: &ReplayReport, metrics: &Metrics, start: Instant) {
     let seconds = start.elapsed().as_secs_f64();
     metrics.replay_seconds.set(seconds);
@@ -108,4 +125,19 @@ fn tell_replay(report: &ReplayReport, metrics: &Metrics, start: Instant) {
         seconds,
         "write-ahead log replayed"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_broke_off() {
+        let loading = Loading::default();
+        drop(EndOfLoading(&loading));
+        assert!(loading.failure().is_some_and(|reason| reason.contains("broke off")));
+        loading.end(None);
+        drop(EndOfLoading(&loading));
+        assert!(loading.is_done(), "what was said stays");
+    }
 }

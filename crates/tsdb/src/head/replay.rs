@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use model::Labels;
 
+use super::cutting::Cutting;
 use super::index::Place;
 use super::numbering::Numbering;
 use super::pages::{PageCursor, PageList, Pages};
@@ -187,7 +188,7 @@ impl Replay {
                 let mut samples = std::mem::take(&mut self.samples);
                 samples.clear();
                 let result = decode_samples(record, &mut samples);
-                self.put(&samples);
+                self.put_floats(&samples);
                 self.samples = samples;
                 result
             }
@@ -277,29 +278,11 @@ impl Replay {
     fn take_histograms(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
         let mut histograms = Vec::new();
         let result = decode_histograms(record, &mut histograms);
-        let (mut min, mut max, mut chunks) = (i64::MAX, i64::MIN, 0);
-        let cutting = self.head.cutting();
-        let mut cursor = PageCursor::new(&self.pages);
-        for LoggedHistogram { series, time, histogram } in &histograms {
-            let time = time.as_ms();
-            if time < self.min_valid {
-                continue;
-            }
-            let Some(state) = self.slots.get(*series).and_then(|slot| cursor.get(slot)) else {
-                self.report.unknown_series += 1;
-                continue;
-            };
-            if state.verdict_histogram(time, histogram) == Verdict::Fits {
-                chunks += u64::from(state.push_histogram(time, histogram, &cutting));
-                self.report.samples += 1;
-                (min, max) = (min.min(time), max.max(time));
-            }
-        }
-        drop(cursor);
-        if min <= max {
-            self.head.widen(min, max);
-        }
-        self.head.add_chunks(chunks);
+        let at = |logged: &LoggedHistogram| (logged.series, logged.time.as_ms());
+        self.put(&histograms, at, |state, LoggedHistogram { time, histogram, .. }, cutting| {
+            let fits = state.verdict_histogram(time.as_ms(), histogram) == Verdict::Fits;
+            fits.then(|| state.push_histogram(time.as_ms(), histogram, cutting))
+        });
         let left_out = result?;
         if left_out > 0 {
             *self.report.unread.entry("histograms_of_unknown_schema").or_default() += left_out as u64;
@@ -307,21 +290,36 @@ impl Replay {
         Ok(())
     }
 
-    fn put(&mut self, samples: &[LoggedSample]) {
+    fn put_floats(&mut self, samples: &[LoggedSample]) {
+        let at = |sample: &LoggedSample| (sample.series, sample.time.as_ms());
+        self.put(samples, at, |state, LoggedSample { time, value, .. }, cutting| {
+            let fits = state.verdict(time.as_ms(), *value) == Verdict::Fits;
+            fits.then(|| state.push(time.as_ms(), *value, cutting))
+        });
+    }
+
+    /// Puts samples, of which `at` tells series and time, into their series. `append` tells of one that fits whether it began a
+    /// chunk.
+    fn put<S>(
+        &mut self,
+        samples: &[S],
+        at: impl Fn(&S) -> (u64, i64),
+        append: impl Fn(&mut SeriesState, &S, &Cutting<'_>) -> Option<bool>,
+    ) {
         let (mut min, mut max, mut chunks) = (i64::MAX, i64::MIN, 0);
         let cutting = self.head.cutting();
         let mut cursor = PageCursor::new(&self.pages);
         for sample in samples {
-            let time = sample.time.as_ms();
+            let (series, time) = at(sample);
             if time < self.min_valid {
                 continue;
             }
-            let Some(state) = self.slots.get(sample.series).and_then(|slot| cursor.get(slot)) else {
+            let Some(state) = self.slots.get(series).and_then(|slot| cursor.get(slot)) else {
                 self.report.unknown_series += 1;
                 continue;
             };
-            if state.verdict(time, sample.value) == Verdict::Fits {
-                chunks += u64::from(state.push(time, sample.value, &cutting));
+            if let Some(begins) = append(state, sample, &cutting) {
+                chunks += u64::from(begins);
                 self.report.samples += 1;
                 (min, max) = (min.min(time), max.max(time));
             }

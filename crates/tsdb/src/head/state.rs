@@ -204,7 +204,7 @@ impl Head {
         self.closing.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }
 

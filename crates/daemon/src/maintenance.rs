@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tsdb::{Db, MaintenanceError};
 
@@ -24,15 +24,29 @@ pub(crate) async fn run<T: Tier>(db: Arc<Db>, tier: Arc<T>, min_block_ms: i64, s
     tokio::join!(keep_in_order(&db, &*tier, every, &stop), compaction);
 }
 
+/// Moments to do something at; one that is missed is made up for once.
+struct Rounds(Interval);
+
+impl Rounds {
+    fn new(every: Duration) -> Self {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Rounds(ticks)
+    }
+
+    /// Waits for the next moment; false where it is time to stop.
+    async fn next(&mut self, stop: &CancellationToken) -> bool {
+        tokio::select! {
+            () = stop.cancelled() => false,
+            _ = self.0.tick() => true,
+        }
+    }
+}
+
 /// Merges blocks, one step after the other, beside everything else: a large merge takes minutes, and the head is cut meanwhile.
 async fn compact(db: &Arc<Db>, every: Duration, stop: &CancellationToken) {
-    let mut ticks = interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+    let mut rounds = Rounds::new(every);
+    while rounds.next(stop).await {
         let working = db.clone();
         let mut steps = tokio::task::spawn_blocking(move || compact_all(&working));
         let done = tokio::select! {
@@ -61,13 +75,8 @@ fn compact_all(db: &Db) -> Result<(), MaintenanceError> {
 }
 
 async fn keep_in_order<T: Tier>(db: &Arc<Db>, tier: &T, every: Duration, stop: &CancellationToken) {
-    let mut ticks = interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+    let mut rounds = Rounds::new(every);
+    while rounds.next(stop).await {
         let db = db.clone();
         match tokio::task::spawn_blocking(move || db.maintain()).await {
             Ok(Ok(_)) => {}
@@ -86,13 +95,8 @@ async fn keep_in_order<T: Tier>(db: &Arc<Db>, tier: &T, every: Duration, stop: &
 
 /// Syncs the database's log every so often, until `stop`; the database's closing syncs the rest.
 pub(crate) async fn sync_log(db: Arc<Db>, every: Duration, stop: CancellationToken) {
-    let mut ticks = interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+    let mut rounds = Rounds::new(every);
+    while rounds.next(&stop).await {
         let db = db.clone();
         match tokio::task::spawn_blocking(move || db.sync_log()).await {
             Ok(Ok(())) => {}

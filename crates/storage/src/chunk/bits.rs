@@ -10,24 +10,45 @@ pub(crate) struct BitEnd {
     last: u8,
 }
 
+/// What bits come to when they are appended: bytes, the first of which may take the place of the last one so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tail {
+    pub(crate) bytes: [u8; 16],
+    /// How many of the bytes count.
+    pub(crate) len: usize,
+    pub(crate) replaces_last: bool,
+}
+
 impl BitEnd {
+    /// In a buffer that ends with `last`, of which so many bits are `free`.
+    pub(crate) fn at(free: u8, last: u8) -> Self {
+        BitEnd { free, last }
+    }
+
+    /// Moves on by the lowest `count` bits of `value`, 1 to 120; those above must be zero.
+    #[inline]
+    pub(crate) fn advance(&mut self, value: u128, count: u32) -> Tail {
+        let used = (8 - u32::from(self.free)) % 8;
+        let mut word = value << (128 - used - count);
+        if used > 0 {
+            word |= u128::from(self.last) << 120;
+        }
+        let end = used + count;
+        let (bytes, len) = (word.to_be_bytes(), end.div_ceil(8) as usize);
+        self.last = bytes[len - 1];
+        self.free = (8 - end % 8) as u8 % 8;
+        Tail { bytes, len, replaces_last: used > 0 }
+    }
+
     /// Appends the lowest `count` bits of `value`, at most 120; those above must be zero.
     #[inline]
     pub(crate) fn push(&mut self, bytes: &mut Vec<u8>, value: u128, count: u32) {
         if count == 0 {
             return;
         }
-        let used = (8 - u32::from(self.free)) % 8;
-        let mut word = value << (128 - used - count);
-        if used > 0 {
-            word |= u128::from(self.last) << 120;
-            bytes.truncate(bytes.len() - 1);
-        }
-        let end = used + count;
-        let word = &word.to_be_bytes()[..end.div_ceil(8) as usize];
-        bytes.extend_from_slice(word);
-        self.last = word[word.len() - 1];
-        self.free = (8 - end % 8) as u8 % 8;
+        let tail = self.advance(value, count);
+        bytes.truncate(bytes.len() - usize::from(tail.replaces_last));
+        bytes.extend_from_slice(&tail.bytes[..tail.len]);
     }
 }
 

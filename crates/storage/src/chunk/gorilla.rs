@@ -18,6 +18,12 @@ impl Window {
     /// Where a reader begins.
     pub(super) const READ: Window = Window { leading: 0, trailing: 0 };
 
+    /// A reader's window as a writer goes on with it. A reader that has met no counts looks like one that has met those of 64
+    /// bits; a writer that writes them anew is right in both cases.
+    pub(super) fn to_write(self) -> Self {
+        if (self.leading, self.trailing) == (0, 0) { Window::WRITE } else { self }
+    }
+
     /// The bits that `new` is written in after `old`, at most 77, and how many they are.
     #[inline]
     pub(super) fn bits(&mut self, old: f64, new: f64) -> (u128, u32) {

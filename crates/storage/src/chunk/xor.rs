@@ -16,8 +16,11 @@ pub const SAMPLES_MAX: usize = u16::MAX as usize;
 
 const HEADER_BYTES: usize = 2;
 
-/// Where an open chunk stands: all that is needed to append to its bytes, which the caller keeps. A database that holds
+/// Where an open chunk stands: all that is needed to append to its body, which the caller keeps. A database that holds
 /// millions of open chunks keeps one of these (32 bytes) and a byte buffer for each; everybody else uses [`Writer`].
+///
+/// The body is the chunk without its header, which is here: a buffer's beginning would have to come into the processor's cache
+/// for each sample otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct State {
     time: i64,
@@ -28,6 +31,67 @@ pub struct State {
     end: BitEnd,
 }
 
+/// What a sample adds to the body of a chunk.
+#[derive(Debug, Clone, Copy)]
+pub struct Addition {
+    bytes: [u8; ADDITION_ROOM],
+    len: usize,
+    replaces_last: bool,
+}
+
+/// A sample adds at most 19 bytes; what is written at once is longer than what counts of it.
+const ADDITION_ROOM: usize = 40;
+
+impl Addition {
+    const NOTHING: Addition = Addition { bytes: [0; ADDITION_ROOM], len: 0, replaces_last: false };
+
+    /// The bytes.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Whether the first of the bytes takes the place of the body's last one.
+    #[inline]
+    pub fn replaces_last(&self) -> bool {
+        self.replaces_last
+    }
+
+    /// Appends to a body in a vector.
+    #[inline]
+    pub fn append_to(&self, body: &mut Vec<u8>) {
+        body.truncate(body.len() - usize::from(self.replaces_last));
+        body.extend_from_slice(self.bytes());
+    }
+
+    fn add_byte(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
+    fn add_uvarint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.add_byte(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.add_byte(value as u8);
+    }
+
+    #[inline]
+    fn add_bits(&mut self, end: &mut BitEnd, value: u128, count: u32) {
+        let tail = end.advance(value, count);
+        if tail.replaces_last {
+            // Only the first bits of a sample can meet a byte that was there before.
+            match self.len {
+                0 => self.replaces_last = true,
+                _ => self.len -= 1,
+            }
+        }
+        self.bytes[self.len..self.len + tail.bytes.len()].copy_from_slice(&tail.bytes);
+        self.len += tail.len;
+    }
+}
+
 impl Default for State {
     fn default() -> Self {
         State { time: 0, delta: 0, value: 0.0, count: 0, window: Window::WRITE, end: BitEnd::default() }
@@ -35,9 +99,6 @@ impl Default for State {
 }
 
 impl State {
-    /// The most bytes that one sample adds, the header included.
-    pub const SAMPLE_BYTES_MAX: usize = 20;
-
     /// How many samples have been written.
     pub fn len(&self) -> usize {
         usize::from(self.count)
@@ -58,39 +119,67 @@ impl State {
         self.value
     }
 
-    /// Appends a sample to `bytes`, which must be what this state was used with so far (empty at first). The time must be
-    /// after the last one's. At [`SAMPLES_MAX`] samples a chunk is full and further ones are refused with `false`.
+    /// What stands before the body in the chunk.
+    pub fn header(&self) -> [u8; HEADER_BYTES] {
+        self.count.to_be_bytes()
+    }
+
+    /// The state in which an encoded chunk can be gone on with; each sample's time is told to `time`.
+    ///
+    /// # Errors
+    /// The chunk is damaged, or has bytes behind its last sample.
+    pub fn resume(data: &[u8], mut time: impl FnMut(i64)) -> Result<State, ChunkError> {
+        let mut reader = Reader::new(data)?;
+        while let Some((at, _)) = reader.next()? {
+            time(at);
+        }
+        let free = reader.bits.bits_left();
+        if free >= 8 {
+            return Err(ChunkError::Corrupt("has bytes behind its last sample"));
+        }
+        let last = data[HEADER_BYTES..].last().copied().unwrap_or_default();
+        Ok(State {
+            time: reader.time,
+            delta: reader.delta,
+            value: f64::from_bits(reader.value),
+            count: reader.read as u16, // the header's number has as many bits
+            window: reader.window.to_write(),
+            end: BitEnd::at(free as u8, last & (0xff << free)),
+        })
+    }
+
+    /// Takes a sample, whose time must be after the last one's, and tells what it adds to the body. At [`SAMPLES_MAX`] samples
+    /// a chunk is full and further ones are refused with `None`.
     #[inline]
-    pub fn push(&mut self, bytes: &mut Vec<u8>, time: i64, value: f64) -> bool {
+    pub fn push(&mut self, time: i64, value: f64) -> Option<Addition> {
+        let mut addition = Addition::NOTHING;
+        let delta = time.wrapping_sub(self.time) as u64;
         match self.count {
             0 => {
-                bytes.extend_from_slice(&[0; HEADER_BYTES]);
-                push_varint(bytes, time);
-                bytes.extend_from_slice(&value.to_bits().to_be_bytes());
+                addition.add_uvarint(((time << 1) ^ (time >> 63)) as u64);
+                addition.add_bits(&mut self.end, u128::from(value.to_bits()), 64);
             }
             1 => {
-                self.delta = time.wrapping_sub(self.time) as u64;
-                push_uvarint(bytes, self.delta);
+                self.delta = delta;
+                addition.add_uvarint(delta);
                 let (bits, count) = self.window.bits(self.value, value);
-                self.end.push(bytes, bits, count);
+                addition.add_bits(&mut self.end, bits, count);
             }
-            u16::MAX => return false,
+            u16::MAX => return None,
             _ => {
-                let delta = time.wrapping_sub(self.time) as u64;
                 let dod = delta.wrapping_sub(self.delta) as i64;
                 self.delta = delta;
-                self.push_sample(bytes, dod, value);
+                self.add_sample(&mut addition, dod, value);
             }
         }
         self.time = time;
         self.value = value;
         self.count += 1;
-        bytes[..HEADER_BYTES].copy_from_slice(&self.count.to_be_bytes());
-        true
+        Some(addition)
     }
 
     #[inline]
-    fn push_sample(&mut self, bytes: &mut Vec<u8>, dod: i64, value: f64) {
+    fn add_sample(&mut self, addition: &mut Addition, dod: i64, value: f64) {
         let fits = |bits: u32| -((1_i64 << (bits - 1)) - 1) <= dod && dod <= 1 << (bits - 1);
         let (time, time_count) = if dod == 0 {
             (0, 1)
@@ -101,17 +190,17 @@ impl State {
         } else if fits(20) {
             (0b1110 << 20 | dod & 0xf_ffff, 24)
         } else {
-            self.end.push(bytes, 0b1111 << 64 | u128::from(dod as u64), 68);
+            addition.add_bits(&mut self.end, 0b1111 << 64 | u128::from(dod as u64), 68);
             (0, 0)
         };
         let (bits, count) = self.window.bits(self.value, value);
-        self.end.push(bytes, (time as u128) << count | bits, time_count + count);
+        addition.add_bits(&mut self.end, (time as u128) << count | bits, time_count + count);
     }
 }
 
-/// The time of the first sample of an encoded chunk, `None` where there is none.
-pub fn first_time(data: &[u8]) -> Option<i64> {
-    Reader::new(data).ok()?.next().ok()?.map(|(time, _)| time)
+/// The time of the first sample of a chunk's body, `None` where there is none.
+pub fn first_time(body: &[u8]) -> Option<i64> {
+    Reader::of_body(body, 1).next().ok()?.map(|(time, _)| time)
 }
 
 /// Writes one chunk.
@@ -164,25 +253,19 @@ impl Writer {
         if self.is_empty() {
             self.first_time = time;
         }
-        self.state.push(&mut self.bytes, time, value)
+        let Some(addition) = self.state.push(time, value) else { return false };
+        if self.bytes.is_empty() {
+            self.bytes.extend_from_slice(&[0; HEADER_BYTES]);
+        }
+        addition.append_to(&mut self.bytes);
+        self.bytes[..HEADER_BYTES].copy_from_slice(&self.state.header());
+        true
     }
 
     /// The encoded bytes.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
-}
-
-fn push_uvarint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn push_varint(out: &mut Vec<u8>, value: i64) {
-    push_uvarint(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
 /// How many samples a chunk says it holds.
@@ -222,8 +305,12 @@ impl<'a> Reader<'a> {
     /// Begins to read.
     pub fn new(data: &'a [u8]) -> Result<Self, ChunkError> {
         let body = data.get(HEADER_BYTES..).ok_or(ChunkError::Corrupt("shorter than its header"))?;
+        Ok(Reader::of_body(body, sample_count(data)))
+    }
+
+    fn of_body(body: &'a [u8], samples: usize) -> Self {
         let bits = BitReader::new(body);
-        Ok(Reader { bits, left: sample_count(data), read: 0, time: 0, delta: 0, value: 0, window: Window::READ })
+        Reader { bits, left: samples, read: 0, time: 0, delta: 0, value: 0, window: Window::READ }
     }
 
     /// The next sample, or `None` at the end.
@@ -343,6 +430,38 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn writing_goes_on_where_it_was_left(
+            steps in proptest::collection::vec((1..1_i64 << 20, prop_oneof![any::<u64>(), Just(0), 0..64_u64]), 1..80),
+            left_at in 0..80_usize,
+        ) {
+            let mut time = 0;
+            let samples: Vec<_> = steps.iter().map(|(step, bits)| { time += step; (time, f64::from_bits(*bits)) }).collect();
+            let (mut body, mut state) = (Vec::new(), State::default());
+            let whole = |state: &State, body: &[u8]| [&state.header()[..], body].concat();
+            let (before, after) = samples.split_at(left_at.min(samples.len()));
+            let push = |state: &mut State, body: &mut Vec<u8>, samples: &[(i64, f64)]| {
+                for (time, value) in samples {
+                    state.push(*time, *value).expect("has room").append_to(body);
+                }
+            };
+            push(&mut state, &mut body, before);
+            if !before.is_empty() {
+                let mut times = Vec::new();
+                state = State::resume(&whole(&state, &body), |time| times.push(time)).expect("valid");
+                prop_assert_eq!(times, before.iter().map(|(time, _)| *time).collect::<Vec<_>>());
+            }
+            push(&mut state, &mut body, after);
+            let bytes = whole(&state, &body);
+            let mut reader = Reader::new(&bytes).expect("has a header");
+            for (time, value) in &samples {
+                let read = reader.next().expect("valid").expect("not at the end");
+                prop_assert_eq!((read.0, read.1.to_bits()), (*time, value.to_bits()));
+            }
+            prop_assert_eq!(reader.next(), Ok(None));
+            prop_assert_eq!(State::resume(&[&bytes[..], &[0]].concat(), |_| {}).is_err(), true);
+        }
+
         #[test]
         fn any_samples_come_back(start in any::<i32>(), steps in proptest::collection::vec((1..1_i64 << 34, any::<u64>()), 0..300)) {
             let mut time = i64::from(start);

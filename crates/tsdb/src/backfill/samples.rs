@@ -34,7 +34,8 @@ pub(super) struct Piece {
     pub(super) window: i64,
     full: Vec<FullChunk>,
     first_time: i64,
-    bytes: Vec<u8>,
+    /// Of the open chunk.
+    body: Vec<u8>,
     open: xor::State,
 }
 
@@ -52,7 +53,7 @@ pub(super) enum Pushed {
 
 impl Piece {
     pub(super) fn new(window: i64) -> Self {
-        Piece { window, full: Vec::new(), first_time: 0, bytes: Vec::new(), open: xor::State::default() }
+        Piece { window, full: Vec::new(), first_time: 0, body: Vec::new(), open: xor::State::default() }
     }
 
     #[inline]
@@ -70,9 +71,11 @@ impl Piece {
             more = self.cut();
             self.first_time = time;
         }
-        let room = self.bytes.capacity();
-        self.open.push(&mut self.bytes, time, value);
-        Pushed::Taken(more + self.bytes.capacity() - room)
+        let room = self.body.capacity();
+        if let Some(addition) = self.open.push(time, value) {
+            addition.append_to(&mut self.body);
+        }
+        Pushed::Taken(more + self.body.capacity() - room)
     }
 
     /// Makes the open chunk a full one. The buffer stays for the next; the answer is the memory of the full one.
@@ -80,21 +83,21 @@ impl Piece {
         let chunk = FullChunk {
             min_time: self.first_time,
             max_time: self.open.last_time(),
-            data: self.bytes.as_slice().into(),
+            data: [&self.open.header()[..], &self.body].concat().into(),
         };
         let room = self.full.capacity();
         let more = chunk.data.len();
         self.full.push(chunk);
-        self.bytes.clear();
+        self.body.clear();
         self.open = xor::State::default();
         more + (self.full.capacity() - room) * size_of::<FullChunk>()
     }
 
     /// Gives back what memory it can before another block's turn; the answer is how much that was.
     pub(super) fn rest(&mut self) -> usize {
-        let room = self.bytes.capacity();
-        self.bytes.shrink_to_fit();
-        room - self.bytes.capacity()
+        let room = self.body.capacity();
+        self.body.shrink_to_fit();
+        room - self.body.capacity()
     }
 
     /// The time of the first sample.
@@ -111,7 +114,7 @@ impl Piece {
     #[cfg(test)]
     pub(super) fn memory_bytes(&self) -> usize {
         let data: usize = self.full.iter().map(|chunk| chunk.data.len()).sum();
-        size_of::<Piece>() + self.bytes.capacity() + self.full.capacity() * size_of::<FullChunk>() + data
+        size_of::<Piece>() + self.body.capacity() + self.full.capacity() * size_of::<FullChunk>() + data
     }
 
     /// The chunks, oldest first. A small last one goes into the one before it: its frame and its entry in the index would be

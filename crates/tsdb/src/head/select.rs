@@ -98,7 +98,7 @@ impl Head {
             state.full_chunks(range).for_each(|full| add(CopiedChunk::Full(full)));
             if let Some(open) = state.open_chunk(range) {
                 let start = buffer.len();
-                buffer.extend_from_slice(open.bytes);
+                open.write_to(buffer);
                 let bytes = start..buffer.len();
                 add(CopiedChunk::Open { range: open.range, encoding: open.encoding, bytes });
             }

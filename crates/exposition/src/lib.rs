@@ -7,6 +7,8 @@
 //!
 //! Not done here: fetching, decompression, limits on bodies and labels; those belong to the scrape.
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod openmetrics;
 pub mod text;
 

@@ -20,6 +20,8 @@ mod failpoint;
 mod figures;
 #[cfg(test)]
 mod format_docs;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod head;
 mod head_chunks;
 mod index;

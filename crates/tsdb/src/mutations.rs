@@ -1,97 +1,32 @@
-//! Every decoder of records, pages, chunks, indices and small files on damaged input: no panic, and no more memory than the
-//! input justifies. What is mutated was written by the encoders; the mutations are the same in every run.
+//! Every decoder of what lies on disk on damaged input: no panic, and no more memory than the input justifies. What is mutated
+//! was written by the encoders; the mutations are the same in every run. The files in `tests/seeds` are what fuzzers begin
+//! with, and what was once too much for a decoder.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::path::Path;
 
-use bytes::Bytes;
 use model::{Buckets, CounterReset, Exemplar, Histogram, Labels, Metadata, MetricType, NativeHistogram, Span};
-use model::{Matcher, TimeRange, Timestamp};
+use model::{TimeRange, Timestamp};
+use mutation::{Bound, Counting};
 use storage::chunk::{Chunk, Encoding, Recoder, Value};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::block::select_index;
-use crate::chunks::{ChunkWriter, check_header, decode_chunk};
-use crate::index::{Index, IndexWriter, IndexedChunk};
-use crate::meta::BlockMeta;
+use crate::chunks::ChunkWriter;
+use crate::fuzzing::{TARGETS, Target};
+use crate::head_chunks::{self, NewChunk};
+use crate::index::{IndexWriter, IndexedChunk};
 use crate::tombstones::Tombstones;
 use crate::wal::{
-    LoggedExemplar, LoggedHistogram, LoggedMarker, LoggedSample, LoggedTombstone, RecordKind, SegmentReader, Wal,
-    WalCompression, decode_exemplars, decode_histograms, decode_markers, decode_metadata, decode_samples,
-    decode_series, decode_tombstones, encode_exemplars, encode_histograms, encode_markers, encode_metadata,
-    encode_samples, encode_series, encode_tombstones,
+    LoggedExemplar, LoggedHistogram, LoggedMarker, LoggedSample, LoggedTombstone, RecordKind, Wal, WalCompression,
+    encode_exemplars, encode_histograms, encode_markers, encode_metadata, encode_samples, encode_series,
+    encode_tombstones,
 };
-
-/// Mutations of each seed; `$WATERSHED_MUTATIONS` asks for another number.
-const MUTATIONS: u64 = 3000;
-/// What decoding may allocate in all: a page or two of its own, and so much per byte of input.
-const ALLOCATED_MAX: usize = 1 << 20;
-const ALLOCATED_PER_BYTE: usize = 4096;
-
-/// Counts what each thread asks for, so that tests beside each other don't count for each other.
-struct Counting;
-
-thread_local! {
-    static ALLOCATED: Cell<usize> = const { Cell::new(0) };
-}
-
-#[expect(unsafe_code, reason = "an allocator is unsafe by its trait; this one hands everything to the system's")]
-// SAFETY: both calls are handed on as they come, and counting touches a plain number of the thread.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATED.try_with(|bytes| bytes.set(bytes.get().saturating_add(layout.size())));
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The input with some of its bytes changed, the same for the same number.
-fn mutate(seed: &[u8], number: u64) -> Vec<u8> {
-    let mut out = seed.to_vec();
-    let mut state = number;
-    let mut roll = |sides: usize| {
-        state = xxh3_64_with_seed(&state.to_be_bytes(), 7);
-        (state % sides.max(1) as u64) as usize
-    };
-    for _ in 0..1 + roll(3) {
-        let at = roll(out.len());
-        match roll(6) {
-            0 => out.truncate(at),
-            1 | 2 => out.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << roll(8)),
-            // Lengths and counts that are huge: as a varint, and in fixed width.
-            3 => out.iter_mut().skip(at).take(1 + roll(9)).for_each(|byte| *byte = 0xff),
-            4 => out.iter_mut().skip(at).take(1 + roll(8)).for_each(|byte| *byte = 0),
-            _ => {
-                let from = roll(out.len()).min(at);
-                let part = out[from..at].to_vec();
-                out.extend_from_slice(&part[..part.len().min(64)]);
-            }
-        }
-    }
-    out
-}
+/// What decoding may allocate in all, both readings and what is encoded again: a megabyte, and a page for each byte of input.
+const BOUND: Bound = Bound { bytes: 1 << 20, per_byte: 4096 };
 
-/// Decodes the seed and its mutations.
-fn check(name: &str, seed: &[u8], decode: impl Fn(&[u8]) -> bool) {
-    assert!(decode(seed), "{name}: the seed itself can be read");
-    let mutations = std::env::var("WATERSHED_MUTATIONS").map_or(MUTATIONS, |text| text.parse().expect("a number"));
-    for number in 0..mutations {
-        let input = mutate(seed, number);
-        let before = ALLOCATED.get();
-        decode(&input);
-        let allocated = ALLOCATED.get() - before;
-        let bound = ALLOCATED_MAX + input.len() * ALLOCATED_PER_BYTE;
-        assert!(allocated <= bound, "{name}, mutation {number}: {allocated} bytes allocated for {}", input.len());
-    }
-}
+const ENCODINGS: [Encoding; 3] = [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram];
 
 fn ms(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
@@ -157,46 +92,29 @@ fn records() -> Vec<Vec<u8>> {
     out
 }
 
-fn decode_record(record: &[u8]) -> bool {
-    match RecordKind::of(record) {
-        RecordKind::Series => decode_series(record, |_, _| ()).is_ok(),
-        RecordKind::Samples => decode_samples(record, &mut Vec::new()).is_ok(),
-        RecordKind::Tombstones => decode_tombstones(record, &mut Vec::new()).is_ok(),
-        RecordKind::Exemplars => decode_exemplars(record, |_| ()).is_ok(),
-        RecordKind::MmapMarker => decode_markers(record, &mut Vec::new()).is_ok(),
-        RecordKind::Metadata => decode_metadata(record, |_| ()).is_ok(),
-        RecordKind::Histograms | RecordKind::FloatHistograms => decode_histograms(record, &mut Vec::new()).is_ok(),
-        RecordKind::MinValidTime | RecordKind::Unread(_) | RecordKind::Unknown(_) => false,
-    }
+/// A segment with a record of each kind, and one that crosses pages.
+fn segment(compression: WalCompression) -> Vec<u8> {
+    let dir = tempfile::tempdir().expect("dir");
+    let wal = Wal::open(dir.path(), 128 << 20, compression).expect("opens");
+    let mut batch = wal.batch();
+    records().iter().for_each(|record| batch.add(record).expect("added"));
+    batch.write().expect("written");
+    drop(batch);
+    std::fs::read(dir.path().join("00000000")).expect("a segment")
 }
 
-#[test]
-fn records_of_the_log() {
-    for record in records() {
-        check(RecordKind::of(&record).name(), &record, decode_record);
-    }
-}
-
-#[test]
-fn segments_of_the_log() {
-    for compression in [WalCompression::None, WalCompression::Snappy, WalCompression::Zstd] {
-        let dir = tempfile::tempdir().expect("dir");
-        let wal = Wal::open(dir.path(), 128 << 20, compression).expect("opens");
-        let mut batch = wal.batch();
-        records().iter().for_each(|record| batch.add(record).expect("added"));
-        batch.write().expect("written");
-        drop(batch);
-        let segment = std::fs::read(dir.path().join("00000000")).expect("a segment");
-        check("segment", &segment, |input| {
-            let mut reader = SegmentReader::new(input);
-            let mut count = 0;
-            while let Some(record) = reader.next().expect("memory can be read") {
-                decode_record(record);
-                count += 1;
-            }
-            count > 0
-        });
-    }
+/// A segment with a record that crosses the end of a page.
+fn long_segment() -> Vec<u8> {
+    let dir = tempfile::tempdir().expect("dir");
+    let wal = Wal::open(dir.path(), 128 << 20, WalCompression::None).expect("opens");
+    let sample = |i: u64| LoggedSample { series: i, time: ms(1000 * i as i64), value: i as f64 };
+    let mut record = Vec::new();
+    encode_samples(&mut record, &(1..3000).map(sample).collect::<Vec<_>>());
+    let mut batch = wal.batch();
+    batch.add(&record).expect("added");
+    batch.write().expect("written");
+    drop(batch);
+    std::fs::read(dir.path().join("00000000")).expect("a segment")
 }
 
 fn chunk_of(encoding: Encoding) -> Chunk {
@@ -214,62 +132,39 @@ fn chunk_of(encoding: Encoding) -> Chunk {
     recoder.finish().swap_remove(0)
 }
 
-#[test]
-fn chunks_of_each_encoding() {
-    for encoding in [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram] {
-        let chunk = chunk_of(encoding);
-        check(encoding.name(), &chunk.data, |input| {
-            let chunk = Chunk { data: Bytes::copy_from_slice(input), ..chunk.clone() };
-            let decoded = chunk.decode(TimeRange::ALL, &mut storage::Samples::default());
-            let mut values = chunk.values();
-            while let Ok(Some(_)) = values.next() {}
-            decoded.is_ok()
-        });
-    }
-}
-
-#[test]
-fn chunk_files_of_a_block() {
+fn chunk_file() -> Vec<u8> {
     let dir = tempfile::tempdir().expect("dir");
     let mut writer = ChunkWriter::new(dir.path(), 1 << 20);
-    let places = [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram].map(|encoding| {
-        let chunk = chunk_of(encoding);
-        writer.write(chunk.min_time, chunk.max_time, chunk.encoding, &chunk.data).expect("written")
-    });
-    writer.finish().expect("written");
-    let file = std::fs::read(dir.path().join("000001")).expect("a file");
-    check("chunk file", &file, |input| {
-        let bytes = Bytes::copy_from_slice(input);
-        let rest = |place: &IndexedChunk| bytes.slice((place.offset as usize).min(bytes.len())..);
-        let read = |place: &IndexedChunk| decode_chunk(&rest(place), place).is_ok();
-        check_header(&bytes).is_ok() && places.iter().all(read)
-    });
-}
-
-/// Puts right the checksum that ends a file, so that what is behind it is looked at.
-fn with_checksum(mut file: Vec<u8>, from: usize) -> Vec<u8> {
-    if let Some(end) = file.len().checked_sub(4).filter(|end| *end >= from) {
-        let crc = crc32c::crc32c(&file[from..end]);
-        file[end..].copy_from_slice(&crc.to_be_bytes());
+    for chunk in ENCODINGS.map(chunk_of) {
+        writer.write(chunk.min_time, chunk.max_time, chunk.encoding, &chunk.data).expect("written");
     }
-    file
+    writer.finish().expect("written");
+    std::fs::read(dir.path().join("000001")).expect("a file")
 }
 
-#[test]
-fn tombstones_and_descriptions_of_blocks() {
+fn head_chunk_file() -> Vec<u8> {
+    let dir = tempfile::tempdir().expect("dir");
+    let (store, _) = head_chunks::open(dir.path(), i64::MIN).expect("opens");
+    for (series, chunk) in (1..).zip(ENCODINGS.map(chunk_of)) {
+        let range = (chunk.min_time.as_ms(), chunk.max_time.as_ms());
+        let late = series == 2;
+        store.append(NewChunk { series, range, encoding: chunk.encoding, late, data: &chunk.data });
+    }
+    store.flush().expect("written");
+    std::fs::read(dir.path().join("000001")).expect("a file")
+}
+
+fn tombstones() -> Vec<u8> {
     let mut stones = Tombstones::default();
     (0..20).for_each(|i| stones.add(i * 3, TimeRange::new(ms(-4), ms(i64::from(i) * 100))));
-    check("tombstones", &stones.encode(), |input| {
-        Tombstones::decode(&with_checksum(input.to_vec(), 5)).is_ok() | Tombstones::decode(input).is_ok()
-    });
-    let meta = r#"{"ulid": "01GRWZEJ5N3Z6TQZ4V2M3CZ1RA", "minTime": 1, "maxTime": 2, "stats": {"numSamples": 10},
-        "compaction": {"level": 2, "sources": ["01GRWZEJ5N3Z6TQZ4V2M3CZ1R0"], "parents": [
-        {"ulid": "01GRWZEJ5N3Z6TQZ4V2M3CZ1R0", "minTime": 1, "maxTime": 2}]}, "version": 1, "thanos": {"labels": {"a": "b"}}}"#;
-    check("meta.json", meta.as_bytes(), |input| BlockMeta::from_json(input).is_ok());
+    stones.encode()
 }
 
-#[test]
-fn indices_of_blocks() {
+const META: &str = r#"{"ulid": "01GRWZEJ5N3Z6TQZ4V2M3CZ1RA", "minTime": 1, "maxTime": 2, "stats": {"numSamples": 10},
+    "compaction": {"level": 2, "sources": ["01GRWZEJ5N3Z6TQZ4V2M3CZ1R0"], "parents": [
+    {"ulid": "01GRWZEJ5N3Z6TQZ4V2M3CZ1R0", "minTime": 1, "maxTime": 2}]}, "version": 1, "thanos": {"labels": {"a": "b"}}}"#;
+
+fn index() -> Vec<u8> {
     let symbols = ["", "__name__", "a", "b", "c", "d", "up"];
     let mut writer = IndexWriter::new(Vec::new(), symbols.into_iter()).expect("begun");
     for value in 2..6 {
@@ -281,15 +176,69 @@ fn indices_of_blocks() {
         };
         writer.add_series(&[(1, 6), (2, value)], &[place(8), place(80)]).expect("added");
     }
-    let file = writer.finish().expect("finished");
-    check("index", &file, |input| {
-        let Ok(index) = Index::open(Bytes::copy_from_slice(input)) else { return false };
-        let names: Vec<String> = index.label_names();
-        let values = names.iter().all(|name| index.label_values(name, 0).is_ok());
-        let numbers = input.len() as u32 / 16 + 2;
-        (0..numbers).for_each(|number| drop(index.series(number)));
-        let matchers = [Matcher::equal("__name__", "up")];
-        let found = select_index(&index, &matchers, TimeRange::ALL).is_ok_and(|found| found.flatten().count() > 0);
-        values && found
-    });
+    writer.finish().expect("finished")
+}
+
+/// What a decoder can read, by name.
+fn valid(target: &str) -> Vec<(String, Vec<u8>)> {
+    let one = |name: &str, bytes: Vec<u8>| vec![(name.to_owned(), bytes)];
+    match target {
+        "wal_record" => {
+            let named = |(i, record): (usize, Vec<u8>)| (format!("{}-{i}", RecordKind::of(&record).name()), record);
+            records().into_iter().enumerate().map(named).collect()
+        }
+        "wal_segment" => {
+            let kinds = [WalCompression::None, WalCompression::Snappy, WalCompression::Zstd];
+            let mut all: Vec<_> =
+                kinds.iter().map(|kind| (format!("{kind:?}").to_lowercase(), segment(*kind))).collect();
+            all.push(("long".to_owned(), long_segment()));
+            all
+        }
+        "chunk" => {
+            let named = |encoding: Encoding| {
+                let data = [&[encoding.byte()], &chunk_of(encoding).data[..]].concat();
+                (encoding.name().to_lowercase(), data)
+            };
+            ENCODINGS.map(named).into()
+        }
+        "chunk_file" => one("encodings", chunk_file()),
+        "head_chunk_file" => one("encodings", head_chunk_file()),
+        "index" => one("four-series", index()),
+        "block_meta" => one("compacted", META.as_bytes().to_vec()),
+        "tombstones" => one("twenty", tombstones()),
+        other => panic!("no seeds for {other}"),
+    }
+}
+
+fn seeds_dir(target: &Target) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds").join(target.name)
+}
+
+#[test]
+fn decoders_survive_damage() {
+    for target in TARGETS {
+        for (name, seed) in valid(target.name) {
+            mutation::check(&format!("{}, {name}", target.name), &seed, BOUND, target.decode);
+        }
+    }
+}
+
+#[test]
+fn seeds_are_still_survived() {
+    for target in TARGETS {
+        mutation::replay(target.name, &seeds_dir(target), BOUND, target.decode);
+    }
+}
+
+/// Writes the seeds that the encoders make; run it when an encoder has changed.
+#[test]
+#[ignore = "writes files into the source tree"]
+fn write_seeds() {
+    for target in TARGETS {
+        let dir = seeds_dir(target);
+        std::fs::create_dir_all(&dir).expect("a folder");
+        for (name, seed) in valid(target.name) {
+            std::fs::write(dir.join(format!("valid-{name}")), seed).expect("written");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::binary::{Corrupt, Cursor, put_uvarint, put_varint};
 
 const MAGIC: u32 = 0x0130_BA30;
 const VERSION: u8 = 1;
-const HEADER_BYTES: usize = 5;
+pub(crate) const HEADER_BYTES: usize = 5;
 
 /// The deleted intervals of one series, ascending; between two of them is at least a millisecond that isn't deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

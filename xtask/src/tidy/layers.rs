@@ -9,6 +9,7 @@ use crate::toml_text::{Document, Entry};
 /// Each crate and its layer. A crate may know crates of a lower layer only.
 const LAYERS: &[(&str, u8)] = &[
     ("model", 0),
+    ("mutation", 0),
     ("config", 1),
     ("exposition", 1),
     ("template", 1),

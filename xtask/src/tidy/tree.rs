@@ -76,10 +76,11 @@ impl Tree {
         self.sources.iter().filter_map(|source| Some((source, source.syntax.as_ref()?.as_ref().ok()?)))
     }
 
-    /// The manifests of the crates: every `Cargo.toml` below the root's own.
+    /// The manifests of the crates: every `Cargo.toml` below the root's own, but for workspaces of their own.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &Source> {
         let is_manifest = |path: &Path| path.ends_with("Cargo.toml") && path != Path::new("Cargo.toml");
-        self.sources.iter().filter(move |source| is_manifest(&source.path))
+        let is_workspace = |text: &str| text.lines().any(|line| line == "[workspace]");
+        self.sources.iter().filter(move |source| is_manifest(&source.path) && !is_workspace(&source.text))
     }
 
     /// A tree in memory, for the checks' own tests.

@@ -11,6 +11,8 @@ mod writer;
 
 pub use mapped::map_file;
 pub(crate) use merge::{MergeError, merge_blocks};
+#[cfg(feature = "fuzzing")]
+pub(crate) use overlap::without_overlaps;
 pub(crate) use reader::{Block, BlockError};
 pub use select::{IndexSelection, select_index};
 pub(crate) use writer::{BlockWriter, UNFINISHED_SUFFIX};

@@ -11,7 +11,7 @@ pub(super) fn are_apart(chunks: &[Chunk]) -> bool {
 /// Orders chunks by time. What overlaps is merged and encoded anew, what stands alone is handed on as it is. `chunks` come in
 /// the order of their blocks; of samples at the same time that of the chunk which begins first counts, and of chunks which
 /// begin together that of the earlier block: what a query over the blocks would have shown.
-pub(super) fn without_overlaps(mut chunks: Vec<Chunk>) -> Result<Vec<Chunk>, ChunkError> {
+pub(crate) fn without_overlaps(mut chunks: Vec<Chunk>) -> Result<Vec<Chunk>, ChunkError> {
     chunks.sort_by_key(|chunk| chunk.min_time); // stable: the order of the blocks stays
     let mut out = Vec::with_capacity(chunks.len());
     let mut group: Vec<Chunk> = Vec::new();

@@ -1,7 +1,7 @@
 //! Reading the files at start.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use foldhash::fast::FixedState;
@@ -124,13 +124,22 @@ fn cut(path: &Path, offset: u64) -> io::Result<bool> {
 }
 
 /// Where a file can't be read any more, and why.
-type Damage = (u64, &'static str);
+pub(super) type Damage = (u64, &'static str);
 
 /// Visits the chunks of a file, in memory for one chunk.
-fn scan(path: &Path, is_last: bool, mut visit: impl FnMut(&FrameHead, u32)) -> io::Result<Result<(), Damage>> {
+fn scan(path: &Path, is_last: bool, visit: impl FnMut(&FrameHead, u32)) -> io::Result<Result<(), Damage>> {
     let file = File::open(path)?;
     let len = file.metadata()?.len();
-    let mut input = BufReader::with_capacity(256 << 10, file);
+    scan_input(BufReader::with_capacity(256 << 10, file), len, is_last, visit)
+}
+
+/// The same where the file's `len` bytes come from `input`.
+pub(super) fn scan_input(
+    mut input: impl BufRead,
+    len: u64,
+    is_last: bool,
+    mut visit: impl FnMut(&FrameHead, u32),
+) -> io::Result<Result<(), Damage>> {
     if len < u64::from(HEADER_BYTES) {
         return Ok(Err((0, "the file is shorter than its header")));
     }

@@ -15,11 +15,15 @@
 
 mod file;
 mod format;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod load;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use format::ChunkPlace;
+#[cfg(feature = "fuzzing")]
+pub(crate) use fuzzing::{FIRST_CHUNK_AT, chunk_end, read_file};
 pub(crate) use load::{LoadedChunk, LoadedChunks, open};
 pub(crate) use store::{ChunkReader, HeadChunkError, HeadChunks, NewChunk};

@@ -1,9 +1,9 @@
 //! What reader and writer of segments agree on.
 
 /// Segments are made of pages of this size; no fragment crosses a page's end.
-pub(super) const PAGE_BYTES: usize = 32 << 10;
+pub(crate) const PAGE_BYTES: usize = 32 << 10;
 /// Type, length, checksum.
-pub(super) const FRAGMENT_HEADER_BYTES: usize = 7;
+pub(crate) const FRAGMENT_HEADER_BYTES: usize = 7;
 /// A decompressed record longer than this is refused.
 pub(super) const RECORD_BYTES_MAX: usize = 1 << 30;
 

@@ -15,6 +15,8 @@ mod writer;
 
 pub(crate) use checkpoint::{CheckpointFilter, write_checkpoint};
 pub use format::WalCompression;
+#[cfg(feature = "fuzzing")]
+pub(crate) use format::{FRAGMENT_HEADER_BYTES, PAGE_BYTES};
 pub(crate) use log::{Batch, Wal};
 pub(crate) use reader::SegmentReader;
 pub(crate) use record::{

@@ -240,7 +240,7 @@ fn unpack(flags: u8, data: &[u8], wanted: Option<fn(u8) -> bool>, out: &mut Vec<
         out.resize(len, 0);
         snap::raw::Decoder::new().decompress(data, out).map_err(|_| "a record's snappy data is broken")?;
     } else if flags & ZSTD_FLAG != 0 {
-        let decoder = zstd::stream::read::Decoder::new(data).map_err(|_| "a record's zstd data is broken")?;
+        let decoder = zstd::stream::read::Decoder::with_buffer(data).map_err(|_| "a record's zstd data is broken")?;
         let mut limited = decoder.take(RECORD_BYTES_MAX as u64 + 1);
         limited.read_to_end(out).map_err(|_| "a record's zstd data is broken")?;
         if out.len() > RECORD_BYTES_MAX {

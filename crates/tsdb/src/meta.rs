@@ -129,6 +129,23 @@ impl BlockCompaction {
         BlockCompaction { level: 1, ..BlockCompaction::default() }
     }
 
+    /// Of a block that says nothing of how far the head is in blocks: one of late samples, or one that was put beside the others.
+    pub(crate) fn out_of_order() -> Self {
+        BlockCompaction { hints: vec![HINT_OUT_OF_ORDER.to_owned()], ..BlockCompaction::cut() }
+    }
+
+    /// Takes its end for nothing that says how far the head is in blocks.
+    pub(crate) fn mark_out_of_order(&mut self) {
+        if !self.is_out_of_order() {
+            self.hints.push(HINT_OUT_OF_ORDER.to_owned());
+        }
+    }
+
+    /// Whether its end says nothing of how far the head is in blocks.
+    pub(crate) fn is_out_of_order(&self) -> bool {
+        self.hints.iter().any(|hint| hint == HINT_OUT_OF_ORDER)
+    }
+
     /// Of the block that several are merged into: one level above the highest, with the sources of all.
     pub(crate) fn of_merged(parents: &[&BlockMeta]) -> Self {
         let mut sources: Vec<BlockId> =
@@ -153,8 +170,8 @@ impl BlockCompaction {
     }
 }
 
-/// The remark that Prometheus gives blocks of late samples.
-pub(crate) const HINT_OUT_OF_ORDER: &str = "from-out-of-order";
+/// The remark that Prometheus gives blocks of late samples. Where the log begins to count is told by the end of the others.
+const HINT_OUT_OF_ORDER: &str = "from-out-of-order";
 
 fn is_false(flag: &bool) -> bool {
     !*flag

@@ -28,8 +28,8 @@ pub(crate) enum CreateBlocksFrom {
     /// From an OpenMetrics text in which every sample has a timestamp.
     ///
     /// Series may come in any order; the samples of a series must be in order of time within each block. The blocks appear
-    /// all at once at the end, or not at all where something is wrong. A Prometheus takes them in while it runs, a shard when
-    /// it starts.
+    /// all at once at the end, or not at all where something is wrong. A shard or a Prometheus that runs on the directory takes
+    /// them in within a minute or two, and deletes those that lie beyond its retention.
     Openmetrics(Openmetrics),
 }
 

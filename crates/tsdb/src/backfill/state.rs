@@ -11,7 +11,7 @@ use model::{Labels, Timestamp};
 use super::samples::{Piece, Pushed};
 use super::staging::Staging;
 use crate::block::BlockWriter;
-use crate::meta::BlockMeta;
+use crate::meta::{BlockCompaction, BlockMeta};
 
 /// How to make blocks.
 #[derive(Debug, Clone)]
@@ -278,7 +278,9 @@ impl Backfill {
         }
         let symbols: Vec<String> = chosen.iter().map(|symbol| self.symbols[*symbol as usize].to_string()).collect();
         let (min, end) = (Timestamp::from_ms(min), Timestamp::from_ms(max.saturating_add(1)));
-        let mut writer = BlockWriter::create(staging.dir(), min, end, &symbols)?;
+        let compaction = BlockCompaction::out_of_order();
+        let symbols = symbols.iter().map(String::as_str);
+        let mut writer = BlockWriter::with_ancestry(staging.dir(), min, end, compaction, symbols)?;
         let mut labels: Vec<(u32, u32)> = Vec::new();
         for series in order {
             let entry = &mut self.series[*series as usize];

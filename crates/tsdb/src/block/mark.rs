@@ -50,6 +50,15 @@ impl Block {
         block
     }
 
+    /// Marks the block as one whose end says nothing of how far the head is in blocks, as Prometheus marks blocks of late samples; gives
+    /// it back so marked.
+    pub(crate) fn marked_out_of_order(&self) -> Result<Block, BlockError> {
+        let mut marked = self.clone();
+        marked.meta.compaction.mark_out_of_order();
+        marked.write_meta()?;
+        Ok(marked)
+    }
+
     /// Writes `meta.json` anew.
     pub(super) fn write_meta(&self) -> Result<(), BlockError> {
         let path = self.dir.join("meta.json");

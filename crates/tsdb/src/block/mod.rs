@@ -7,6 +7,7 @@ mod merge;
 mod overlap;
 mod reader;
 mod select;
+mod whole;
 mod writer;
 
 pub use mapped::map_file;

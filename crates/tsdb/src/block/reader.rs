@@ -31,6 +31,8 @@ pub(crate) enum BlockError {
     Corrupt { path: PathBuf, source: Corrupt },
     #[error("{path}: {source}")]
     Meta { path: PathBuf, source: MetaError },
+    #[error("{path}: {reason}")]
+    Incomplete { path: PathBuf, reason: String },
 }
 
 /// A block on disk, mapped. Cloning is cheap: the clone reads the same mappings.

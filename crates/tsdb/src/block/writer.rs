@@ -81,18 +81,8 @@ pub(crate) struct BlockWriter {
 }
 
 impl BlockWriter {
-    /// Begins a block of level 1 in `parent` for `[min_time, max_time)` whose label names and values are `symbols`, sorted.
-    pub(crate) fn create(
-        parent: &Path,
-        min_time: Timestamp,
-        max_time: Timestamp,
-        symbols: &[String],
-    ) -> io::Result<Self> {
-        let symbols = symbols.iter().map(String::as_str);
-        BlockWriter::with_ancestry(parent, min_time, max_time, BlockCompaction::cut(), symbols)
-    }
-
-    /// Begins a block that says of itself where it comes from; without sources it is its own source.
+    /// Begins a block in `parent` for `[min_time, max_time)` whose label names and values are `symbols`, sorted. It says of itself
+    /// where it comes from; without sources it is its own source.
     pub(crate) fn with_ancestry<'s>(
         parent: &Path,
         min_time: Timestamp,

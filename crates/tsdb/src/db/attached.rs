@@ -1,4 +1,4 @@
-//! Exemplars and metadata, and what of the configuration may change while the database is open.
+//! Exemplars and metadata, what of the configuration may change while the database is open, and what is done every few seconds.
 
 use std::io;
 use std::sync::Arc;
@@ -31,6 +31,13 @@ impl Db {
     /// Changes how much older than the newest a late sample or exemplar may be, in milliseconds; 0 takes none.
     pub fn set_out_of_order_window(&self, window_ms: i64) {
         self.head.set_out_of_order_window(window_ms.max(0));
+    }
+
+    /// Writes full chunks of the head that wait in memory to their files, and costs nothing where none waits; commits write them
+    /// from 1 MiB on, and `maintain` does. Call it every few seconds. Nothing that was acknowledged depends on it: until they
+    /// are written, and after a failure, which is told and counted, chunks can be read from memory, and the log has their samples.
+    pub fn flush(&self) {
+        self.head.flush_chunks();
     }
 
     /// Syncs what of the logs is written. Commits go on meanwhile. Called every few seconds it bounds what a power cut can

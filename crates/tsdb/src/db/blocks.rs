@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use model::Timestamp;
 
-use crate::block::{Block, UNFINISHED_SUFFIX};
+use crate::block::{Block, BlockError, UNFINISHED_SUFFIX};
 use crate::durable;
 use crate::failpoint;
-use crate::meta::{BlockId, HINT_OUT_OF_ORDER};
+use crate::meta::BlockId;
 
 /// The blocks that could be opened, oldest first, and the folders that could not.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct BlockSet {
     pub(super) blocks: Vec<Arc<Block>>,
     pub(super) set_aside: Vec<PathBuf>,
@@ -23,27 +23,25 @@ impl BlockSet {
     /// Opens all blocks of `dir`. One that can't be opened is set aside: told, counted, left as it is; the others go on.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
         let mut set = BlockSet::default();
-        for entry in fs::read_dir(dir)? {
-            let entry = entry?;
-            let is_block = entry.file_name().to_str().is_some_and(|name| name.parse::<BlockId>().is_ok());
-            if !is_block || !entry.file_type()?.is_dir() {
-                continue;
-            }
-            match Block::open(&entry.path()) {
+        for path in block_folders(dir)? {
+            match Block::open(&path) {
                 Ok(block) => set.blocks.push(Arc::new(block)),
-                Err(error) => {
-                    tracing::error!(block = %entry.path().display(), %error, "block set aside: it cannot be opened");
-                    set.set_aside.push(entry.path());
-                }
+                Err(error) => set.put_aside(path, &error),
             }
         }
         set.without_replaced();
         Ok(set)
     }
 
+    /// Tells and counts a folder that holds no block which can be opened.
+    pub(super) fn put_aside(&mut self, path: PathBuf, error: &BlockError) {
+        tracing::error!(block = %path.display(), %error, "block set aside: it cannot be opened");
+        self.set_aside.push(path);
+    }
+
     /// Leaves out, and deletes, blocks that a compaction has replaced, and those that Prometheus found to be empty: a crash may
-    /// have kept them.
-    fn without_replaced(&mut self) {
+    /// have kept them, or somebody put them back.
+    pub(super) fn without_replaced(&mut self) {
         let replaced: Vec<BlockId> = self.blocks.iter().flat_map(replaced_by).collect();
         let (gone, mut kept): (Vec<_>, Vec<_>) = self
             .blocks
@@ -83,16 +81,35 @@ impl BlockSet {
         self.set_aside.len() + self.blocks.iter().filter(|block| block.no_compact()).count()
     }
 
-    /// Up to where the head is in blocks: the newest end of a block that was not made of late samples alone.
+    /// Up to where the head is in blocks: the newest end of a block that was not made of late samples alone, nor put there by
+    /// others.
     pub(super) fn end_in_order(&self) -> Option<Timestamp> {
-        let is_late = |block: &Block| block.meta().compaction.hints.iter().any(|hint| hint == HINT_OUT_OF_ORDER);
-        self.blocks.iter().filter(|block| !is_late(block)).map(|block| block.meta().max_time).max()
+        let in_order = self.blocks.iter().filter(|block| !block.meta().compaction.is_out_of_order());
+        in_order.map(|block| block.meta().max_time).max()
+    }
+
+    /// Whether a block ends after what the head has given to blocks. Only one that others have put there does.
+    pub(super) fn reaches_into_head(&self, block: &Block) -> bool {
+        self.end_in_order().is_none_or(|end| block.meta().max_time > end)
     }
 
     /// The bytes of all blocks.
     pub(super) fn byte_len(&self) -> u64 {
         self.blocks.iter().map(|block| block.byte_len()).sum()
     }
+}
+
+/// The folders that have the name of a block. Costs reading the directory's names.
+pub(super) fn block_folders(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let is_block = entry.file_name().to_str().is_some_and(|name| name.parse::<BlockId>().is_ok());
+        if is_block && entry.file_type()?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    Ok(folders)
 }
 
 fn sort(blocks: &mut [Arc<Block>]) {

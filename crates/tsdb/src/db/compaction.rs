@@ -66,13 +66,14 @@ impl Db {
         let set = self.blocks.load();
         let held = self.held.read();
         let is_held = |block: &Block| held.as_ref().is_some_and(|held| held(block.meta().ulid));
-        let candidates: Vec<Candidate<'_>> = set
-            .blocks
+        // What was put there and ends after the head's last cut waits: merged with others, its end would count as theirs.
+        let blocks: Vec<&Arc<Block>> = set.blocks.iter().filter(|block| !set.reaches_into_head(block)).collect();
+        let candidates: Vec<Candidate<'_>> = blocks
             .iter()
             .map(|block| Candidate { meta: block.meta(), excluded: block.no_compact() || is_held(block) })
             .collect();
         let ranges = ranges(self.options.min_block_ms, self.options.max_block_ms);
-        plan(&candidates, &ranges).into_iter().map(|at| Arc::clone(&set.blocks[at])).collect()
+        plan(&candidates, &ranges).into_iter().map(|at| Arc::clone(blocks[at])).collect()
     }
 
     /// Writes every block that has something deleted anew without it. Blocks that can't be read or written are left as they
@@ -133,10 +134,9 @@ impl Db {
         done
     }
 
-    /// Whether one of these is the newest block.
+    /// Whether one of these says up to where the head is in blocks.
     fn ends_the_blocks(&self, parents: &[Arc<Block>]) -> bool {
-        let end = |blocks: &[Arc<Block>]| blocks.iter().map(|block| block.meta().max_time).max();
-        end(parents) >= end(&self.blocks.load().blocks)
+        parents.iter().map(|block| block.meta().max_time).max() >= self.blocks.load().end_in_order()
     }
 
     /// Tries again to delete blocks that were replaced. Nothing else may be replaced before they are gone: as long as the block that

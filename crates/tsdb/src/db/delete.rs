@@ -18,7 +18,7 @@ impl Db {
         let _no_cut = self.maintaining.lock();
         // Late samples of ranges that are in blocks go there first: their deletion can't be told by the log of the head, which
         // forgets such times.
-        if let Some(end) = self.blocks.load().blocks.iter().map(|block| block.meta().max_time).max() {
+        if let Some(end) = self.blocks.load().end_in_order() {
             self.cut_late(end, &mut Maintenance::default())?;
         }
         for block in &self.blocks.load_full().blocks {

@@ -13,7 +13,7 @@ use super::state::Db;
 use crate::block::Block;
 use crate::failpoint;
 use crate::head::{LateError, SealedLate};
-use crate::meta::{BlockCompaction, HINT_OUT_OF_ORDER};
+use crate::meta::BlockCompaction;
 
 impl Db {
     /// Makes chunks of all late samples, so that a block which is written now holds all that belong to its range.
@@ -38,11 +38,9 @@ impl Db {
     }
 
     fn cut_late_range(&self, range: TimeRange, done: &mut Maintenance) -> Result<(), MaintenanceError> {
-        let compaction = BlockCompaction { hints: vec![HINT_OUT_OF_ORDER.to_owned()], ..BlockCompaction::cut() };
         let end = range.max.saturating_add(1);
-        let Some((path, meta)) = self.write_block_as(&self.options.dir, range.min, end, compaction)? else {
-            return Ok(());
-        };
+        let written = self.write_block_as(&self.options.dir, range.min, end, BlockCompaction::out_of_order())?;
+        let Some((path, meta)) = written else { return Ok(()) };
         let block = Arc::new(Block::open(&path)?);
         self.blocks.rcu(|blocks| Arc::new(blocks.with(&block)));
         tracing::info!(

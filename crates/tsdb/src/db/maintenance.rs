@@ -1,4 +1,4 @@
-//! Keeping the directory in order: cutting blocks, shortening the log, forgetting what is too old.
+//! Keeping the directory in order: noticing what others did to it, cutting blocks, shortening the log, forgetting what is too old.
 //!
 //! Ordering of a cut: forbid samples before its end, write the block, show it to readers, drop its samples from the head, and
 //! only then shorten the log. A crash at any point leaves every sample in a block, in the log, or in both; replay skips what
@@ -26,6 +26,10 @@ pub struct Maintenance {
     pub deleted: Vec<BlockId>,
     /// Whether old segments of the log were replaced by a checkpoint.
     pub checkpointed: bool,
+    /// Blocks that others have put into the directory.
+    pub found: Vec<BlockMeta>,
+    /// Blocks that are gone from the directory without our doing.
+    pub vanished: Vec<BlockId>,
 }
 
 /// Why a maintenance step failed. Nothing is lost, and the next step tries again.
@@ -82,7 +86,13 @@ impl Db {
     /// One step of maintenance; call it again and again, every minute or, with small blocks, more often. Works on the calling
     /// thread, for seconds if there is a block to cut.
     pub fn maintain(&self) -> Result<Maintenance, MaintenanceError> {
+        let compaction_rests = self.compacting.try_lock();
         let _alone = self.maintaining.lock();
+        let mut done = Maintenance::default();
+        if let Some(compaction_rests) = compaction_rests {
+            self.rescan(&mut done).map_err(|source| self.io_error("look for blocks", source))?;
+            drop(compaction_rests);
+        }
         let start = Instant::now();
         self.head.flush_chunks();
         self.head.forget_chunk_pages();
@@ -95,7 +105,6 @@ impl Db {
                 return Err(self.io_error("sync the log", source));
             }
         }
-        let mut done = Maintenance::default();
         if !self.loading.has_ended() {
             return Ok(done); // a block is cut, and the log shortened, when everything is there
         }

@@ -9,9 +9,11 @@ mod loading;
 mod maintenance;
 mod plan;
 mod query;
+mod rescan;
 mod retention;
 mod snapshot;
 mod state;
+mod unopened;
 
 pub use compaction::Compaction;
 pub use maintenance::{Maintenance, MaintenanceError};

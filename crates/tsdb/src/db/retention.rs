@@ -27,10 +27,11 @@ impl Db {
 
     /// What lies further back from the newest block's end than the retention time.
     fn beyond_time<'a>(&self, newest_first: &'a [Arc<Block>]) -> &'a [Arc<Block>] {
-        let Some(newest) = newest_first.first().map(|block| block.meta().max_time) else { return &[] };
         if self.options.retention_ms == 0 {
             return &[];
         }
+        // A block that was put there with times of the far future must not be what makes all others too old.
+        let Some(newest) = self.blocks.load().end_in_order() else { return &[] };
         let oldest_kept = newest.saturating_sub(self.options.retention_ms);
         let kept = newest_first.partition_point(|block| block.meta().max_time > oldest_kept);
         &newest_first[kept..]

@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 use storage::{Appendable, Appender};
 
 use super::blocks::{BlockSet, remove_unfinished};
+use super::unopened::Unopened;
 use crate::block::Block;
 use crate::head::{CardinalityStats, Head, HeadOptions, HeadStats, Loading, Transaction};
 use crate::lock::DirLock;
@@ -38,6 +39,8 @@ pub struct Db {
     pub(super) maintaining: Mutex<()>,
     /// The blocks that are being compacted.
     pub(super) busy: Mutex<Vec<BlockId>>,
+    /// Folders that others have put there and that can't be opened, as they were at the last look.
+    pub(super) unopened: Mutex<Unopened>,
     /// Blocks that were replaced and could not be deleted yet.
     pub(super) undeleted: Mutex<Vec<Arc<Block>>>,
     /// Compaction ends early.
@@ -88,6 +91,7 @@ impl Db {
             compacting: Mutex::new(()),
             maintaining: Mutex::new(()),
             busy: Mutex::default(),
+            unopened: Mutex::default(),
             undeleted: Mutex::default(),
             closing: AtomicBool::new(false),
             held: RwLock::default(),

@@ -12,7 +12,7 @@ use super::error::InspectError;
 use super::head::HeadContent;
 use super::progress::Progress;
 use crate::block::Block;
-use crate::meta::{BlockId, BlockMeta, HINT_OUT_OF_ORDER};
+use crate::meta::{BlockId, BlockMeta};
 
 /// All of them must match.
 pub type Matchers = Vec<Matcher>;
@@ -126,7 +126,7 @@ impl Inspection {
         let in_blocks = self
             .blocks
             .iter()
-            .filter(|block| !block.meta().compaction.hints.iter().any(|hint| hint == HINT_OUT_OF_ORDER))
+            .filter(|block| !block.meta().compaction.is_out_of_order())
             .map(|block| block.meta().max_time)
             .max();
         HeadContent::read(&self.dir, in_blocks, progress)

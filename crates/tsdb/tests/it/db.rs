@@ -302,3 +302,29 @@ fn a_clean_stop_is_told_from_a_death() {
     assert_eq!(starts, [1.0, 1.0, 0.0]);
     assert!(!dir.path().join("lock").exists());
 }
+
+/// The bytes of the files of full chunks.
+fn head_chunk_bytes(dir: &std::path::Path) -> u64 {
+    let files = fs::read_dir(dir.join("chunks_head")).into_iter().flatten().flatten();
+    files.map(|entry| entry.metadata().expect("metadata").len()).sum()
+}
+
+#[test]
+fn full_chunks_are_written_when_told_and_only_then() {
+    let dir = scratch();
+    let (db, _registry) = open(Options { min_block_ms: 7_200_000, max_block_ms: 7_200_000, ..options(dir.path()) });
+    let a = labels(&[("__name__", "a")]);
+    (0..200).for_each(|step| append(&db, &[(&a, step * 1000, step as f64)]));
+    let all = content(&db);
+    assert_eq!(head_chunk_bytes(dir.path()), 0, "it waits");
+    db.flush();
+    let bytes = head_chunk_bytes(dir.path());
+    assert!(bytes > 8, "{bytes}");
+    db.flush();
+    assert_eq!(head_chunk_bytes(dir.path()), bytes, "nothing waits any more");
+    assert_eq!(content(&db), all);
+    drop(db);
+    let (db, registry) = open(Options { min_block_ms: 7_200_000, max_block_ms: 7_200_000, ..options(dir.path()) });
+    assert_eq!(content(&db), all);
+    assert_eq!(metric(&registry, "watershed_tsdb_head_chunks_loaded_total"), 1.0);
+}

@@ -16,4 +16,5 @@ mod model_check;
 mod peers;
 mod peers_blocks;
 mod peers_head;
+mod rescan;
 mod transactions;

@@ -1,6 +1,7 @@
 //! From the text of an exposition to appended samples.
 //!
-//! The fast path is [`Ingest::sample`] for a line that was seen before: no label is built for it. What is new is resolved
+//! The fast path is [`Ingest::sample`] for a line that was seen before: no label is built for it, and many are appended together.
+//! What is new is resolved
 //! in [`Ingest::resolve`].
 
 use exposition::text::{Entry, ParseError, Parser, SampleLine};
@@ -47,6 +48,35 @@ pub(crate) struct Counts {
     pub(crate) out_of_bounds: u64,
 }
 
+/// Samples of remembered lines that are appended together, at the time of the scrape.
+struct Batch<'t> {
+    lines: Vec<(EntryId, SampleLine<'t>)>,
+    /// Parallel to `lines`.
+    samples: Vec<(SeriesRef, f64)>,
+    /// What was not taken, by its place.
+    refused: Vec<(usize, AppendError)>,
+}
+
+/// So many are appended together: enough to share the cost, few enough to stay in the processor's nearest cache.
+const BATCH_SAMPLES: usize = 128;
+
+impl<'t> Batch<'t> {
+    fn new() -> Self {
+        let (lines, samples) = (Vec::with_capacity(BATCH_SAMPLES), Vec::with_capacity(BATCH_SAMPLES));
+        Batch { lines, samples, refused: Vec::new() }
+    }
+
+    fn is_full(&self) -> bool {
+        self.lines.len() == BATCH_SAMPLES
+    }
+
+    #[inline]
+    fn push(&mut self, id: EntryId, series: SeriesRef, line: &SampleLine<'t>) {
+        self.lines.push((id, *line));
+        self.samples.push((series, line.value));
+    }
+}
+
 /// Everything that reading one exposition needs.
 pub(crate) struct Ingest<'a> {
     pub(crate) config: &'a ScrapeConfig,
@@ -64,14 +94,16 @@ impl Ingest<'_> {
     /// Appends all samples of `text`. After an error the transaction must be rolled back; the counts say how far it came.
     pub(crate) fn run(&mut self, text: &[u8]) -> Result<(), IngestError> {
         self.metadata.begin();
+        let mut batch = Batch::new();
         for entry in Parser::new(text) {
             match entry? {
-                Entry::Sample(line) => self.sample(&line)?,
+                Entry::Sample(line) => self.sample(&line, &mut batch)?,
                 Entry::Help { metric, text } => self.metadata.set_help(&metric, &text),
                 Entry::Type { metric, kind } => self.metadata.set_kind(&metric, kind),
                 _ => {}
             }
         }
+        self.flush(&mut batch)?;
         self.metadata.finish();
         match self.config.limits.samples {
             limit if limit > 0 && self.counts.kept > limit => Err(IngestError::SampleLimit(limit)),
@@ -80,12 +112,13 @@ impl Ingest<'_> {
     }
 
     #[inline]
-    fn sample(&mut self, line: &SampleLine<'_>) -> Result<(), IngestError> {
+    fn sample<'t>(&mut self, line: &SampleLine<'t>, batch: &mut Batch<'t>) -> Result<(), IngestError> {
         self.counts.scraped += 1;
         let own_time = line.timestamp.filter(|_| self.config.honor_timestamps);
-        let time = own_time.map_or(self.time, Timestamp::from_ms);
-        let is_tracked = own_time.is_none() || self.config.track_timestamps_staleness;
-        let Some(id) = self.cache.find(line.series) else { return self.new_series(line, time, is_tracked) };
+        let Some(id) = self.cache.find(line.series) else {
+            self.flush(batch)?; // what the line stands for may be in it
+            return self.new_series(line, own_time);
+        };
         let is_repeated = self.cache.see(id);
         let Some(series) = self.cache.series(id) else { return Ok(()) };
         if !self.keep() {
@@ -95,24 +128,70 @@ impl Ingest<'_> {
             self.counts.duplicate += 1;
             return Ok(());
         }
-        if self.is_future(time) {
-            return Ok(());
+        if own_time.is_some() || self.metadata.has_changed() {
+            self.flush(batch)?;
+            return self.single(id, series, line, own_time);
         }
-        match self.appender.append_ref(series, time, line.value) {
-            Ok(()) if self.metadata.has_changed() => self.store_metadata(line, series),
-            Ok(()) => {}
-            Err(AppendError::UnknownSeries(_)) => return self.again(id, line, time, is_tracked),
-            Err(e) => return self.skipped(line, &e),
-        }
-        if is_tracked {
-            self.cache.track(id);
+        batch.push(id, series, line);
+        if batch.is_full() { self.flush(batch) } else { Ok(()) }
+    }
+
+    /// Appends what has been put together.
+    fn flush(&mut self, batch: &mut Batch<'_>) -> Result<(), IngestError> {
+        let Batch { lines, samples, refused } = batch;
+        self.appender.append_refs(samples, self.time, &mut |at, error| refused.push((at, error)));
+        samples.clear();
+        let mut refused = refused.drain(..).peekable();
+        for (at, (id, line)) in lines.drain(..).enumerate() {
+            match refused.next_if(|(place, _)| *place == at) {
+                None => self.cache.track(id),
+                Some((_, AppendError::UnknownSeries(_))) => self.again(id, &line, None)?,
+                Some((_, error)) => self.skipped(&line, &error)?,
+            }
         }
         Ok(())
     }
 
+    /// A remembered line that is appended on its own.
+    fn single(
+        &mut self,
+        id: EntryId,
+        series: SeriesRef,
+        line: &SampleLine<'_>,
+        own_time: Option<i64>,
+    ) -> Result<(), IngestError> {
+        let time = self.time_of(own_time);
+        if self.is_future(time) {
+            return Ok(());
+        }
+        match self.appender.append_ref(series, time, line.value) {
+            Ok(()) => {
+                if self.metadata.has_changed() {
+                    self.store_metadata(line, series);
+                }
+                if self.is_tracked(own_time) {
+                    self.cache.track(id);
+                }
+                Ok(())
+            }
+            Err(AppendError::UnknownSeries(_)) => self.again(id, line, own_time),
+            Err(e) => self.skipped(line, &e),
+        }
+    }
+
+    fn time_of(&self, own_time: Option<i64>) -> Timestamp {
+        own_time.map_or(self.time, Timestamp::from_ms)
+    }
+
+    /// Whether a series gets a stale marker when it ends: not if the target says when its samples were.
+    fn is_tracked(&self, own_time: Option<i64>) -> bool {
+        own_time.is_none() || self.config.track_timestamps_staleness
+    }
+
     /// A line that is not remembered.
     #[cold]
-    fn new_series(&mut self, line: &SampleLine<'_>, time: Timestamp, is_tracked: bool) -> Result<(), IngestError> {
+    fn new_series(&mut self, line: &SampleLine<'_>, own_time: Option<i64>) -> Result<(), IngestError> {
+        let time = self.time_of(own_time);
         let Some(labels) = self.resolve(line)? else {
             self.cache.insert(line.series, None);
             return Ok(());
@@ -124,7 +203,7 @@ impl Ingest<'_> {
             Ok(series) => {
                 self.store_metadata(line, series);
                 let id = self.cache.insert(line.series, Some(series));
-                self.took_new(id, is_tracked);
+                self.took_new(id, own_time);
                 Ok(())
             }
             Err(e) => self.skipped(line, &e),
@@ -133,13 +212,14 @@ impl Ingest<'_> {
 
     /// A remembered line whose series the storage has dropped meanwhile.
     #[cold]
-    fn again(&mut self, id: EntryId, line: &SampleLine<'_>, time: Timestamp, tracked: bool) -> Result<(), IngestError> {
+    fn again(&mut self, id: EntryId, line: &SampleLine<'_>, own_time: Option<i64>) -> Result<(), IngestError> {
         let Some(labels) = self.resolve(line)? else { return Ok(()) };
+        let time = self.time_of(own_time);
         match self.appender.append(&labels, time, line.value) {
             Ok(series) => {
                 self.store_metadata(line, series);
                 self.cache.set_series(id, series);
-                self.took_new(id, tracked);
+                self.took_new(id, own_time);
                 Ok(())
             }
             Err(e) => self.skipped(line, &e),
@@ -156,9 +236,9 @@ impl Ingest<'_> {
         }
     }
 
-    fn took_new(&mut self, id: EntryId, is_tracked: bool) {
+    fn took_new(&mut self, id: EntryId, own_time: Option<i64>) {
         self.counts.added += 1;
-        if is_tracked {
+        if self.is_tracked(own_time) {
             self.cache.track(id);
         }
     }

@@ -96,6 +96,21 @@ pub trait Appender: Send {
     /// Appends to a series by reference.
     fn append_ref(&mut self, series: SeriesRef, time: Timestamp, value: f64) -> Result<(), AppendError>;
 
+    /// Appends to many series by reference, all at one time: much cheaper than one by one. What is not taken is told to `refused`
+    /// by its place in `samples`, in their order.
+    fn append_refs(
+        &mut self,
+        samples: &[(SeriesRef, f64)],
+        time: Timestamp,
+        refused: &mut dyn FnMut(usize, AppendError),
+    ) {
+        for (at, (series, value)) in samples.iter().enumerate() {
+            if let Err(error) = self.append_ref(*series, time, *value) {
+                refused(at, error);
+            }
+        }
+    }
+
     /// Appends a native histogram to the series with these labels, which is created if it is new.
     fn append_histogram(
         &mut self,

@@ -84,6 +84,13 @@ impl Collected {
         self.groups.last_mut().expect("there is one, or it was just pushed")
     }
 
+    /// Makes room for so many floats.
+    pub(super) fn reserve(&mut self, floats: usize) {
+        let group = self.group(|_| false);
+        group.slots.reserve(floats);
+        group.samples.reserve(floats);
+    }
+
     /// Adds a float; `is_shared` where its series has other samples under way.
     pub(super) fn add_float(&mut self, slot: u32, sample: LoggedSample, is_shared: bool) {
         let group = self.group(|group| is_shared && !group.histograms.is_empty());

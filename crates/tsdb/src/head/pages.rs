@@ -74,9 +74,14 @@ impl<'a> PageCursor<'a> {
     pub(super) fn get(&mut self, slot: u32) -> Option<&mut SeriesState> {
         let (page, at) = page_of(slot);
         if self.locked.as_ref().is_none_or(|(locked, _)| *locked != page) {
-            self.locked = None; // unlock before the next is locked
+            self.unlock(); // before the next is locked
             self.locked = Some((page, self.list.get(page)?.lock()));
         }
         self.locked.as_mut()?.1.get_mut(at)
+    }
+
+    /// Lets go of the page that is locked, if one is.
+    pub(super) fn unlock(&mut self) {
+        self.locked = None;
     }
 }

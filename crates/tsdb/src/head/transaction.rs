@@ -12,6 +12,7 @@ use super::commit::Collected;
 use super::exemplars::{self, ExemplarVerdict};
 use super::index::Place;
 use super::ooo_log::LateSample;
+use super::pages::PageCursor;
 use super::series::{SeriesState, Verdict};
 use super::state::Head;
 use crate::metrics::TypeLabel;
@@ -43,16 +44,21 @@ impl Transaction {
     }
 
     fn check_time(&self, time: Timestamp, kind: &TypeLabel) -> Result<(), AppendError> {
-        let oldest = self.head.oldest_appendable();
-        if time.as_ms() < oldest && self.head.oldest_late().is_none() {
-            self.head.metrics.out_of_bound_samples.get_or_create(kind).inc();
-            return Err(AppendError::TooOld { time, oldest: Timestamp::from_ms(oldest) });
+        let Some(error) = self.out_of_bounds(time) else { return Ok(()) };
+        match error {
+            AppendError::TooNew { .. } => self.head.metrics.too_new_samples.inc(),
+            _ => self.head.metrics.out_of_bound_samples.get_or_create(kind).inc(),
+        };
+        Err(error)
+    }
+
+    /// Why no sample is taken at `time`, if none is.
+    fn out_of_bounds(&self, time: Timestamp) -> Option<AppendError> {
+        let oldest = self.head.oldest_appendable(self.newest);
+        if time.as_ms() < oldest && self.head.oldest_late(self.newest).is_none() {
+            return Some(AppendError::TooOld { time, oldest: Timestamp::from_ms(oldest) });
         }
-        if time > self.newest {
-            self.head.metrics.too_new_samples.inc();
-            return Err(AppendError::TooNew { time, newest: self.newest });
-        }
-        Ok(())
+        (time > self.newest).then_some(AppendError::TooNew { time, newest: self.newest })
     }
 
     /// The place of a series that is here; the second half of the answer is whether the log knows it.
@@ -73,9 +79,9 @@ impl Transaction {
         time: Timestamp,
         mut value: Value,
     ) -> Option<Result<SeriesRef, AppendError>> {
-        let oldest_late = self.head.oldest_late();
+        let oldest_late = self.head.oldest_late(self.newest);
         let is_behind = oldest_late.is_some()
-            && (time.as_ms() < self.head.oldest_appendable()
+            && (time.as_ms() < self.head.oldest_appendable(self.newest)
                 || self.newest_of.get(&slot).is_some_and(|newest| time.as_ms() < *newest));
         let judge = |state: &mut SeriesState| {
             if state.reference == 0 || !is_meant(state.reference) {
@@ -88,7 +94,7 @@ impl Transaction {
                 Value::Histogram(histogram) => state.verdict_histogram(time.as_ms(), histogram),
             };
             if verdict == Verdict::OutOfOrder {
-                verdict = self.head.judge_late(state, time.as_ms(), &value);
+                verdict = self.head.judge_late(state, time.as_ms(), &value, oldest_late);
             }
             let is_shared = state.pending > 0;
             state.pending += u32::from(matches!(verdict, Verdict::Fits | Verdict::Late));
@@ -175,6 +181,38 @@ impl Appender for Transaction {
         match self.offer(slot, |reference| reference as u32 == half, time, Value::Float(value)) {
             Some(result) => result.map(|_| ()),
             None => Err(AppendError::UnknownSeries(series)),
+        }
+    }
+
+    fn append_refs(
+        &mut self,
+        samples: &[(SeriesRef, f64)],
+        time: Timestamp,
+        refused: &mut dyn FnMut(usize, AppendError),
+    ) {
+        // Everything but the usual case goes one by one, and there it is told from each other.
+        let is_usual = self.head.oldest_late(self.newest).is_none() && self.out_of_bounds(time).is_none();
+        let pages = self.head.pages.snapshot();
+        let mut cursor = PageCursor::new(&pages);
+        self.collected.reserve(samples.len());
+        for (at, (series, value)) in samples.iter().enumerate() {
+            let (slot, half) = parts(*series);
+            let fits = |state: &&mut SeriesState| {
+                state.logged
+                    && state.reference as u32 == half
+                    && state.verdict(time.as_ms(), *value) == Verdict::Fits
+                    && !is_stale(*value)
+            };
+            if let Some(state) = cursor.get(slot).filter(|state| is_usual && fits(state)) {
+                let sample = LoggedSample { series: state.reference, time, value: *value };
+                self.collected.add_float(slot, sample, state.pending > 0);
+                state.pending += 1;
+                continue;
+            }
+            cursor.unlock();
+            if let Err(error) = self.append_ref(*series, time, *value) {
+                refused(at, error);
+            }
         }
     }
 

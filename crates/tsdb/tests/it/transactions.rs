@@ -134,3 +134,51 @@ fn a_stale_marker_is_of_the_series_kind() {
     copy_dir(dir.path(), copy.path());
     assert_eq!(read(&open(options(copy.path())).0).1, want.1);
 }
+
+#[test]
+fn many_at_once_are_as_one_by_one() {
+    for out_of_order_window_ms in [0, 10_000] {
+        let tell = |together: bool| {
+            let dir = scratch();
+            let (db, registry) = open(Options { out_of_order_window_ms, ..options(dir.path()) });
+            let all = ["new", "same", "other", "older", "stale", "histogram", "twice", "plain"]
+                .map(|name| labels(&[("__name__", "m"), ("is", name)]));
+            let mut appender = db.appender();
+            let mut refs: Vec<_> = all.iter().map(|m| appender.append(m, ms(1000), 1.0).expect("taken")).collect();
+            appender.commit().expect("stored");
+            append(&db, &[(&all[1], 2000, 5.0), (&all[2], 2000, 6.0), (&all[3], 3000, 5.0)]);
+            let mut appender = db.appender();
+            appender.append_histogram(&all[5], ms(1500), whole(1)).expect("taken");
+            appender.commit().expect("stored");
+            let mut appender = db.appender();
+            // Not in the log yet.
+            refs[0] = appender.append(&labels(&[("__name__", "unlogged")]), ms(1000), 1.0).expect("taken");
+            let mut samples: Vec<_> = refs.iter().map(|series| (*series, 5.0)).collect();
+            samples[5].1 = STALE_NAN;
+            samples.push((refs[6], 7.0));
+            samples.push((storage::SeriesRef(7 << 32 | 1), 1.0));
+            samples.push((storage::SeriesRef(u64::from(u32::MAX)), 1.0));
+            let mut refused = Vec::new();
+            if together {
+                appender.append_refs(&samples, ms(2000), &mut |at, error| refused.push((at, error)));
+                appender.append_refs(&samples[7..8], ms(i64::MIN), &mut |_, error| refused.push((99, error)));
+            } else {
+                for (at, (series, value)) in samples.iter().enumerate() {
+                    let result = appender.append_ref(*series, ms(2000), *value);
+                    refused.extend(result.err().map(|error| (at, error)));
+                }
+                let result = appender.append_ref(samples[7].0, ms(i64::MIN), samples[7].1);
+                refused.extend(result.err().map(|error| (99, error)));
+            }
+            appender.commit().expect("stored");
+            let counted = ["out_of_order_samples_total", "out_of_bound_samples_total", "head_samples_appended_total"]
+                .map(|name| metric(&registry, &format!("prometheus_tsdb_{name}")).to_bits());
+            (refused, counted, read(&db))
+        };
+        let (together, single) = (tell(true), tell(false));
+        assert_eq!(together, single, "window {out_of_order_window_ms}");
+        let places: Vec<usize> = together.0.iter().map(|(at, _)| *at).collect();
+        let want = if out_of_order_window_ms == 0 { vec![2, 3, 9, 10, 99] } else { vec![2, 9, 10, 99] };
+        assert_eq!(places, want, "{:?}", together.0);
+    }
+}

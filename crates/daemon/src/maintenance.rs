@@ -13,15 +13,39 @@ use crate::tier::Tier;
 const EVERY_MAX: Duration = Duration::from_secs(60);
 const EVERY_MIN: Duration = Duration::from_secs(1);
 
+/// Full chunks wait in memory for so long at most before they are written. Nothing depends on it: the log has their samples. It bounds
+/// what waits, and what a start after a kill reads from the log alone.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
+
+/// How often what is done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Intervals {
+    rounds: Duration,
+    /// `None` leaves syncing the log to the system.
+    sync_log: Option<Duration>,
+}
+
+impl Intervals {
+    /// From the width of a cut block and the time between two syncs of the log, both in milliseconds.
+    pub(crate) fn new(min_block_ms: i64, sync_log_ms: i64) -> Self {
+        let rounds = Duration::from_millis(min_block_ms.unsigned_abs() / 12).clamp(EVERY_MIN, EVERY_MAX);
+        Intervals { rounds, sync_log: (sync_log_ms > 0).then(|| Duration::from_millis(sync_log_ms.unsigned_abs())) }
+    }
+}
+
 /// Runs until `stop`. A round that is under way ends first: a block is cut whole or not at all; a merge of blocks is given up.
-pub(crate) async fn run<T: Tier>(db: Arc<Db>, tier: Arc<T>, min_block_ms: i64, stop: CancellationToken) {
-    let every = Duration::from_millis(min_block_ms.unsigned_abs() / 12).clamp(EVERY_MIN, EVERY_MAX);
+pub(crate) async fn run<T: Tier>(db: Arc<Db>, tier: Arc<T>, intervals: Intervals, stop: CancellationToken) {
     let compaction = async {
         if tier.compacts() {
-            compact(&db, every, &stop).await;
+            compact(&db, intervals.rounds, &stop).await;
         }
     };
-    tokio::join!(keep_in_order(&db, &*tier, every, &stop), compaction);
+    let syncing = async {
+        if let Some(every) = intervals.sync_log {
+            sync_log(&db, every, &stop).await;
+        }
+    };
+    tokio::join!(keep_in_order(&db, &*tier, intervals.rounds, &stop), compaction, flush(&db, &stop), syncing);
 }
 
 /// Moments to do something at; one that is missed is made up for once.
@@ -93,10 +117,21 @@ async fn keep_in_order<T: Tier>(db: &Arc<Db>, tier: &T, every: Duration, stop: &
     }
 }
 
-/// Syncs the database's log every so often, until `stop`; the database's closing syncs the rest.
-pub(crate) async fn sync_log(db: Arc<Db>, every: Duration, stop: CancellationToken) {
+/// Writes full chunks to their files every few seconds; the database's closing writes the rest.
+async fn flush(db: &Arc<Db>, stop: &CancellationToken) {
+    let mut rounds = Rounds::new(FLUSH_EVERY);
+    while rounds.next(stop).await {
+        let db = db.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || db.flush()).await {
+            tracing::error!(%error, "writing head chunks broke off, will try again");
+        }
+    }
+}
+
+/// Syncs the database's log every so often; the database's closing syncs the rest.
+async fn sync_log(db: &Arc<Db>, every: Duration, stop: &CancellationToken) {
     let mut rounds = Rounds::new(every);
-    while rounds.next(&stop).await {
+    while rounds.next(stop).await {
         let db = db.clone();
         match tokio::task::spawn_blocking(move || db.sync_log()).await {
             Ok(Ok(())) => {}

@@ -11,20 +11,18 @@ use std::time::Duration;
 
 use api::Node;
 use arc_swap::ArcSwap;
-use model::Clock;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tsdb::Db;
 
 use crate::alerting::Alerting;
 use crate::base::Base;
 use crate::error::StartError;
-use crate::maintenance;
+use crate::maintenance::{self, Intervals};
 use crate::reload::{ReloadMetrics, Reloader};
-use crate::tier::{Loaded, Tier};
+use crate::tier::{CommonConfig, Loaded, Tier};
 
 /// How long each step of stopping may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -43,90 +41,86 @@ pub struct Running<T: Tier> {
 }
 
 /// Starts a node on its base, with its first configuration.
-pub async fn start<T: Tier>(base: Base, tier: Arc<T>, mut loaded: Loaded<T::Config>) -> Result<Running<T>, StartError> {
-    let Base {
-        db,
-        engine,
-        rule_engine,
-        clock,
-        mut registry,
-        data_dir,
-        external_url,
-        stop,
-        config_file,
-        listener,
-        facts,
-        hostname,
-        sync_interval_ms,
-        store_metadata,
-    } = base;
-    let quit = CancellationToken::new();
-    let common = &mut loaded.common;
-    let alerting = Alerting::start(&mut common.alerting, &data_dir, &clock, &external_url, &mut registry)?;
-    let rule_options = rules::Options {
-        engine: rule_engine,
-        queryable: tier.queryable(),
-        storage: db.clone(),
-        notifier: alerting.notifier(),
-        clock: clock.clone(),
-        external_url,
-        external_labels: common.global.external_labels.clone(),
-    };
-    let rules = rules::Manager::new(rule_options, &mut registry);
-    let scrape = Arc::new(scrape::Manager::new(scrape_options(&db, &clock, store_metadata, hostname), &mut registry));
-    let reloader = Arc::new(Reloader {
-        db: db.clone(),
-        file: config_file,
-        tier: tier.clone(),
-        scrape: scrape.clone(),
-        rules: rules.clone(),
-        alerting: alerting.clone(),
-        text: Arc::new(ArcSwap::default()),
-        clock: clock.clone(),
-        metrics: ReloadMetrics::new(&mut registry),
-        busy: tokio::sync::Mutex::new(()),
-    });
+pub async fn start<T: Tier>(
+    mut base: Base,
+    tier: Arc<T>,
+    mut loaded: Loaded<T::Config>,
+) -> Result<Running<T>, StartError> {
+    let reloader = reloader(&mut base, &tier, &mut loaded.common)?;
+    let (stop, store) = (base.stop.clone(), base.db.clone());
+    let intervals = Intervals::new(store.options().min_block_ms, base.sync_interval_ms);
+    let (node, listener) = node(base, &reloader)?;
     let address = listener.local_addr().map_err(|e| StartError::other("cannot tell the listening address", e))?;
-    let listener = async_listener(listener).map_err(|e| StartError::other(format!("cannot listen on {address}"), e))?;
-    let node = Arc::new(Node {
-        tier: tier.kind(),
-        queryable: tier.queryable(),
-        exemplars: db.clone(),
-        engine,
-        db: db.clone(),
-        scrape,
-        rules,
-        hierarchy: tier.hierarchy(),
-        clock,
-        registry: Arc::new(Mutex::new(registry)),
-        config_text: reloader.text.clone(),
-        reload: reload(reloader.clone()),
-        facts,
-        ready: AtomicBool::new(false),
-        quit,
-    });
-    let router = api::router(node.clone(), tier.routes().merge(alerting.routes()));
+    let router = api::router(node.clone(), tier.routes().merge(reloader.alerting.routes()));
     let stop_http = CancellationToken::new();
     let server = tokio::spawn(api::serve(listener, router, stop_http.clone().cancelled_owned()));
     reloader.apply(loaded).await.map_err(|reason| StartError::other("cannot apply the configuration", reason))?;
-    let maintenance = tokio::spawn(maintenance::run(db.clone(), tier, db.options().min_block_ms, stop.clone()));
-    if sync_interval_ms > 0 {
-        let every = Duration::from_millis(sync_interval_ms.unsigned_abs());
-        tokio::spawn(maintenance::sync_log(db.clone(), every, stop.clone()));
-    }
+    let maintenance = tokio::spawn(maintenance::run(store, tier, intervals, stop.clone()));
     node.set_ready(true);
     tracing::info!(%address, tier = ?node.tier, "ready");
     Ok(Running { address, node, reloader, stop, stop_http, maintenance, server })
 }
 
-fn scrape_options(
-    db: &Arc<Db>,
-    clock: &Arc<dyn Clock>,
-    store_metadata: bool,
-    hostname: Option<String>,
-) -> scrape::Options {
-    let timestamp_tolerance_ms = TIMESTAMP_TOLERANCE_MS;
-    scrape::Options { clock: clock.clone(), storage: db.clone(), timestamp_tolerance_ms, store_metadata, hostname }
+/// Everything that a configuration is handed to: alerting, rules, scraping.
+fn reloader<T: Tier>(
+    base: &mut Base,
+    tier: &Arc<T>,
+    common: &mut CommonConfig,
+) -> Result<Arc<Reloader<T>>, StartError> {
+    let Base { db, clock, registry, external_url, .. } = base;
+    let alerting = Alerting::start(&mut common.alerting, &base.data_dir, clock, external_url, registry)?;
+    let rule_options = rules::Options {
+        engine: base.rule_engine.clone(),
+        queryable: tier.queryable(),
+        storage: db.clone(),
+        notifier: alerting.notifier(),
+        clock: clock.clone(),
+        external_url: external_url.clone(),
+        external_labels: common.global.external_labels.clone(),
+    };
+    let scrape_options = scrape::Options {
+        clock: clock.clone(),
+        storage: db.clone(),
+        timestamp_tolerance_ms: TIMESTAMP_TOLERANCE_MS,
+        store_metadata: base.store_metadata,
+        hostname: base.hostname.take(),
+    };
+    Ok(Arc::new(Reloader {
+        db: db.clone(),
+        file: base.config_file.clone(),
+        tier: tier.clone(),
+        rules: rules::Manager::new(rule_options, registry),
+        scrape: Arc::new(scrape::Manager::new(scrape_options, registry)),
+        alerting,
+        text: Arc::new(ArcSwap::default()),
+        clock: clock.clone(),
+        metrics: ReloadMetrics::new(registry),
+        busy: tokio::sync::Mutex::new(()),
+    }))
+}
+
+/// What the API tells of, and the socket it is told on.
+fn node<T: Tier>(base: Base, reloader: &Arc<Reloader<T>>) -> Result<(Arc<Node>, TcpListener), StartError> {
+    let listener = async_listener(base.listener).map_err(|e| StartError::other("cannot listen", e))?;
+    let tier = &reloader.tier;
+    let node = Node {
+        tier: tier.kind(),
+        queryable: tier.queryable(),
+        exemplars: base.db.clone(),
+        engine: base.engine,
+        db: base.db,
+        scrape: reloader.scrape.clone(),
+        rules: reloader.rules.clone(),
+        hierarchy: tier.hierarchy(),
+        clock: base.clock,
+        registry: Arc::new(Mutex::new(base.registry)),
+        config_text: reloader.text.clone(),
+        reload: reload(reloader.clone()),
+        facts: base.facts,
+        ready: AtomicBool::new(false),
+        quit: CancellationToken::new(),
+    };
+    Ok((Arc::new(node), listener))
 }
 
 fn reload<T: Tier>(reloader: Arc<Reloader<T>>) -> api::Reload {

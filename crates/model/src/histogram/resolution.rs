@@ -1,7 +1,5 @@
 //! Coarser buckets.
 
-use std::ops::Add;
-
 use super::float::FloatHistogram;
 use super::integer::{Histogram, bucket_counts, bucket_deltas};
 use super::shape::{Span, bucket_indexes};
@@ -12,13 +10,18 @@ fn coarser_index(index: i64, from: i32, to: i32) -> i64 {
 }
 
 /// Merges buckets with absolute counts, which must be as many as the spans say.
-fn reduce<T: Copy + Add<Output = T>>(spans: &[Span], buckets: &[T], from: i32, to: i32) -> (Vec<Span>, Vec<T>) {
+fn reduce<T: Copy>(
+    spans: &[Span],
+    buckets: &[T],
+    (from, to): (i32, i32),
+    add: impl Fn(T, T) -> T,
+) -> (Vec<Span>, Vec<T>) {
     let (mut out_spans, mut out): (Vec<Span>, Vec<T>) = (Vec::new(), Vec::new());
     let mut last_index = None;
     for (index, count) in bucket_indexes(spans).zip(buckets) {
         let index = coarser_index(index, from, to);
         match (last_index, out.last_mut(), out_spans.last_mut()) {
-            (Some(last), Some(bucket), _) if last == index => *bucket = *bucket + *count,
+            (Some(last), Some(bucket), _) if last == index => *bucket = add(*bucket, *count),
             (Some(last), _, Some(span)) if last + 1 == index => {
                 span.length += 1;
                 out.push(*count);
@@ -43,7 +46,8 @@ impl Histogram {
         }
         let side = |spans: &mut Vec<Span>, buckets: &mut Vec<i64>| {
             let absolute: Vec<i64> = bucket_counts(buckets).collect();
-            let (coarser, merged) = reduce(spans, &absolute, from, schema);
+            // Counts come from a log and may be anything.
+            let (coarser, merged) = reduce(spans, &absolute, (from, schema), i64::wrapping_add);
             (*spans, *buckets) = (coarser, bucket_deltas(merged));
         };
         side(&mut self.buckets.positive_spans, &mut self.positive);
@@ -60,7 +64,7 @@ impl FloatHistogram {
             return;
         }
         let side = |spans: &mut Vec<Span>, buckets: &mut Vec<f64>| {
-            (*spans, *buckets) = reduce(spans, buckets, from, schema);
+            (*spans, *buckets) = reduce(spans, buckets, (from, schema), |a, b| a + b);
         };
         side(&mut self.buckets.positive_spans, &mut self.positive);
         side(&mut self.buckets.negative_spans, &mut self.negative);

@@ -67,14 +67,14 @@ impl Db {
         self.loading.wait_for(WAIT_MAX).await
     }
 
-    /// Tells a person when the stored samples are newer than the clock: samples of now may be refused until it catches up.
+    /// Tells a person when the stored samples are newer than the clock.
     fn compare_with_clock(&self) {
         let now = self.clock.now();
         if let Some((_, newest)) = self.head.time_range().filter(|(_, newest)| *newest > now) {
             let ahead_ms = newest.as_ms() - now.as_ms();
             tracing::warn!(
                 ahead_ms,
-                "the newest stored sample is ahead of the clock: older samples are refused till then"
+                "the newest stored sample is ahead of the clock: what comes till then may be stored as late"
             );
         }
     }

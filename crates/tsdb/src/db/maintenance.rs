@@ -109,15 +109,11 @@ impl Db {
             return Ok(done); // a block is cut, and the log shortened, when everything is there
         }
         self.wait_for_history()?;
-        while let Some((min, max)) = self.head.time_range() {
-            // Prometheus's rule: the newest half range is still open for samples.
-            if max.as_ms().saturating_sub(min.as_ms()) <= self.options.min_block_ms / 2 * 3 {
-                break;
-            }
-            let end = min.align_down(self.options.min_block_ms).saturating_add(self.options.min_block_ms);
+        while let Some((min, end)) = self.next_cut() {
             self.cut_through(min, end, &mut done)?;
         }
-        if let Some(end) = self.blocks.load().end_in_order().filter(|_| !done.cut.is_empty()) {
+        let late_end = if done.cut.is_empty() { self.late_end() } else { self.blocks.load().end_in_order() };
+        if let Some(end) = late_end {
             self.cut_late(end, &mut done)?;
             self.shorten_log(&mut done)?;
         }

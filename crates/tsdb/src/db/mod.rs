@@ -4,6 +4,7 @@ mod attached;
 mod blocks;
 mod compaction;
 mod delete;
+mod jumps;
 mod late;
 mod loading;
 mod maintenance;

@@ -31,7 +31,7 @@ impl Db {
             return &[];
         }
         // A block that was put there with times of the far future must not be what makes all others too old.
-        let Some(newest) = self.blocks.load().end_in_order() else { return &[] };
+        let Some(newest) = self.end_for_retention(newest_first) else { return &[] };
         let oldest_kept = newest.saturating_sub(self.options.retention_ms);
         let kept = newest_first.partition_point(|block| block.meta().max_time > oldest_kept);
         &newest_first[kept..]

@@ -15,6 +15,7 @@
 //!
 //! The ring of exemplars is locked before `index`, the table of metadata after it.
 
+mod ahead;
 mod attached;
 mod commit;
 mod create;

@@ -35,16 +35,23 @@ impl Head {
         self.late.log()
     }
 
-    /// The oldest time that a late sample may have; `None` where none are taken.
-    pub(super) fn oldest_late(&self) -> Option<i64> {
-        let window = Some(self.out_of_order_window_ms()).filter(|window| *window > 0)?;
+    /// The oldest time that a late sample may have; `None` where none are taken. `newest` is the newest time that any may have.
+    pub(super) fn oldest_late(&self, newest: Timestamp) -> Option<i64> {
+        let window = Some(self.out_of_order_window_ms()).filter(|window| *window > 0);
         // What is in blocks counts as well: after a start the head may be empty.
-        Some(self.newest_time().max(self.min_valid()).saturating_sub(window))
+        let oldest = |window| self.newest_believed(newest).max(self.min_valid()).saturating_sub(window);
+        window.map(oldest).into_iter().chain(self.oldest_behind(newest)).min()
     }
 
     /// What becomes of a sample that can't be appended because it is older than the newest.
-    pub(super) fn judge_late(&self, state: &SeriesState, time: i64, value: &Value) -> Verdict {
-        match self.oldest_late() {
+    pub(super) fn judge_late(
+        &self,
+        state: &SeriesState,
+        time: i64,
+        value: &Value,
+        oldest_late: Option<i64>,
+    ) -> Verdict {
+        match oldest_late {
             None => Verdict::OutOfOrder,
             Some(oldest) if time < oldest => Verdict::BeyondWindow,
             Some(_) => match state.late_verdict(time, value, &self.chunks) {

@@ -50,6 +50,8 @@ pub(crate) struct Head {
     pub(super) pages: Pages,
     /// Older samples are refused: they are in blocks.
     min_valid: AtomicI64,
+    /// The clock was put back and has not caught up before this time, `i64::MIN` where it never was.
+    pub(super) ahead_until: AtomicI64,
     /// The oldest sample's time, `i64::MAX` while there is none.
     min_time: AtomicI64,
     /// The newest sample's time, `i64::MIN` while there is none.
@@ -96,6 +98,7 @@ impl Head {
             index: RwLock::new(HeadIndex::default()),
             pages: Pages::default(),
             min_valid: AtomicI64::new(min_valid.as_ms()),
+            ahead_until: AtomicI64::new(i64::MIN),
             min_time: AtomicI64::new(i64::MAX),
             max_time: AtomicI64::new(i64::MIN),
             chunk_count: AtomicU64::new(0),
@@ -121,10 +124,9 @@ impl Head {
     }
 
     /// The oldest time that an append may have: nothing that is in blocks, and nothing older than half a block before the
-    /// newest sample, because the range it would go into may be cut at any moment.
-    pub(super) fn oldest_appendable(&self) -> i64 {
-        let newest = self.max_time.load(Ordering::SeqCst);
-        self.min_valid().max(newest.saturating_sub(self.options.chunk_range_ms / 2))
+    /// newest sample, because the range it would go into may be cut at any moment. `newest` is the newest time that any may have.
+    pub(super) fn oldest_appendable(&self, newest: Timestamp) -> i64 {
+        self.min_valid().max(self.newest_believed(newest).saturating_sub(self.options.chunk_range_ms / 2))
     }
 
     /// The newest time that an append may have now: a target whose clock is wrong must not make everybody else's samples
@@ -132,8 +134,13 @@ impl Head {
     pub(super) fn newest_appendable(&self) -> Timestamp {
         match self.options.max_future_ms {
             0 => Timestamp::MAX,
-            ahead => self.clock.now().saturating_add(ahead),
+            ahead => self.now().saturating_add(ahead),
         }
+    }
+
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// How much older than the newest a late sample may be, in milliseconds.

@@ -118,6 +118,7 @@ fn a_reference_is_a_short_way_to_a_series_until_the_series_is_gone() {
     let reference = appender.append(&a, ms(0), 1.0).expect("taken");
     appender.append_ref(reference, ms(1), 2.0).expect("taken");
     appender.append(&b, ms(200_000), 1.0).expect("taken");
+    appender.append(&b, ms(230_000), 1.0).expect("taken");
     appender.commit().expect("stored");
     db.maintain().expect("maintained");
     let mut appender = db.appender();

@@ -1,6 +1,7 @@
 //! The database as its users see it: through its traits, through files, and through Prometheus's own programs.
 
 mod attached;
+mod clock;
 mod compaction;
 mod crash;
 mod db;

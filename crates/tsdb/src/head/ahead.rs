@@ -22,7 +22,8 @@ impl Head {
     /// The oldest time that a sample may have which comes before one that is not to be believed; `None` where there is none
     /// such.
     pub(super) fn oldest_behind(&self, newest: Timestamp) -> Option<i64> {
-        self.reaches_beyond(newest).then(|| newest.as_ms().saturating_sub(self.options.max_future_ms + self.options.chunk_range_ms / 2))
+        self.reaches_beyond(newest)
+            .then(|| newest.as_ms().saturating_sub(self.options.max_future_ms + self.options.chunk_range_ms / 2))
     }
 
     /// Whether there are samples, here or in blocks, after `newest`, or were when the clock was put back that has not caught up

@@ -1,6 +1,7 @@
 //! The database as its users see it: through its traits, through files, and through Prometheus's own programs.
 
 mod attached;
+mod churn;
 mod clock;
 mod compaction;
 mod crash;
@@ -19,3 +20,6 @@ mod peers_blocks;
 mod peers_head;
 mod rescan;
 mod transactions;
+
+#[global_allocator]
+static ALLOCATOR: mutation::Counting = mutation::Counting;

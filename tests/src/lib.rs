@@ -13,7 +13,7 @@ mod wait;
 
 pub use ask::{Client, Points, points};
 pub use node::{Node, write};
-pub use peer::{find, node_exporter, prometheus};
-pub use process::{Process, free_port, watershed};
+pub use peer::{find, node_exporter, prometheus, prometheus_on};
+pub use process::{Process, free_port, free_ports, watershed};
 pub use receiver::Receiver;
 pub use wait::eventually;

@@ -32,18 +32,35 @@ pub async fn node_exporter(program: &Path, dir: &Path) -> Result<(Process, Strin
     Ok((process, address))
 }
 
-/// Starts a Prometheus with a configuration and waits until it is ready.
+/// Starts a Prometheus with a configuration and a directory of its own, and waits until it is ready.
 pub async fn prometheus(program: &Path, dir: &Path, config: &str) -> Result<(Process, Client)> {
-    let port = free_port()?;
     let file = dir.join("prometheus.yml");
     std::fs::write(&file, config)?;
-    let arguments = [
-        format!("--config.file={}", file.display()),
-        format!("--storage.tsdb.path={}", dir.join("prometheus-data").display()),
+    prometheus_on(program, dir, &dir.join("prometheus-data"), &file, &[]).await
+}
+
+/// Starts a Prometheus on a directory that may be somebody else's, and waits until it is ready.
+pub async fn prometheus_on(
+    program: &Path,
+    dir: &Path,
+    data: &Path,
+    config: &Path,
+    flags: &[&str],
+) -> Result<(Process, Client)> {
+    let port = free_port()?;
+    let mut arguments = vec![
+        format!("--config.file={}", config.display()),
+        format!("--storage.tsdb.path={}", data.display()),
         format!("--web.listen-address=127.0.0.1:{port}"),
     ];
-    let process = Process::start(program, &arguments, &dir.join("prometheus.log"))?;
+    arguments.extend(flags.iter().map(|flag| (*flag).to_owned()));
+    let mut process = Process::start(program, &arguments, &dir.join("prometheus.log"))?;
     let client = Client::new(format!("http://127.0.0.1:{port}"))?;
-    eventually("prometheus is ready", START_BOUND, || client.ready()).await?;
+    eventually("prometheus is ready", START_BOUND, || {
+        let alive = process.check_alive();
+        let client = client.clone();
+        async move { alive.map(|()| client)?.ready().await }
+    })
+    .await?;
     Ok((process, client))
 }

@@ -31,6 +31,22 @@ pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
+/// The first of `count` ports in a row that nobody listens on right now. They lie below those that the system gives out by itself, so
+/// that no connection takes one before it is used, and where they are looked for first depends on the process.
+pub fn free_ports(count: u16) -> Result<u16> {
+    const FROM: u16 = 20_000;
+    const END: u16 = 32_000;
+    let rows = (END - FROM) / count.max(1);
+    let first = std::process::id() % u32::from(rows);
+    let mut bases = (0..rows).map(|row| FROM + (first as u16 + row) % rows * count);
+    let is_free = |base: &u16| {
+        let ports: Result<Vec<_>, _> =
+            (*base..*base + count).map(|port| TcpListener::bind(("127.0.0.1", port))).collect();
+        ports.is_ok()
+    };
+    bases.find(is_free).with_context(|| format!("no {count} ports in a row are free between {FROM} and {END}"))
+}
+
 /// A running program; it is killed when this is dropped.
 pub struct Process {
     child: Child,

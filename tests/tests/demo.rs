@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::{Client, Process, eventually, find, watershed};
+use tests::{Client, Process, eventually, find, free_ports, watershed};
 
 const BOUND: Duration = Duration::from_secs(90);
-/// Eleven ports in a row that no other test takes.
-const PORT_BASE: u16 = 21_500;
+/// So many the demo listens on, in a row.
+const PORTS: u16 = 11;
 
 async fn start(dir: &Path) -> Result<(Process, Value)> {
     let ready = dir.join("ready.json");
     let arguments = [
         "demo".to_owned(),
         format!("--dir={}", dir.join("files").display()),
-        format!("--port-base={PORT_BASE}"),
+        format!("--port-base={}", free_ports(PORTS)?),
         "--block-duration=10s".to_owned(),
         format!("--ready-file={}", ready.display()),
     ];

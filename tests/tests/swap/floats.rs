@@ -1,7 +1,6 @@
-//! A data directory changes hands: from a shard to Prometheus and back, each killed with SIGKILL, nothing is missing.
+//! Floats, on time and late.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::routing::get;
 use model::{Clock, SystemClock};
-use tests::{Client, Node, Points, Process, eventually, find, free_port, node_exporter, write};
+use tests::{Client, Node, Points, eventually, find, node_exporter, prometheus_on, write};
 use tokio::net::TcpListener;
 
 const BOUND: Duration = Duration::from_secs(60);
@@ -32,26 +31,6 @@ async fn late_target() -> Result<String> {
     let router = Router::new().route("/metrics", get(page));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
-}
-
-/// A Prometheus on a directory that may be somebody else's.
-async fn prometheus_on(program: &Path, dir: &Path, data: &Path, config: &Path) -> Result<(Process, Client)> {
-    let port = free_port()?;
-    let arguments = [
-        format!("--config.file={}", config.display()),
-        format!("--storage.tsdb.path={}", data.display()),
-        format!("--web.listen-address=127.0.0.1:{port}"),
-        "--enable-feature=native-histograms".to_owned(),
-    ];
-    let mut process = Process::start(program, &arguments, &dir.join("prometheus.log"))?;
-    let client = Client::new(format!("http://127.0.0.1:{port}"))?;
-    eventually("prometheus is ready", BOUND, || {
-        let alive = process.check_alive();
-        let client = client.clone();
-        async move { alive.map(|()| client)?.ready().await }
-    })
-    .await?;
-    Ok((process, client))
 }
 
 async fn now(client: &Client) -> Result<f64> {
@@ -108,12 +87,12 @@ async fn a_killed_shard_leaves_everything_to_prometheus_and_the_other_way_round(
     );
     let config = write(dir.path(), "shard.yml", &config)?;
     // Small blocks, so that there are blocks, a checkpoint and head chunks to take over.
-    let flags = ["--storage.tsdb.min-block-duration=5s"];
+    let flags = ["--storage.tsdb.min-block-duration=5s", "--enable-feature=metadata-wal-records"];
     let mut shard = Node::start_with("shard", dir.path(), config.clone(), &flags).await?;
     let (at, before) = scraped_since(&shard.client, 0.0).await?;
     shard.kill().await?;
 
-    let (mut process, client) = prometheus_on(&prometheus, dir.path(), &shard.data, &config).await?;
+    let (mut process, client) = prometheus_on(&prometheus, dir.path(), &shard.data, &config, &[]).await?;
     let after = client.samples(SELECTOR, 300, at).await?;
     missing_nothing("prometheus after the shard", &before, &after)?;
     let (at, before) = scraped_since(&client, at).await?;
@@ -125,7 +104,7 @@ async fn a_killed_shard_leaves_everything_to_prometheus_and_the_other_way_round(
     let (at, before) = scraped_since(&shard.client, at).await?;
     shard.kill().await?;
 
-    let (mut process, client) = prometheus_on(&prometheus, dir.path(), &shard.data, &config).await?;
+    let (mut process, client) = prometheus_on(&prometheus, dir.path(), &shard.data, &config, &[]).await?;
     let after = client.samples(SELECTOR, 300, at).await?;
     missing_nothing("prometheus once more", &before, &after)?;
     ensure!(process.stop().await?, "prometheus did not end well:\n{}", process.log());

@@ -83,14 +83,17 @@ fn reloader<T: Tier>(
         storage: db.clone(),
         timestamp_tolerance_ms: TIMESTAMP_TOLERANCE_MS,
         store_metadata: base.store_metadata,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
         hostname: base.hostname.take(),
     };
+    let scrape = scrape::Manager::new(scrape_options, registry)
+        .map_err(|e| StartError::other("cannot start the threads that scrape", e))?;
     Ok(Arc::new(Reloader {
         db: db.clone(),
         file: base.config_file.clone(),
         tier: tier.clone(),
         rules: rules::Manager::new(rule_options, registry),
-        scrape: Arc::new(scrape::Manager::new(scrape_options, registry)),
+        scrape: Arc::new(scrape),
         alerting,
         text: Arc::new(ArcSwap::default()),
         clock: clock.clone(),

@@ -6,28 +6,25 @@ use bytes::Bytes;
 use config::HttpClientError;
 use http_body_util::Empty;
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT,
 };
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::ServerName;
-use url::Url;
+use url::{Position, Url};
 
 use crate::body::{self, BodyError};
 use crate::cause::chain;
+use crate::connection::Connection;
 use crate::protocols::{accept_header, check_content_type};
 use crate::scrape_config::ScrapeConfig;
+use crate::target::Target;
 
 /// Redirects that are followed before giving up, as Go's client does.
 const REDIRECTS_MAX: usize = 10;
-const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// A prober is the one host of many targets, and each of them keeps a connection.
-const IDLE_PER_HOST_MAX: usize = 1000;
-/// A connection keeps its buffer while it waits for the next scrape; by default that grows to 400 KiB.
-const READ_BUFFER_BYTES_MAX: usize = 32 << 10;
+/// With longer intervals than this, connections are not kept between scrapes.
+const IDLE_MAX_MS: i64 = 300_000;
 const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("Watershed/", env!("CARGO_PKG_VERSION")));
 
@@ -52,9 +49,9 @@ pub(crate) enum FetchError {
     Body(#[from] BodyError),
 }
 
-/// Fetches expositions for one job; connections are kept between scrapes.
+/// Fetches expositions for one job.
 pub(crate) struct ScrapeClient {
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    connector: HttpsConnector<HttpConnector>,
     accept: HeaderValue,
 }
 
@@ -74,97 +71,125 @@ impl ScrapeClient {
             builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
         }
         let connector = builder.enable_http1().wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
-            .http1_max_buf_size(READ_BUFFER_BYTES_MAX)
-            .build(connector);
         let accept = accept_header(&config.scrape_protocols, config.escaping);
         let accept = HeaderValue::from_str(&accept).map_err(|_| HttpClientError::Header("Accept".to_owned()))?;
-        Ok(ScrapeClient { client, accept })
+        Ok(ScrapeClient { connector, accept })
     }
 
-    /// Fetches the exposition into `buffer`, within `timeout` from the first byte sent to the last received.
+    /// Fetches the exposition into `buffer`, within `timeout` from the first byte sent to the last received. A connection that
+    /// can be used again is left in `kept`.
     pub(crate) async fn fetch(
         &self,
         config: &ScrapeConfig,
-        url: &Url,
-        timeout: Duration,
+        target: &Target,
+        kept: &mut Option<Connection>,
         buffer: &mut Vec<u8>,
     ) -> Result<(), FetchError> {
-        let timed_out = || {
-            let ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
-            FetchError::Timeout(model::format_duration(ms))
-        };
-        match tokio::time::timeout(timeout, self.fetch_unbounded(config, url, timeout, buffer)).await {
+        let timeout = Duration::from_millis(target.timeout_ms.unsigned_abs());
+        match tokio::time::timeout(timeout, self.fetch_unbounded(config, target, kept, buffer)).await {
             Ok(result) => result,
-            Err(_) => Err(timed_out()),
+            Err(_) => Err(FetchError::Timeout(model::format_duration(target.timeout_ms))),
         }
     }
 
     async fn fetch_unbounded(
         &self,
         config: &ScrapeConfig,
-        url: &Url,
-        timeout: Duration,
+        target: &Target,
+        kept: &mut Option<Connection>,
         buffer: &mut Vec<u8>,
     ) -> Result<(), FetchError> {
-        let response = self.follow(config, url, timeout).await?;
+        let (mut connection, response) = self.follow(config, target, kept.take()).await?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));
         }
         let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         check_content_type(header(CONTENT_TYPE), config.fallback_protocol).map_err(FetchError::ContentType)?;
         let encoding = header(CONTENT_ENCODING).map(str::to_owned);
-        Ok(body::read(response.into_body(), encoding.as_deref(), config.limits.body_size, buffer).await?)
+        let reading = body::read(response.into_body(), encoding.as_deref(), config.limits.body_size, buffer);
+        connection.read(reading).await?;
+        *kept = (target.interval_ms < IDLE_MAX_MS && connection.leads_to(&target.url)).then_some(connection);
+        Ok(())
     }
 
-    /// The first answer that is no redirect. Credentials don't follow to another host.
+    /// The first answer that is no redirect, and the connection that its body comes over. Credentials don't follow to another
+    /// host.
     async fn follow(
         &self,
         config: &ScrapeConfig,
-        url: &Url,
-        timeout: Duration,
-    ) -> Result<Response<Incoming>, FetchError> {
-        let mut current = url.clone();
-        for _ in 0..=REDIRECTS_MAX {
-            let credentials = if current.origin() == url.origin() { config.http.headers()? } else { HeaderMap::new() };
-            let response = self.client.request(self.request(config, &current, timeout, credentials)?).await;
-            let response = response.map_err(|e| FetchError::Request(format!("GET {current}: {}", chain(&e))))?;
-            let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-            if !(is_redirect && config.http.follow_redirects) {
-                return Ok(response);
+        target: &Target,
+        kept: Option<Connection>,
+    ) -> Result<(Connection, Response<Incoming>), FetchError> {
+        let (first, response) = self.get(config, target, &target.url, kept).await?;
+        if !is_redirect(&response) || !config.http.follow_redirects {
+            return Ok((first, response));
+        }
+        let mut current = redirected(&target.url, &response)?;
+        for _ in 0..REDIRECTS_MAX {
+            let (connection, response) = self.get(config, target, &current, None).await?;
+            if !is_redirect(&response) {
+                return Ok((connection, response));
             }
-            let location = response.headers().get(LOCATION).map(HeaderValue::as_bytes).unwrap_or_default();
-            let location = String::from_utf8_lossy(location).into_owned();
-            current = match current.join(&location) {
-                Ok(next) if !location.is_empty() && matches!(next.scheme(), "http" | "https") => next,
-                _ => return Err(FetchError::Location(location)),
-            };
+            current = redirected(&current, &response)?;
         }
         Err(FetchError::Redirects)
     }
 
-    fn request(
+    /// Gets one answer. A connection that was kept may have been closed by the other side at this moment: then the request is
+    /// sent once more over a new one.
+    async fn get(
         &self,
         config: &ScrapeConfig,
+        target: &Target,
         url: &Url,
-        timeout: Duration,
-        credentials: HeaderMap,
-    ) -> Result<Request<Empty<Bytes>>, FetchError> {
-        let mut request = Request::get(url.as_str())
-            .body(Empty::new())
-            .map_err(|e| FetchError::Request(format!("GET {url}: {e}")))?;
+        kept: Option<Connection>,
+    ) -> Result<(Connection, Response<Incoming>), FetchError> {
+        let failed = |reason: String| FetchError::Request(format!("GET {url}: {reason}"));
+        if let Some(mut connection) = kept.filter(|kept| kept.leads_to(url))
+            && connection.is_usable().await
+            && let Ok(response) = connection.send(self.request(config, target, url)?).await
+        {
+            return Ok((connection, response));
+        }
+        let mut connection = Connection::open(&self.connector, url).await.map_err(failed)?;
+        let response = connection.send(self.request(config, target, url)?).await.map_err(|e| failed(chain(&e)))?;
+        Ok((connection, response))
+    }
+
+    fn request(&self, config: &ScrapeConfig, target: &Target, url: &Url) -> Result<Request<Empty<Bytes>>, FetchError> {
+        let invalid = |e: &dyn std::error::Error| FetchError::Request(format!("GET {url}: {e}"));
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = url[Position::BeforePath..Position::AfterQuery].parse().map_err(|e| invalid(&e))?;
         let headers = request.headers_mut();
-        *headers = credentials;
+        if is_same_host(url, &target.url) {
+            *headers = config.http.headers()?;
+        }
+        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]).map_err(|e| invalid(&e))?;
+        headers.insert(HOST, host);
         headers.insert(USER_AGENT, AGENT);
         headers.insert(ACCEPT, self.accept.clone());
         let encoding = if config.enable_compression { "gzip" } else { "identity" };
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
-        if let Ok(seconds) = HeaderValue::from_str(&timeout.as_secs_f64().to_string()) {
-            headers.insert(TIMEOUT_HEADER, seconds);
-        }
+        let seconds = (target.timeout_ms as f64 / 1000.0).to_string();
+        headers.insert(TIMEOUT_HEADER, HeaderValue::from_str(&seconds).map_err(|e| invalid(&e))?);
         Ok(request)
+    }
+}
+
+fn is_same_host(a: &Url, b: &Url) -> bool {
+    std::ptr::eq(a, b) || a.origin() == b.origin()
+}
+
+fn is_redirect(response: &Response<Incoming>) -> bool {
+    matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where an answer sends who asked for `url`.
+fn redirected(url: &Url, response: &Response<Incoming>) -> Result<Url, FetchError> {
+    let location = response.headers().get(LOCATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let location = String::from_utf8_lossy(location).into_owned();
+    match url.join(&location) {
+        Ok(next) if !location.is_empty() && matches!(next.scheme(), "http" | "https") => Ok(next),
+        _ => Err(FetchError::Location(location)),
     }
 }

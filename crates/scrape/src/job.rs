@@ -16,12 +16,14 @@ use crate::metadata::{MetadataCache, Texts};
 use crate::metrics::Metrics;
 use crate::scrape_config::ScrapeConfig;
 use crate::target::Target;
+use crate::threads::Threads;
 
 /// What a manager hands down to everything it starts.
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) storage: Arc<dyn Appendable>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) threads: Threads,
     pub(crate) buffers: Buffers,
     pub(crate) texts: Arc<Texts>,
     /// How late a scrape may begin and still get the planned time as its timestamp, in milliseconds.
@@ -36,6 +38,7 @@ impl Shared {
         clock: Arc<dyn Clock>,
         storage: Arc<dyn Appendable>,
         metrics: Arc<Metrics>,
+        threads: Threads,
         texts: Arc<Texts>,
         timestamp_tolerance_ms: i64,
     ) -> Self {
@@ -43,6 +46,7 @@ impl Shared {
             clock,
             storage,
             metrics,
+            threads,
             buffers: Buffers::default(),
             texts,
             timestamp_tolerance_ms,

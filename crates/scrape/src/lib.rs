@@ -13,6 +13,7 @@ pub mod bench;
 mod body;
 mod cause;
 mod client;
+mod connection;
 mod discovery;
 mod global_config;
 mod ingest;
@@ -31,6 +32,7 @@ mod series_cache;
 mod size;
 mod status;
 mod target;
+mod threads;
 mod worker;
 
 pub use discovery::{FileSdConfig, RawFileSdConfig, RawTargetGroup, TargetGroup};

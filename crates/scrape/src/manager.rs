@@ -1,6 +1,7 @@
 //! All jobs of a node.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use config::HttpClientError;
@@ -17,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolStatus, prepare};
 use crate::scrape_config::ScrapeConfig;
 use crate::status::{DroppedTarget, TargetMetadata, TargetStatus, TargetsSnapshot};
+use crate::threads::Threads;
 
 /// What a manager is built from.
 pub struct Options {
@@ -29,6 +31,8 @@ pub struct Options {
     /// Whether what targets say of their metrics is stored with the series, as `--enable-feature=metadata-wal-records` of
     /// Prometheus does.
     pub store_metadata: bool,
+    /// How many threads scrape.
+    pub threads: usize,
     /// How other machines call this one; it takes the place of `localhost` in [`TargetStatus::global_url`].
     pub hostname: Option<String>,
 }
@@ -63,16 +67,21 @@ pub struct Manager {
 
 impl Manager {
     /// A manager without jobs.
-    pub fn new(options: Options, registry: &mut Registry) -> Self {
+    ///
+    /// # Errors
+    /// The threads cannot be started.
+    pub fn new(options: Options, registry: &mut Registry) -> io::Result<Self> {
         let metrics = Arc::new(Metrics::new(registry));
         let texts = Arc::new(Texts::new(options.store_metadata));
-        let shared = Shared::new(options.clock, options.storage, metrics, texts, options.timestamp_tolerance_ms);
-        Manager {
+        let threads = Threads::start(options.threads)?;
+        let shared =
+            Shared::new(options.clock, options.storage, metrics, threads, texts, options.timestamp_tolerance_ms);
+        Ok(Manager {
             shared: Arc::new(shared),
             hostname: options.hostname,
             pools: Mutex::default(),
             statuses: parking_lot::Mutex::default(),
-        }
+        })
     }
 
     /// Makes the running jobs those of `configs`. Jobs that are unchanged are not touched; of a changed one, targets with

@@ -184,7 +184,8 @@ impl Keeper {
             }
             let state = Arc::new(TargetState::new(plan, Arc::clone(&self.shared.texts)));
             let removed = CancellationToken::new();
-            self.tasks.spawn(scrape_loop::run(Arc::clone(&self.shared), Arc::clone(&state), removed.clone()));
+            let scraping = scrape_loop::run(Arc::clone(&self.shared), Arc::clone(&state), removed.clone());
+            self.tasks.spawn_on(scraping, self.shared.threads.pick());
             self.running.insert(key, Running { state, removed });
         }
     }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::body::BodyError;
 use crate::client::FetchError;
+use crate::connection::Connection;
 use crate::ingest::{Counts, Ingest, IngestError, append_stale};
 use crate::job::{Health, LastScrape, Plan, Shared, TargetState};
 use crate::report::{ReportSeries, ScrapeReport};
@@ -28,6 +29,7 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     state: Arc<TargetState>,
     plan: Arc<Plan>,
+    connection: Option<Connection>,
     cache: SeriesCache,
     scratch: LabelsScratch,
     report: ReportSeries,
@@ -45,6 +47,7 @@ impl Worker {
             shared,
             state,
             plan,
+            connection: None,
             cache: SeriesCache::default(),
             scratch: LabelsScratch::default(),
             last_start: None,
@@ -68,13 +71,12 @@ impl Worker {
         self.shared.buffers.give(buffer);
     }
 
-    async fn fetch(&self, buffer: &mut Vec<u8>) -> Fetched {
+    async fn fetch(&mut self, buffer: &mut Vec<u8>) -> Fetched {
         let Plan { job, target } = &*self.plan;
         if let Some(reason) = job.forced_error.load_full() {
             return Fetched::Failed { reason: reason.to_string(), is_body_limit: false };
         }
-        let timeout = Duration::from_millis(target.timeout_ms.unsigned_abs());
-        match job.client.fetch(&job.config, &target.url, timeout, buffer).await {
+        match job.client.fetch(&job.config, target, &mut self.connection, buffer).await {
             Ok(()) => Fetched::Body,
             Err(error) => {
                 let is_body_limit = matches!(error, FetchError::Body(BodyError::Limit(_) | BodyError::Bound));
@@ -98,6 +100,9 @@ impl Worker {
             || old.limits != new.limits
         {
             self.cache.forget_lines();
+        }
+        if !Arc::ptr_eq(&plan.job, &self.plan.job) {
+            self.connection = None; // certificates may have changed
         }
         self.plan = plan;
     }

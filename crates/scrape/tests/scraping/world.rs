@@ -1,6 +1,7 @@
 //! A manager with its storage, and configurations for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::{Report, Spanned};
 use model::{Labels, SystemClock};
@@ -24,9 +25,10 @@ impl World {
             storage: Arc::new(store.clone()),
             timestamp_tolerance_ms: 2,
             store_metadata: false,
+            threads: 2,
             hostname: None,
         };
-        let manager = Manager::new(options, &mut registry);
+        let manager = Manager::new(options, &mut registry).unwrap();
         World { store, manager, registry }
     }
 
@@ -52,12 +54,12 @@ impl World {
         let up = self.up();
         self.store.wait(|store| (store.last(&up) == Some(value)).then_some(())).await;
         // The page is written after the commit, before the next scrape.
-        for _ in 0..1000 {
+        for _ in 0..5000 {
             let status = self.target();
             if status.health == if value == 1.0 { scrape::Health::Up } else { scrape::Health::Down } {
                 return status;
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         panic!("the page doesn't show it: {:?}", self.target());
     }

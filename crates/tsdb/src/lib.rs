@@ -10,6 +10,7 @@
 mod backfill;
 mod binary;
 mod block;
+mod chunk_snapshot;
 mod chunks;
 mod db;
 mod durable;

@@ -134,6 +134,12 @@ metrics! {
     checkpoint_creations: Counter = "prometheus_tsdb_checkpoint_creations";
     /// Total number of checkpoint creations that failed.
     checkpoint_creations_failed: Counter = "prometheus_tsdb_checkpoint_creations_failed";
+    /// Total number snapshot replays that failed.
+    snapshot_replay_errors: Counter = "prometheus_tsdb_snapshot_replay_error";
+    /// Series that the last start took from a chunk snapshot.
+    snapshot_series_loaded: Gauge = "watershed_tsdb_chunk_snapshot_series_loaded";
+    /// Chunk snapshots that could not be written; the next start reads the whole log.
+    snapshots_failed: Counter = "watershed_tsdb_chunk_snapshots_failed";
     /// Duration of taking in the log at start.
     replay_seconds: Gauge<f64, std::sync::atomic::AtomicU64> = "prometheus_tsdb_data_replay_duration_seconds";
     /// Total number of compactions that were executed for the partition.

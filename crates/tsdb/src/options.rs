@@ -33,6 +33,9 @@ pub struct Options {
     /// Whether opening returns as soon as samples can be taken, while those of before are still being read. Questions wait for
     /// them, for ten seconds at most; answers without them carry a warning.
     pub load_in_background: bool,
+    /// Whether closing leaves a chunk snapshot behind, and opening uses one, instead of the part of the log that it stands for.
+    /// It costs nothing but the time of writing it: the log stays complete.
+    pub chunk_snapshot: bool,
 }
 
 impl Options {
@@ -52,6 +55,7 @@ impl Options {
             out_of_order_window_ms: 0,
             max_future_ms: 10 * 60_000,
             load_in_background: false,
+            chunk_snapshot: false,
         }
     }
 }

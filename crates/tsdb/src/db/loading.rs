@@ -45,6 +45,9 @@ impl Db {
         if result.is_ok() {
             self.head.drop_before(min_valid);
         }
+        if result.is_ok() {
+            self.head.forget_snapshot();
+        }
         self.loading.end(result.as_ref().err().map(ToString::to_string));
         let report = result?;
         tell_replay(&report, &self.metrics, start);
@@ -97,6 +100,7 @@ fn tell_replay(report: &ReplayReport, metrics: &Metrics, start: Instant) {
     metrics.wal_corruptions.inc_by(report.damages);
     metrics.mmap_chunks_loaded.inc_by(report.chunks);
     metrics.mmap_chunk_corruptions.inc_by(report.chunk_damages);
+    metrics.snapshot_series_loaded.set(report.snapshot_series as i64);
     if report.chunks_refused > 0 {
         let chunks = report.chunks_refused;
         tracing::warn!(
@@ -122,6 +126,7 @@ fn tell_replay(report: &ReplayReport, metrics: &Metrics, start: Instant) {
         segments = report.segments,
         series = report.series,
         samples = report.samples,
+        from_snapshot = report.snapshot_series,
         seconds,
         "write-ahead log replayed"
     );

@@ -16,6 +16,7 @@ use storage::{Appendable, Appender};
 use super::blocks::{BlockSet, remove_unfinished};
 use super::unopened::Unopened;
 use crate::block::Block;
+use crate::chunk_snapshot;
 use crate::head::{CardinalityStats, Head, HeadOptions, HeadStats, Loading, Transaction};
 use crate::lock::DirLock;
 use crate::meta::{BlockId, BlockMeta};
@@ -68,6 +69,7 @@ impl Db {
         fs::create_dir_all(&dir).map_err(io_error)?;
         let lock = DirLock::take(&dir)?;
         remove_unfinished(&dir).map_err(io_error)?;
+        chunk_snapshot::remove_unfinished(&dir).map_err(io_error)?;
         let blocks = BlockSet::open(&dir).map_err(io_error)?;
         let in_blocks = blocks.end_in_order();
         let metrics = Metrics::new(registry);
@@ -78,6 +80,7 @@ impl Db {
             max_exemplars: options.max_exemplars,
             out_of_order_window_ms: options.out_of_order_window_ms,
             max_future_ms: options.max_future_ms,
+            snapshot_dir: options.chunk_snapshot.then(|| dir.clone()),
         };
         let min_valid = in_blocks.unwrap_or(Timestamp::MIN);
         let head = Head::open(&dir, head_options, min_valid, Arc::clone(&clock), metrics.clone()).map_err(io_error)?;
@@ -111,8 +114,8 @@ impl Db {
         self.closing.store(true, Ordering::Relaxed);
     }
 
-    /// Syncs the log to disk and ends compaction. Otherwise the database may be used on; this is what a clean stop does before it
-    /// lets go.
+    /// Syncs the log to disk, leaves a chunk snapshot behind where the options say so, and ends compaction. Otherwise the database
+    /// may be used on; this is what a clean stop does before it lets go.
     pub fn close(&self) -> io::Result<()> {
         self.head.begin_closing();
         self.loading.wait();
@@ -120,6 +123,9 @@ impl Db {
         self.stop_compaction();
         self.head.wal().sync()?;
         self.head.late_log().map_or(Ok(()), |log| log.sync())?;
+        if self.loading.is_done() {
+            self.head.leave_snapshot();
+        }
         self.lock.mark_clean();
         Ok(())
     }

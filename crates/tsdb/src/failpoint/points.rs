@@ -29,6 +29,11 @@ pub const STEPS: &[&str] = &[
     "late.shorten",
     "repair.cut.before",
     "replay.segment",
+    "snapshot.begin",
+    "snapshot.forget",
+    "snapshot.rename.after",
+    "snapshot.rename.before",
+    "snapshot.write",
     "wal.segment.after",
     "wal.segment.before",
 ];

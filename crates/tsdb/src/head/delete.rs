@@ -21,6 +21,7 @@ impl Head {
     /// Deletes what the matching series have within `range` at this moment. As in Prometheus, from a series' first to its last
     /// sample at most, so samples to come are not touched.
     pub(crate) fn delete(&self, matchers: &[Matcher], range: TimeRange) -> io::Result<()> {
+        let _steady = self.barrier.read(); // a snapshot has all of a deletion or nothing
         let stones = self.stones(matchers, range);
         if stones.is_empty() {
             return Ok(());

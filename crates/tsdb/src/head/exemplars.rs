@@ -226,16 +226,28 @@ impl ExemplarRing {
         }
     }
 
+    /// All exemplars in the order in which they came, each with the labels of its series.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (&Labels, &Exemplar)> {
+        let with_labels = |entry| {
+            let Entry { series, exemplar, .. }: &Entry = entry;
+            Some((&self.series[*series as usize].as_ref()?.labels, exemplar))
+        };
+        self.entries_in_order().filter_map(with_labels)
+    }
+
+    fn entries_in_order(&self) -> impl Iterator<Item = &Entry> {
+        let count = self.entries.len();
+        let first = if count < self.capacity { 0 } else { self.next };
+        (0..count).map(move |i| &self.entries[(first + i) % count])
+    }
+
     /// Changes how many exemplars there may be; the newest are kept.
     pub(super) fn resize(&mut self, capacity: usize) {
         let mut resized = ExemplarRing::new(capacity, self.window_ms);
         if resized.capacity == self.capacity {
             return;
         }
-        let count = self.entries.len();
-        let first = if count < self.capacity { 0 } else { self.next };
-        for at in (0..count).map(|i| (first + i) % count).skip(count.saturating_sub(resized.capacity)) {
-            let entry = &self.entries[at];
+        for entry in self.entries_in_order().skip(self.entries.len().saturating_sub(resized.capacity)) {
             if let Some(list) = &self.series[entry.series as usize] {
                 resized.insert(list.reference, || list.labels.clone(), entry.exemplar.clone());
             }

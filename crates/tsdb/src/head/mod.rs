@@ -41,6 +41,7 @@ mod postings;
 mod replay;
 mod select;
 mod series;
+mod snapshot;
 mod state;
 mod stats;
 mod symbols;

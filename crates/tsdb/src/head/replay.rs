@@ -1,7 +1,9 @@
 //! Taking in the log at start-up.
 
+mod snapshot;
+
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use model::Labels;
@@ -13,7 +15,7 @@ use super::pages::{PageCursor, PageList, Pages};
 use super::series::{SeriesState, Verdict};
 use super::state::Head;
 use crate::failpoint;
-use crate::head_chunks::LoadedChunks;
+use crate::head_chunks::{LoadedChunk, LoadedChunks};
 use crate::metrics::TypeLabel;
 use crate::wal::{
     LoggedHistogram, LoggedSample, RecordKind, Segment, SegmentReader, decode_exemplars, decode_histograms,
@@ -33,6 +35,8 @@ pub(crate) struct ReplayReport {
     pub(crate) unknown_series: u64,
     /// Records that this version does not read, by kind.
     pub(crate) unread: BTreeMap<&'static str, u64>,
+    /// Series that were taken from a chunk snapshot.
+    pub(crate) snapshot_series: u64,
     /// Full chunks that were found in files.
     pub(crate) chunks: u64,
     /// Places in these files that could not be read; what followed was taken from the log.
@@ -52,11 +56,25 @@ impl ReplayReport {
     }
 }
 
+/// A part of the log.
+#[derive(Debug)]
+struct Input {
+    segment: Segment,
+    part: Part,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// A snapshot has what is here before the offset, but for metadata and second numbers of series.
+    CoveredUntil(u64),
+    From(u64),
+}
+
 /// Reads the log in two passes: what makes a series first, which is quick, and then all samples, into states that nobody else
 /// sees. In the end they take over what has been appended in between.
 pub(crate) struct Replay {
     head: Arc<Head>,
-    inputs: Vec<Segment>,
+    inputs: Vec<Input>,
     report: ReplayReport,
     slots: Numbering,
     history: Pages,
@@ -67,23 +85,30 @@ pub(crate) struct Replay {
     loaded: LoadedChunks,
 }
 
+/// What the first pass reads of the log that a snapshot stands for: metadata are not in it, and head chunks and late samples may
+/// go by a number that a series had before. Numbers that were given out once must stay so.
+fn is_lasting(record_kind: u8) -> bool {
+    matches!(RecordKind::of(&[record_kind]), RecordKind::Series | RecordKind::Metadata)
+}
+
 /// What the first pass reads. Exemplars and metadata are little, and those of now must come after those of then.
 fn is_first(record_kind: u8) -> bool {
     matches!(RecordKind::of(&[record_kind]), RecordKind::Series | RecordKind::Exemplars | RecordKind::Metadata)
 }
 
 impl Replay {
-    /// Finds checkpoint and segments and makes their series: from now on samples can be taken.
+    /// Finds snapshot, checkpoint and segments and makes their series: from now on samples can be taken.
     pub(crate) fn begin(head: Arc<Head>) -> io::Result<Self> {
         let dir = head.wal.dir();
         let checkpoint = latest_checkpoint(dir)?;
-        let mut inputs: Vec<Segment> = Vec::new();
+        let mut inputs: Vec<(Segment, bool)> = Vec::new();
         if let Some(checkpoint) = &checkpoint {
-            inputs.extend(list_segments(&checkpoint.path)?);
+            inputs.extend(list_segments(&checkpoint.path)?.into_iter().map(|segment| (segment, true)));
         }
         let first = checkpoint.map_or(0, |checkpoint| checkpoint.index + 1);
         let current = head.wal.current_segment();
-        inputs.extend(list_segments(dir)?.into_iter().filter(|s| (first..current).contains(&s.index)));
+        let segments = list_segments(dir)?.into_iter().filter(|segment| (first..current).contains(&segment.index));
+        inputs.extend(segments.map(|segment| (segment, false)));
         let loaded = std::mem::take(&mut *head.loaded.lock());
         // A number that a chunk has is never given to another series.
         head.index.write().reserve_references(loaded.last_series);
@@ -98,11 +123,12 @@ impl Replay {
             loaded,
             head,
         };
-        for input in &inputs {
-            // Damage is met again, told and repaired in the second pass.
-            let mut reader = SegmentReader::open(&input.path)?.only(is_first);
-            while let Some(record) = reader.next()? {
-                let _ = replay.take_first(record);
+        let taken = replay.take_snapshot()?;
+        let inputs = snapshot::split(inputs, taken.map(|snapshot| snapshot.at));
+        for Input { segment: Segment { path, .. }, part } in &inputs {
+            match *part {
+                Part::CoveredUntil(end) => replay.read_first(SegmentReader::open_until(path, end)?.only(is_lasting))?,
+                Part::From(start) => replay.read_first(SegmentReader::open_at(path, start)?.only(is_first))?,
             }
         }
         replay.inputs = inputs;
@@ -113,8 +139,10 @@ impl Replay {
     /// Reads the samples. Damage is counted, told and repaired: whole records on both sides of it are kept, in this segment and
     /// in later ones.
     pub(crate) fn finish(mut self) -> io::Result<ReplayReport> {
-        for input in std::mem::take(&mut self.inputs) {
-            self.read(&input)?;
+        for Input { segment, part } in std::mem::take(&mut self.inputs) {
+            if let Part::From(start) = part {
+                self.read(&segment, start)?;
+            }
         }
         let late = self.head.replay_late(&self.slots, &self.pages, &self.loaded)?;
         self.hand_over();
@@ -148,9 +176,17 @@ impl Replay {
         self.head.metrics.out_of_order_samples.get_or_create(&TypeLabel::FLOAT).inc_by(left_out);
     }
 
-    fn read(&mut self, input: &Segment) -> io::Result<()> {
+    /// Damage is met again, told and repaired in the second pass.
+    fn read_first(&mut self, mut reader: SegmentReader<impl Read>) -> io::Result<()> {
+        while let Some(record) = reader.next()? {
+            let _ = self.take_first(record);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, input: &Segment, start: u64) -> io::Result<()> {
         failpoint::pass("replay.segment")?;
-        let mut reader = SegmentReader::open(&input.path)?;
+        let mut reader = SegmentReader::open_at(&input.path, start)?;
         while let Some(record) = reader.next()? {
             self.take(record, input);
             if self.head.is_closing() {
@@ -223,33 +259,45 @@ impl Replay {
 
     fn take_series(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
         decode_series(record, |reference, pairs| {
-            let labels = Labels::from_pairs(pairs.iter().copied());
-            self.head.index.write().reserve_references(reference);
-            let Some(slot) = self.head.restore_series(&labels, reference) else { return };
-            if slot.reference != reference {
-                self.head.aliases.lock().insert(reference, slot.reference);
+            if self.add_series(reference, pairs).is_some() {
+                self.report.series += 1;
             }
-            if self.history.with(slot.slot, |state| state.reference != 0) != Some(true) {
-                self.history.put(slot.slot, SeriesState::restored(slot.reference));
-            }
-            let chunks = self.loaded.take(reference);
-            if !chunks.is_empty() {
-                self.history.with(slot.slot, |state| state.attach(&chunks));
-                self.head.add_chunks(chunks.len() as u64);
-                let late = self.history.with(slot.slot, |state| state.late().and_then(|late| late.range()));
-                if let Some(late) = late.flatten() {
-                    self.head.late.widen(late);
-                }
-                let in_order = || chunks.iter().filter(|chunk| !chunk.late);
-                let first = in_order().map(|chunk| chunk.min_time.max(self.min_valid)).min();
-                let last = in_order().map(|chunk| chunk.max_time).max();
-                if let (Some(first), Some(last)) = (first, last) {
-                    self.head.widen(first, last);
-                }
-            }
-            self.slots.set(reference, slot.slot);
-            self.report.series += 1;
         })
+    }
+
+    /// Makes a series under the number that log or snapshot has for it, with the full chunks that were found; `None` where there is
+    /// no room or no label.
+    fn add_series(&mut self, reference: u64, pairs: &[(&str, &str)]) -> Option<Place> {
+        let labels = Labels::from_pairs(pairs.iter().copied());
+        self.head.index.write().reserve_references(reference);
+        let slot = self.head.restore_series(&labels, reference)?;
+        if slot.reference != reference {
+            self.head.aliases.lock().insert(reference, slot.reference);
+        }
+        if self.history.with(slot.slot, |state| state.reference != 0) != Some(true) {
+            self.history.put(slot.slot, SeriesState::restored(slot.reference));
+        }
+        let chunks = self.loaded.take(reference);
+        if !chunks.is_empty() {
+            self.attach(slot, &chunks);
+        }
+        self.slots.set(reference, slot.slot);
+        Some(slot)
+    }
+
+    fn attach(&self, slot: Place, chunks: &[LoadedChunk]) {
+        self.history.with(slot.slot, |state| state.attach(chunks));
+        self.head.add_chunks(chunks.len() as u64);
+        let late = self.history.with(slot.slot, |state| state.late().and_then(|late| late.range()));
+        if let Some(late) = late.flatten() {
+            self.head.late.widen(late);
+        }
+        let in_order = || chunks.iter().filter(|chunk| !chunk.late);
+        let first = in_order().map(|chunk| chunk.min_time.max(self.min_valid)).min();
+        let last = in_order().map(|chunk| chunk.max_time).max();
+        if let (Some(first), Some(last)) = (first, last) {
+            self.head.widen(first, last);
+        }
     }
 
     /// Where the series is now that the log gave this number.

@@ -1,5 +1,7 @@
 //! The samples of one series in the head: where its full chunks are, and the one that is written to.
 
+mod snapshot;
+
 use model::{NativeHistogram, TimeRange, Timestamp};
 use storage::chunk::{Chunk, Encoding, Value, xor};
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -32,6 +32,8 @@ pub(crate) struct HeadOptions {
     pub(crate) out_of_order_window_ms: i64,
     /// Samples that lie further after the clock are refused, 0 for none.
     pub(crate) max_future_ms: i64,
+    /// The data directory, if chunk snapshots are written to it and read from it.
+    pub(crate) snapshot_dir: Option<PathBuf>,
 }
 
 /// See the module above for the locks and their order.

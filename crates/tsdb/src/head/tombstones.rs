@@ -12,6 +12,7 @@ use storage::chunk::{Chunk, ChunkError};
 
 use super::series::SeriesState;
 use crate::tombstones::{Intervals, is_deleted, without_deleted};
+use crate::wal::LoggedTombstone;
 
 /// Deleted intervals by the series' number in the log. Mostly there are none, and asking costs one look at a flag.
 #[derive(Debug, Default)]
@@ -57,6 +58,16 @@ impl HeadTombstones {
             })
     }
 
+    /// All deleted intervals, by series.
+    pub(super) fn to_list(&self) -> Vec<LoggedTombstone> {
+        let by_series = self.by_series.read();
+        let of = |(series, deleted): (&u64, &Intervals)| {
+            let series = *series;
+            deleted.as_slice().iter().map(move |range| LoggedTombstone { series, range: *range }).collect::<Vec<_>>()
+        };
+        by_series.iter().flat_map(of).collect()
+    }
+
     /// Forgets what was before `time`, and series that are gone.
     pub(super) fn drop_before(&self, time: Timestamp, lives: impl Fn(u64) -> bool) {
         if !self.any.load(Ordering::Acquire) {
@@ -73,6 +84,10 @@ impl HeadTombstones {
 
 /// From a series' first to its last sample; of late ones it isn't known which is the first.
 pub(super) fn times(state: &SeriesState) -> Option<TimeRange> {
-    let first = if state.late().is_some() { Timestamp::MIN } else { Timestamp::from_ms(state.first_time()?) };
-    Some(TimeRange::new(first, Timestamp::from_ms(state.newest()?)))
+    let newest = state.newest().map(Timestamp::from_ms);
+    let Some(late) = state.late() else {
+        return Some(TimeRange::new(Timestamp::from_ms(state.first_time()?), newest?));
+    };
+    let newest_late = late.range().map(|late| late.max);
+    Some(TimeRange::new(Timestamp::MIN, newest.into_iter().chain(newest_late).max()?))
 }

@@ -58,6 +58,11 @@ impl LoadedChunks {
         self.late_places.contains_key(&place)
     }
 
+    /// Whether all that there was could be read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.damages == 0 && self.refused == 0
+    }
+
     /// How many series with chunks nobody has taken.
     pub(crate) fn left(&self) -> usize {
         self.by_series.len()

@@ -13,6 +13,7 @@ use super::file::{ChunkFile, file_path};
 use super::format::{
     ChunkPlace, FILE_BYTES_MAX, FrameHead, HEADER_BYTES, check_frame, chunk_of, file_header, frame_bytes, put_frame,
 };
+use crate::durable;
 use crate::failpoint;
 
 /// So many bytes may wait before a commit writes them itself.
@@ -162,6 +163,17 @@ impl HeadChunks {
     pub(crate) fn flush(&self) -> io::Result<()> {
         let _alone = self.flushing.lock();
         self.flush_alone()
+    }
+
+    /// Writes what waits and syncs it; the answer is the newest file, 0 where there is none, and its length.
+    pub(crate) fn sync(&self) -> io::Result<(u32, u64)> {
+        let _alone = self.flushing.lock();
+        self.flush_alone()?;
+        let files = self.files.read();
+        let Some((number, newest)) = files.last_key_value() else { return Ok((0, 0)) };
+        newest.sync()?;
+        durable::sync_dir(&self.dir)?;
+        Ok((*number, std::fs::metadata(file_path(&self.dir, *number))?.len()))
     }
 
     fn flush_alone(&self) -> io::Result<()> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::format::WalCompression;
+use super::position::LogPosition;
 use super::segments::{checkpoint_path, list_checkpoints, list_segments, segment_path};
 use super::writer::SegmentWriter;
 use crate::durable;
@@ -130,6 +131,13 @@ impl Wal {
             files.pop();
         }
         Ok(())
+    }
+
+    /// Fills the page that is written to up with zeros, so that what follows can be read from there on; the answer is where.
+    pub(crate) fn end_page(&self) -> io::Result<LogPosition> {
+        let mut writer = self.writer.lock();
+        writer.end_page()?;
+        Ok(LogPosition { segment: writer.index(), offset: writer.position() })
     }
 
     /// Syncs everything.

@@ -1,7 +1,7 @@
 //! Reading a segment record by record, past damage.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom, Take};
 use std::path::Path;
 
 use super::format::{
@@ -40,6 +40,20 @@ pub(crate) struct SegmentReader<R = File> {
 impl SegmentReader<File> {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         File::open(path).map(SegmentReader::new)
+    }
+
+    /// Begins to read at an offset, which must be a page's.
+    pub(crate) fn open_at(path: &Path, offset: u64) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        Ok(SegmentReader { page_offset: offset, good_end: offset, ..SegmentReader::new(file) })
+    }
+}
+
+impl SegmentReader<Take<File>> {
+    /// Reads what lies before an offset, which must be a page's.
+    pub(crate) fn open_until(path: &Path, offset: u64) -> io::Result<Self> {
+        File::open(path).map(|file| SegmentReader::new(file.take(offset)))
     }
 }
 

@@ -185,17 +185,29 @@ impl SegmentWriter {
         self.data.clear();
     }
 
+    fn fill_page(&mut self) -> io::Result<()> {
+        let over = self.position as usize % PAGE_BYTES;
+        if over == 0 || self.spoiled {
+            return Ok(());
+        }
+        let filling = vec![0; PAGE_BYTES - over];
+        let filled = self.file.write_all(&filling);
+        match filled {
+            Ok(()) => self.position += filling.len() as u64,
+            Err(_) => self.spoiled = self.cut_back().is_err(),
+        }
+        filled
+    }
+
+    /// Fills the last page up, so that what follows can be read from there on.
+    pub(super) fn end_page(&mut self) -> io::Result<()> {
+        if self.spoiled { self.next_segment() } else { self.fill_page() }
+    }
+
     /// Begins the next segment; fills the last page up, as Prometheus does. A batch that waits goes into the new one.
     pub(super) fn next_segment(&mut self) -> io::Result<()> {
-        let over = self.position as usize % PAGE_BYTES;
-        if over > 0 && !self.spoiled {
-            // A reader fills the last page up by itself where this fails, as it does after a kill.
-            let filling = vec![0; PAGE_BYTES - over];
-            match self.file.write_all(&filling) {
-                Ok(()) => self.position += filling.len() as u64,
-                Err(_) => self.spoiled = self.cut_back().is_err(),
-            }
-        }
+        // A reader fills the last page up by itself where this fails, as it does after a kill.
+        let _ = self.fill_page();
         failpoint::pass("wal.segment.before")?;
         let file = create_segment(&self.dir, self.index + 1)?;
         self.unsynced.push(std::mem::replace(&mut self.file, file));

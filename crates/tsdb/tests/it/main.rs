@@ -3,6 +3,7 @@
 mod attached;
 mod churn;
 mod clock;
+mod chunk_snapshots;
 mod compaction;
 mod crash;
 mod db;

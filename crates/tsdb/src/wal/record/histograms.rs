@@ -48,10 +48,7 @@ pub(crate) fn encode_histograms<E>(
         let base = Base::put(&mut out, kind, first.series, first.time);
         for logged in of_kind {
             base.put_place(&mut out, logged.series, logged.time);
-            match &logged.histogram {
-                NativeHistogram::Int(whole) => put_whole(&mut out, whole),
-                NativeHistogram::Float(float) => put_float(&mut out, float),
-            }
+            put_histogram(&mut out, &logged.histogram);
         }
         write(&out)?;
     }
@@ -87,6 +84,14 @@ fn read_one(cursor: &mut Cursor<'_>, base: Base, is_float: bool) -> Option<Logge
         NativeHistogram::Int(Box::new(read_whole(cursor)?))
     };
     Some(LoggedHistogram { series, time, histogram })
+}
+
+/// Appends one histogram without series and time.
+pub(crate) fn put_histogram(out: &mut Vec<u8>, histogram: &NativeHistogram) {
+    match histogram {
+        NativeHistogram::Int(whole) => put_whole(out, whole),
+        NativeHistogram::Float(float) => put_float(out, float),
+    }
 }
 
 fn put_reset(out: &mut Vec<u8>, reset: CounterReset) {

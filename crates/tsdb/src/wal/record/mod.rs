@@ -16,12 +16,12 @@ mod tests;
 mod tombstones;
 
 pub(crate) use exemplars::{LoggedExemplar, decode_exemplars, encode_exemplars};
-pub(crate) use histograms::{LoggedHistogram, decode_histograms, encode_histograms};
+pub(crate) use histograms::{LoggedHistogram, decode_histograms, encode_histograms, put_histogram};
 pub(crate) use kind::RecordKind;
 pub(crate) use markers::{LoggedMarker, decode_markers, encode_markers};
 #[cfg(test)]
 pub(crate) use metadata::LoggedMetadata;
 pub(crate) use metadata::{decode_metadata, encode_metadata};
 pub(crate) use samples::{LoggedSample, decode_samples, encode_samples};
-pub(crate) use series::{decode_series, encode_series};
+pub(crate) use series::{decode_series, encode_series, read_labels};
 pub(crate) use tombstones::{LoggedTombstone, decode_tombstones, encode_tombstones};

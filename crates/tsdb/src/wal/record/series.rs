@@ -49,7 +49,7 @@ pub(super) fn put_labels<'a>(out: &mut Vec<u8>, labels: impl ExactSizeIterator<I
 }
 
 /// Reads labels into `out`, which is cleared first. A count that the bytes don't bear out ends the walk early.
-pub(super) fn read_labels<'a>(cursor: &mut Cursor<'a>, out: &mut Vec<(&'a str, &'a str)>) -> Option<()> {
+pub(crate) fn read_labels<'a>(cursor: &mut Cursor<'a>, out: &mut Vec<(&'a str, &'a str)>) -> Option<()> {
     out.clear();
     for _ in 0..cursor.uvarint()? {
         let name = std::str::from_utf8(cursor.text()?).ok()?;

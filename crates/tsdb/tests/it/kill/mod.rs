@@ -1,5 +1,5 @@
-//! A process is killed again and again while it appends, cuts, compacts, shortens its log, or opens its directory; each time
-//! what it had acknowledged is compared with what is read afterwards.
+//! A process is killed again and again while it appends, cuts, compacts, shortens its log, or opens or closes its directory; each
+//! time what it had acknowledged is compared with what is read afterwards. Some end by themselves.
 //!
 //! Half of the deaths are at failpoints, which the process finds by itself; the rest are SIGKILL at a moment that depends on
 //! how far it has come. Everything that is random comes from a seed, `$WATERSHED_KILL_SEED`; `$WATERSHED_KILLS` says how many
@@ -120,6 +120,11 @@ impl Running {
 }
 
 impl Ended {
+    /// Whether it came to its end by itself and had nothing to complain about.
+    fn has_stopped(&self) -> bool {
+        self.status.success() && self.said.is_empty()
+    }
+
     /// Whether it died by a signal and had nothing to complain about.
     fn is_dead_of_us(&self) -> bool {
         self.status.signal().is_some() && self.said.is_empty()
@@ -150,14 +155,27 @@ impl<'a> Round<'a> {
     fn new(campaign: &'a Campaign, number: u64) -> Self {
         let profile = Profile { seed: campaign.seed.wrapping_add(number) };
         let dir = scratch();
-        let orders = Orders { dir: dir.path().to_owned(), profile, first_step: 0, open_only: false, may_fail: false };
+        let orders = Orders {
+            dir: dir.path().to_owned(),
+            profile,
+            first_step: 0,
+            stop_at: 0,
+            open_only: false,
+            may_fail: false,
+        };
         let dice = Dice(profile.seed);
         Round { campaign, number, dir, dice, ledger: Ledger::new(profile), orders, story: Vec::new() }
     }
 
     /// One life and death of a process, and the comparison.
     fn kill(&mut self, point: &str) {
-        let passing = 1 + self.dice.roll(if point.starts_with("wal.write") { 300 } else { 4 });
+        let is_of_snapshot = point.starts_with("snapshot.");
+        let passings = match point {
+            _ if is_of_snapshot => 1,
+            _ if point.starts_with("wal.write") => 300,
+            _ => 4,
+        };
+        let passing = 1 + self.dice.roll(passings);
         let lines_max = 100 + self.dice.roll(1500);
         let (failpoints, lines_max) = match self.dice.roll(10) {
             0..8 => (format!("{point}=abort@{passing}"), 4000),
@@ -168,12 +186,16 @@ impl<'a> Round<'a> {
             _ => (String::new(), lines_max),
         };
         self.orders.first_step = self.ledger.next_step;
+        let stops = is_of_snapshot || self.dice.roll(6) == 0;
+        self.orders.stop_at = if stops { self.ledger.next_step + 1 + self.dice.roll(60) } else { 0 };
         self.orders.may_fail = failpoints.contains("full");
         let died_at = self.live(&failpoints, lines_max);
         if died_at.as_deref() == Some("wal.write.in") {
             self.die_opening("repair.cut.before");
+        } else if point == "snapshot.forget" {
+            self.die_opening(point);
         } else if self.dice.roll(3) == 0 {
-            let points = ["replay.segment", "wal.write.in", "head_chunks.write.in", ""];
+            let points = ["replay.segment", "wal.write.in", "head_chunks.write.in", "snapshot.forget", ""];
             let point = points[self.dice.roll(points.len() as u64) as usize];
             self.die_opening(point);
         }
@@ -184,7 +206,8 @@ impl<'a> Round<'a> {
     fn live(&mut self, failpoints: &str, lines_max: u64) -> Option<String> {
         let ended = Running::start(&self.orders, failpoints).hear(lines_max, |line| self.ledger.take(line).is_some());
         self.story.push(format!("from step {} with {failpoints:?}, died at {:?}", self.orders.first_step, ended.at));
-        assert!(ended.is_dead_of_us(), "{}: {:?}: {}", self.told(), ended.status, ended.said.join("\n"));
+        let is_fine = ended.is_dead_of_us() || (self.orders.stop_at > 0 && ended.has_stopped());
+        assert!(is_fine, "{}: {:?}: {}", self.told(), ended.status, ended.said.join("\n"));
         self.campaign.died_at.lock().expect("no panic").extend(ended.at.clone());
         ended.at
     }

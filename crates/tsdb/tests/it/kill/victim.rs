@@ -21,6 +21,8 @@ pub(crate) struct Orders {
     pub(crate) dir: PathBuf,
     pub(crate) profile: Profile,
     pub(crate) first_step: u64,
+    /// The step before which it closes the directory and ends, 0 for never.
+    pub(crate) stop_at: u64,
     /// Only open the directory.
     pub(crate) open_only: bool,
     /// The disk will be full at times: failures are told, and life goes on.
@@ -29,16 +31,17 @@ pub(crate) struct Orders {
 
 impl Orders {
     pub(crate) fn to_text(&self) -> String {
-        let Orders { dir, profile, first_step, open_only, may_fail } = self;
-        format!("{} {first_step} {open_only} {may_fail} {}", profile.seed, dir.display())
+        let Orders { dir, profile, first_step, stop_at, open_only, may_fail } = self;
+        format!("{} {first_step} {stop_at} {open_only} {may_fail} {}", profile.seed, dir.display())
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut words = text.splitn(5, ' ');
+        let mut words = text.splitn(6, ' ');
         let mut word = || words.next();
         Some(Orders {
             profile: Profile { seed: word()?.parse().ok()? },
             first_step: word()?.parse().ok()?,
+            stop_at: word()?.parse().ok()?,
             open_only: word()?.parse().ok()?,
             may_fail: word()?.parse().ok()?,
             dir: word()?.into(),
@@ -80,7 +83,7 @@ fn tell(line: &str) {
     }
 }
 
-/// Never comes back, unless it is only to open the directory.
+/// Never comes back, unless it is only to open the directory or to close it at some step.
 pub(crate) fn run(orders: Orders) {
     tell("opening");
     let mut options = orders.profile.options(&orders.dir);
@@ -108,12 +111,18 @@ pub(crate) fn run(orders: Orders) {
                 std::process::exit(101);
             }
         }
+        victim.over.store(true, Ordering::Relaxed);
+        drop(victim.progress.lock().expect("no panic"));
+        victim.moved.notify_all();
     });
+    victim.check("closing", victim.db.close());
 }
 
 impl Victim {
     fn append(&self, thread: u64) {
-        for step in self.orders.first_step.. {
+        for step in
+            (self.orders.first_step..).take_while(|step| self.orders.stop_at == 0 || *step < self.orders.stop_at)
+        {
             self.wait(|progress| {
                 let slowest = progress.steps.iter().min().copied().unwrap_or(0);
                 step <= slowest + AHEAD_MAX && step <= progress.kept + UNKEPT_MAX
@@ -160,7 +169,11 @@ impl Victim {
         let mut step = self.orders.first_step;
         while !self.over.load(Ordering::Relaxed) {
             step += KEEP_EVERY;
-            self.wait(|progress| progress.steps.iter().all(|other| *other >= step));
+            let is_over = || self.over.load(Ordering::Relaxed);
+            self.wait(|progress| is_over() || progress.steps.iter().all(|other| *other >= step));
+            if is_over() {
+                return;
+            }
             self.maintain(step);
             let mut progress = self.progress.lock().expect("no panic");
             progress.kept = step;

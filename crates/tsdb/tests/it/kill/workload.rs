@@ -38,6 +38,11 @@ impl Profile {
         self.is(2, 0)
     }
 
+    /// Whether a clean stop leaves a chunk snapshot.
+    pub(crate) fn snapshots(self) -> bool {
+        !self.is(4, 0)
+    }
+
     /// Small blocks and segments, so that all kinds of things happen all the time.
     pub(crate) fn options(self, dir: &std::path::Path) -> Options {
         let compressions = [WalCompression::None, WalCompression::Snappy, WalCompression::Zstd];
@@ -47,6 +52,7 @@ impl Profile {
             retention_ms: 0,
             wal_segment_bytes: 32 << 10,
             wal_compression: compressions[self.seed as usize % 3],
+            chunk_snapshot: self.snapshots(),
             out_of_order_window_ms: if self.late() { LATE_STEPS as i64 * STEP_MS } else { 0 },
             ..Options::new(dir)
         }

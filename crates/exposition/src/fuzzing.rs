@@ -10,7 +10,7 @@ pub fn text(input: &[u8]) -> bool {
     let mut scratch = LabelsScratch::default();
     text::Parser::new(input).all(|entry| match entry {
         Ok(text::Entry::Sample(line)) => line.labels(&mut scratch).map(|()| scratch.build()).is_ok(),
-        Ok(_) => true,
+        Ok(text::Entry::Remark(remark)) => remark.parse().is_ok(),
         Err(_) => false,
     })
 }

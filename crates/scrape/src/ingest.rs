@@ -98,9 +98,7 @@ impl Ingest<'_> {
         for entry in Parser::new(text) {
             match entry? {
                 Entry::Sample(line) => self.sample(&line, &mut batch)?,
-                Entry::Help { metric, text } => self.metadata.set_help(&metric, &text),
-                Entry::Type { metric, kind } => self.metadata.set_kind(&metric, kind),
-                _ => {}
+                Entry::Remark(line) => self.metadata.take(&line)?,
             }
         }
         self.flush(&mut batch)?;

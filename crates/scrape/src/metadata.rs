@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use exposition::text::{Description, ParseError, Remark};
 use hashbrown::{HashSet, HashTable};
 use model::{Metadata, MetricType};
 use parking_lot::Mutex;
@@ -69,6 +70,8 @@ struct Family {
     metric: Arc<str>,
     help: Option<Arc<str>>,
     kind: MetricType,
+    /// The lines that told help and type last, as hashes: what is told again in the same words isn't looked into.
+    lines: [u64; 2],
     seen: u32,
 }
 
@@ -98,16 +101,46 @@ impl MetadataCache {
         self.changed = false;
     }
 
-    pub(crate) fn set_help(&mut self, metric: &str, help: &str) {
+    /// Takes note of a line that begins with `#`.
+    pub(crate) fn take(&mut self, line: &Remark<'_>) -> Result<(), ParseError> {
+        let hash = xxh3_64(line.raw);
+        if self.is_known(hash) {
+            return Ok(());
+        }
+        match line.parse()? {
+            Description::Help { metric, text } => self.set_help(&metric, &text, hash),
+            Description::Type { metric, kind } => self.set_kind(&metric, kind, hash),
+            Description::Comment => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the family that was told about last, or the one behind it, was told about in this line before.
+    fn is_known(&mut self, line: u64) -> bool {
+        let is_at = |at: usize| self.families.get(at).is_some_and(|family| family.lines.contains(&line));
+        if !is_at(self.at) {
+            if !is_at(self.at + 1) {
+                return false;
+            }
+            self.at += 1;
+            self.changed = false;
+        }
+        self.families[self.at].seen = self.scrape;
+        true
+    }
+
+    fn set_help(&mut self, metric: &str, help: &str, line: u64) {
         let at = self.find(metric);
+        self.families[at].lines[0] = line;
         if self.families[at].help.as_deref() != Some(help) {
             self.families[at].help = Some(self.texts.share(help));
             self.changed = self.texts.stored;
         }
     }
 
-    pub(crate) fn set_kind(&mut self, metric: &str, kind: MetricType) {
+    fn set_kind(&mut self, metric: &str, kind: MetricType, line: u64) {
         let at = self.find(metric);
+        self.families[at].lines[1] = line;
         if self.families[at].kind != kind {
             self.families[at].kind = kind;
             self.changed = self.texts.stored;
@@ -178,8 +211,8 @@ impl MetadataCache {
         if let Some(at) = self.places.find(hash(metric), |at| *families[*at as usize].metric == *metric) {
             return *at as usize;
         }
-        let family =
-            Family { metric: self.texts.share(metric), help: None, kind: MetricType::Unknown, seen: self.scrape };
+        let (metric_text, kind) = (self.texts.share(metric), MetricType::Unknown);
+        let family = Family { metric: metric_text, help: None, kind, lines: [0; 2], seen: self.scrape };
         self.families.push(family);
         let (families, at) = (&self.families, self.families.len() - 1);
         self.places.insert_unique(hash(metric), at as u32, |at| hash(&families[*at as usize].metric));
@@ -195,6 +228,20 @@ fn hash(metric: &str) -> u64 {
 mod tests {
     use super::*;
 
+    impl MetadataCache {
+        fn help(&mut self, metric: &str, text: &str) {
+            self.tell(&format!("# HELP {metric} {text}"));
+        }
+
+        fn kind(&mut self, metric: &str, kind: &str) {
+            self.tell(&format!("# TYPE {metric} {kind}"));
+        }
+
+        fn tell(&mut self, line: &str) {
+            self.take(&Remark { raw: line.as_bytes(), line: 1 }).expect("well-formed");
+        }
+    }
+
     #[test]
     fn keeps_what_was_shown_lately_and_holds_texts_once() {
         let texts = Arc::new(Texts::default());
@@ -203,8 +250,8 @@ mod tests {
             for shown in [&["b", "a", "c"][..], &["c", "a"], &["a", "c"]] {
                 cache.begin();
                 for metric in shown {
-                    cache.set_help(metric, "same");
-                    cache.set_kind(metric, MetricType::Gauge);
+                    cache.help(metric, "same");
+                    cache.kind(metric, "gauge");
                 }
                 cache.finish();
             }
@@ -214,7 +261,7 @@ mod tests {
         assert_eq!(texts.pool.lock().texts.len(), 4);
         for _ in 0..KEPT_SCRAPES + 1 {
             caches[0].begin();
-            caches[0].set_kind("a", MetricType::Counter);
+            caches[0].kind("a", "counter");
             caches[0].finish();
         }
         let want = MetricMetadata {
@@ -232,8 +279,8 @@ mod tests {
         let mut help = |text: &str, want_changed: bool| {
             cache.begin();
             assert!(!cache.has_changed());
-            cache.set_help("a", text);
-            cache.set_kind("a", MetricType::Histogram);
+            cache.help("a", text);
+            cache.kind("a", "histogram");
             assert_eq!(cache.has_changed(), want_changed, "{text}");
             let of = |line: &str| cache.of_line(line.as_bytes()).map(|metadata| metadata.help);
             for line in ["a", "a{x=\"1\"}", "a_bucket{le=\"1\"}", "a_sum", "a_count "] {
@@ -242,7 +289,7 @@ mod tests {
             for line in ["b", "ab", "a_b", "a_bucket_x{}"] {
                 assert_eq!(of(line), None, "{line}");
             }
-            cache.set_kind("b", MetricType::Unknown);
+            cache.kind("b", "untyped");
             assert!(!cache.has_changed(), "b is another family");
             cache.finish();
         };
@@ -251,7 +298,7 @@ mod tests {
         help("two", true);
         let mut cache = MetadataCache::new(Arc::default());
         cache.begin();
-        cache.set_help("a", "one");
+        cache.help("a", "one");
         assert_eq!((cache.has_changed(), cache.of_line(b"a")), (false, None), "nothing is to be stored");
     }
 }

@@ -11,7 +11,7 @@ pub(crate) mod series;
 mod writer;
 
 pub use error::ParseError;
-pub use parser::{Entry, Parser, SampleLine};
+pub use parser::{Description, Entry, Parser, Remark, SampleLine};
 pub use series::parse_series;
 pub use writer::{Escaping, Writer};
 

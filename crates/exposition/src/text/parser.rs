@@ -17,6 +17,24 @@ use model::MetricType;
 /// One entry of an exposition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry<'a> {
+    /// A line that begins with `#`.
+    Remark(Remark<'a>),
+    /// A sample.
+    Sample(SampleLine<'a>),
+}
+
+/// A line that begins with `#`. Not looked into yet: see [`Remark::parse`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Remark<'a> {
+    /// The line, as it stands there.
+    pub raw: &'a [u8],
+    /// The line in the exposition, from 1.
+    pub line: usize,
+}
+
+/// What a line that begins with `#` says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Description<'a> {
     /// `# HELP metric text`
     Help {
         /// The family's name.
@@ -31,10 +49,54 @@ pub enum Entry<'a> {
         /// What it is.
         kind: MetricType,
     },
-    /// Any other line that begins with `#`.
+    /// Anything else.
     Comment,
-    /// A sample.
-    Sample(SampleLine<'a>),
+}
+
+impl<'a> Remark<'a> {
+    /// What the line says. Whether it is well-formed is known only after this, so a reader that hasn't seen these bytes before
+    /// must call it, and an error makes the whole exposition invalid.
+    pub fn parse(&self) -> Result<Description<'a>, ParseError> {
+        let start = skip_blanks(self.raw, 0);
+        let word = skip_blanks(self.raw, start + 1);
+        let keyword_end = (word + 4).min(self.raw.len());
+        let after = skip_blanks(self.raw, keyword_end);
+        let keyword = &self.raw[word..keyword_end];
+        let blanks = word > start + 1 && after > word + 4;
+        match keyword {
+            b"HELP" | b"TYPE" if blanks => self.described(after, keyword == b"TYPE"),
+            _ => Ok(Description::Comment),
+        }
+    }
+
+    /// The metric's name at `start` and the text behind it.
+    fn described(&self, start: usize, is_type: bool) -> Result<Description<'a>, ParseError> {
+        let line = self.raw;
+        let quoted = quoted_len(&line[start..]);
+        let len = if line.get(start) == Some(&b'"') { quoted.unwrap_or(0) } else { name_len(&line[start..], b':') };
+        if len == 0 {
+            return Err(self.fail(start, format!("expected a metric name, found {}", found(line, start))));
+        }
+        let raw = &line[start..start + len];
+        let raw = if quoted.is_some() { &raw[1..len - 1] } else { raw };
+        let metric = std::str::from_utf8(raw).map_err(|_| self.fail(start, "the metric name is not valid UTF-8"))?;
+        // The byte behind the name separates, whatever it is; only blanks are the same as nothing.
+        let rest = &line[start + len..];
+        let text = if skip_blanks(rest, 0) == rest.len() { &[] } else { &rest[1..] };
+        let metric = unescape_label(metric);
+        if is_type {
+            let kind = MetricType::from_text_format(text).ok_or_else(|| {
+                self.fail(start + len, format!("invalid metric type {:?}", String::from_utf8_lossy(text)))
+            })?;
+            return Ok(Description::Type { metric, kind });
+        }
+        let text = std::str::from_utf8(text).map_err(|_| self.fail(start + len, "the help text is not valid UTF-8"))?;
+        Ok(Description::Help { metric, text: unescape_help(text) })
+    }
+
+    fn fail(&self, offset: usize, message: impl Into<String>) -> ParseError {
+        ParseError::at(self.raw, offset, self.line, message)
+    }
 }
 
 /// A line with a sample.
@@ -86,45 +148,13 @@ impl<'a> Parser<'a> {
         ParseError::at(&self.input[self.pos..], offset - self.pos, self.line, message)
     }
 
-    /// `#` at `start`: metadata or a comment.
-    fn metadata(&mut self, start: usize) -> Result<Entry<'a>, ParseError> {
+    /// `#` at `start`.
+    fn remark(&mut self, start: usize) -> Entry<'a> {
         let line_end = line_end(self.input, start);
-        let line = &self.input[..line_end];
-        let word = skip_blanks(line, start + 1);
-        let after = skip_blanks(line, (word + 4).min(line_end));
-        let keyword = &line[word..(word + 4).min(line_end)];
-        let blanks = word > start + 1 && after > word + 4;
-        let entry = match keyword {
-            b"HELP" | b"TYPE" if blanks => self.described(line, after, keyword == b"TYPE")?,
-            _ => Entry::Comment,
-        };
+        let entry = Entry::Remark(Remark { raw: &self.input[self.pos..line_end], line: self.line });
         self.line += 1;
         self.pos = line_end + 1;
-        Ok(entry)
-    }
-
-    /// The metric's name at `start` and the text behind it.
-    fn described(&self, line: &'a [u8], start: usize, is_type: bool) -> Result<Entry<'a>, ParseError> {
-        let quoted = quoted_len(&line[start..]);
-        let len = if line.get(start) == Some(&b'"') { quoted.unwrap_or(0) } else { name_len(&line[start..], b':') };
-        if len == 0 {
-            return Err(self.fail(start, format!("expected a metric name, found {}", found(line, start))));
-        }
-        let raw = &line[start..start + len];
-        let raw = if quoted.is_some() { &raw[1..len - 1] } else { raw };
-        let metric = std::str::from_utf8(raw).map_err(|_| self.fail(start, "the metric name is not valid UTF-8"))?;
-        // The byte behind the name separates, whatever it is; only blanks are the same as nothing.
-        let rest = &line[start + len..];
-        let text = if skip_blanks(rest, 0) == rest.len() { &[] } else { &rest[1..] };
-        let metric = unescape_label(metric);
-        if is_type {
-            let kind = MetricType::from_text_format(text).ok_or_else(|| {
-                self.fail(start + len, format!("invalid metric type {:?}", String::from_utf8_lossy(text)))
-            })?;
-            return Ok(Entry::Type { metric, kind });
-        }
-        let text = std::str::from_utf8(text).map_err(|_| self.fail(start + len, "the help text is not valid UTF-8"))?;
-        Ok(Entry::Help { metric, text: unescape_help(text) })
+        entry
     }
 
     #[inline]
@@ -176,7 +206,7 @@ impl<'a> Iterator for Parser<'a> {
                     self.line += 1;
                     continue;
                 }
-                b'#' => self.metadata(start),
+                b'#' => Ok(self.remark(start)),
                 _ => self.sample(start),
             };
             if result.is_err() {

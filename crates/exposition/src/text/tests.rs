@@ -3,7 +3,7 @@
 use model::{Labels, LabelsScratch};
 use proptest::prelude::*;
 
-use crate::text::{Entry, Escaping, ParseError, Parser, Writer, parse_series};
+use crate::text::{Description, Entry, Escaping, ParseError, Parser, Writer, parse_series};
 use model::MetricType;
 
 #[derive(Debug, PartialEq)]
@@ -19,9 +19,11 @@ fn read(input: &[u8]) -> Result<Vec<Read>, ParseError> {
     Parser::new(input)
         .map(|entry| {
             Ok(match entry? {
-                Entry::Help { metric, text } => Read::Help(metric.into_owned(), text.into_owned()),
-                Entry::Type { metric, kind } => Read::Type(metric.into_owned(), kind),
-                Entry::Comment => Read::Comment,
+                Entry::Remark(remark) => match remark.parse()? {
+                    Description::Help { metric, text } => Read::Help(metric.into_owned(), text.into_owned()),
+                    Description::Type { metric, kind } => Read::Type(metric.into_owned(), kind),
+                    Description::Comment => Read::Comment,
+                },
                 Entry::Sample(line) => {
                     line.labels(&mut scratch)?;
                     Read::Sample(scratch.build(), line.value.to_bits(), line.timestamp)

@@ -61,7 +61,13 @@ impl Ingest {
         self.round += 1;
         let mut brought = Brought::default();
         for line in Parser::new(body) {
-            let Line::Sample(line) = line? else { continue };
+            let line = match line? {
+                Line::Sample(line) => line,
+                Line::Remark(remark) => {
+                    remark.parse()?;
+                    continue;
+                }
+            };
             let time = line.timestamp.unwrap_or(pulled_at.as_ms());
             let known = match self.series.get_mut(line.series) {
                 Some(known) => known,

@@ -124,28 +124,32 @@ impl State {
         self.count.to_be_bytes()
     }
 
-    /// The state in which an encoded chunk can be gone on with; each sample's time is told to `time`.
+    /// The state in which an encoded chunk can be gone on with, and its body; each sample's time is told to `time`. Where the last
+    /// sample ends with a byte, Prometheus's writer has begun the next one already: that is left out.
     ///
     /// # Errors
-    /// The chunk is damaged, or has bytes behind its last sample.
-    pub fn resume(data: &[u8], mut time: impl FnMut(i64)) -> Result<State, ChunkError> {
+    /// The chunk is damaged, or has more bytes behind its last sample.
+    pub fn resume(data: &[u8], mut time: impl FnMut(i64)) -> Result<(State, &[u8]), ChunkError> {
         let mut reader = Reader::new(data)?;
         while let Some((at, _)) = reader.next()? {
             time(at);
         }
-        let free = reader.bits.bits_left();
-        if free >= 8 {
+        let left = reader.bits.bits_left();
+        if left >= 16 {
             return Err(ChunkError::Corrupt("has bytes behind its last sample"));
         }
-        let last = data[HEADER_BYTES..].last().copied().unwrap_or_default();
-        Ok(State {
+        let (free, begun) = (left % 8, (left / 8) as usize);
+        let body = &data[HEADER_BYTES..data.len() - begun];
+        let last = body.last().copied().unwrap_or_default();
+        let state = State {
             time: reader.time,
             delta: reader.delta,
             value: f64::from_bits(reader.value),
             count: reader.read as u16, // the header's number has as many bits
             window: reader.window.to_write(),
             end: BitEnd::at(free as u8, last & (0xff << free)),
-        })
+        };
+        Ok((state, body))
     }
 
     /// Takes a sample, whose time must be after the last one's, and tells what it adds to the body. At [`SAMPLES_MAX`] samples
@@ -448,7 +452,10 @@ mod tests {
             push(&mut state, &mut body, before);
             if !before.is_empty() {
                 let mut times = Vec::new();
-                state = State::resume(&whole(&state, &body), |time| times.push(time)).expect("valid");
+                let encoded = whole(&state, &body);
+                state = State::resume(&encoded, |time| times.push(time)).expect("valid").0;
+                let begun = [&encoded[..], &[0]].concat();
+                prop_assert_eq!(State::resume(&begun, |_| {}).expect("valid").1, &body[..]);
                 prop_assert_eq!(times, before.iter().map(|(time, _)| *time).collect::<Vec<_>>());
             }
             push(&mut state, &mut body, after);
@@ -459,7 +466,7 @@ mod tests {
                 prop_assert_eq!((read.0, read.1.to_bits()), (*time, value.to_bits()));
             }
             prop_assert_eq!(reader.next(), Ok(None));
-            prop_assert_eq!(State::resume(&[&bytes[..], &[0]].concat(), |_| {}).is_err(), true);
+            prop_assert_eq!(State::resume(&[&bytes[..], &[0, 0]].concat(), |_| {}).is_err(), true);
         }
 
         #[test]

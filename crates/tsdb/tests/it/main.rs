@@ -19,6 +19,7 @@ mod model_check;
 mod peers;
 mod peers_blocks;
 mod peers_head;
+mod peers_snapshot;
 mod rescan;
 mod transactions;
 

@@ -53,7 +53,7 @@ impl SeriesState {
             return Ok(false);
         }
         let (mut at, mut quarter) = (0, None);
-        self.open = xor::State::resume(open.data, |time| {
+        let (state, body) = xor::State::resume(open.data, |time| {
             at += 1;
             if at == SAMPLES_PER_CHUNK / 4 {
                 quarter = Some(time);
@@ -62,7 +62,8 @@ impl SeriesState {
         // Where the chunk ends was foreseen when a quarter of it was there.
         let foreseen = quarter.filter(|_| at > SAMPLES_PER_CHUNK / 4).map(|now| predicted_cut(first, now, end, 4.0));
         self.next_cut = foreseen.unwrap_or(end);
-        self.write_open(0, &open.data[self.open.header().len()..]);
+        self.open = state;
+        self.write_open(0, body);
         Ok(true)
     }
 

@@ -21,10 +21,10 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 pub(crate) struct Logging {
     /// Only log messages of this severity or above.
-    #[arg(long = "log.level", global = true, default_value = "info", value_parser = ["debug", "info", "warn", "error"])]
+    #[arg(long = "log.level", global = true, display_order = 1000, default_value = "info", value_parser = ["debug", "info", "warn", "error"])]
     pub(crate) level: String,
     /// Log as lines for people or as JSON.
-    #[arg(long = "log.format", global = true, default_value = "logfmt", value_enum)]
+    #[arg(long = "log.format", global = true, display_order = 1001, default_value = "logfmt", value_enum)]
     pub(crate) format: LogFormat,
 }
 

@@ -63,13 +63,13 @@ pub(crate) struct Dump {
     #[arg(long = "match", value_name = "SELECTOR")]
     pub(crate) selectors: Vec<String>,
     /// Minimum timestamp in milliseconds.
-    #[arg(long, default_value_t = i64::MIN, hide_default_value = true, allow_negative_numbers = true)]
+    #[arg(long, value_name = "MS", default_value_t = i64::MIN, hide_default_value = true, allow_negative_numbers = true)]
     pub(crate) min_time: i64,
     /// Maximum timestamp in milliseconds.
-    #[arg(long, default_value_t = i64::MAX, hide_default_value = true, allow_negative_numbers = true)]
+    #[arg(long, value_name = "MS", default_value_t = i64::MAX, hide_default_value = true, allow_negative_numbers = true)]
     pub(crate) max_time: i64,
     /// How to print.
-    #[arg(id = "dump_format", long = "format", value_enum, default_value_t = DumpFormat::Text)]
+    #[arg(id = "dump_format", long = "format", value_name = "FORMAT", value_enum, default_value_t = DumpFormat::Text)]
     pub(crate) format: DumpFormat,
     /// Print one JSON object a series.
     #[arg(long, conflicts_with = "dump_format")]
@@ -113,7 +113,7 @@ pub(crate) struct Verify {
 #[derive(Debug, Args)]
 pub(crate) struct Openmetrics {
     /// Blocks may become this long: 2h, 6h, 18h, 54h or 162h, whichever is the longest up to it.
-    #[arg(long, default_value = "2h", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = parse_duration)]
     pub(crate) max_block_duration: i64,
     /// A label that every series gets, name=value; may be given several times.
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse_label)]

@@ -161,6 +161,39 @@ fn labels_are_added_and_standard_input_is_read() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_wrong_path_is_an_error_that_says_so() -> Result<()> {
+    let watershed = watershed()?;
+    let dir = tempfile::tempdir()?;
+    let (file, empty) = (dir.path().join("input"), dir.path().join("empty"));
+    fs::write(&file, "a 1 1700000000\n# EOF\n")?;
+    fs::create_dir(&empty)?;
+    let check = |arguments: &[&str], word: &str| -> Result<()> {
+        let out = run(&watershed, &[&["tsdb"], arguments].concat())?;
+        let error = String::from_utf8_lossy(&out.stderr);
+        ensure!(out.status.code() == Some(1) && error.contains(word), "{arguments:?}: {}: {error}", out.status);
+        ensure!(out.stdout.is_empty(), "{arguments:?} printed something");
+        Ok(())
+    };
+    for command in ["list", "dump", "analyze", "verify"] {
+        check(&[command, text(&empty)], "is it a data directory?")?;
+        check(&[command, text(&file)], "Not a directory")?;
+        check(&[command, text(&dir.path().join("nothing"))], "No such file or directory")?;
+    }
+    let create = ["create-blocks-from", "openmetrics"];
+    check(&[&create[..], &[text(&file), text(&file)]].concat(), "is not a directory")?;
+    check(
+        &[&create[..], &[text(&empty), text(&empty)]].concat(),
+        "cannot read the text: Is a directory (os error 21)",
+    )?;
+    // Milliseconds where seconds belong are taken, as promtool does, but not without a word.
+    fs::write(&file, "a 1 1700000000000\n# EOF\n")?;
+    let out = run(&watershed, &[&["tsdb"], &create[..], &[text(&file), text(&empty)]].concat())?;
+    let warning = String::from_utf8_lossy(&out.stderr);
+    ensure!(out.status.success() && warning.contains("not in milliseconds"), "{}: {warning}", out.status);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_running_shard_takes_in_what_is_put_beside_it() -> Result<()> {
     let watershed = watershed()?;

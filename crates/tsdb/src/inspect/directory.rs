@@ -64,6 +64,9 @@ pub(super) fn read_dir(dir: &Path) -> Result<Vec<fs::DirEntry>, InspectError> {
 
 impl Inspection {
     /// Opens all blocks of a directory. What can't be opened is in [`Inspection::set_aside`].
+    ///
+    /// # Errors
+    /// The directory can't be listed, or has neither a block nor a log.
     pub fn open(dir: &Path) -> Result<Self, InspectError> {
         let mut found =
             Inspection { dir: dir.to_owned(), blocks: Vec::new(), set_aside: Vec::new(), unfinished: Vec::new() };
@@ -86,6 +89,9 @@ impl Inspection {
                 Err(_) if !path.exists() => {}
                 Err(error) => found.set_aside.push(SetAside { path, reason: error.to_string() }),
             }
+        }
+        if found.blocks.is_empty() && found.set_aside.is_empty() && found.unfinished.is_empty() && !found.has_head() {
+            return Err(InspectError::NoData { path: dir.to_owned() });
         }
         found.blocks.sort_by_key(|block| (block.meta().min_time, block.meta().max_time, block.meta().ulid));
         Ok(found)

@@ -16,6 +16,12 @@ pub enum InspectError {
         /// Why.
         source: io::Error,
     },
+    /// Nothing of what a data directory holds is there.
+    #[error("{path} holds no block and no log: is it a data directory?")]
+    NoData {
+        /// Which.
+        path: PathBuf,
+    },
     /// There is no such block, or it can't be opened.
     #[error("block {name}: {reason}")]
     Block {

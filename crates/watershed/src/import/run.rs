@@ -15,7 +15,7 @@ use super::source::{ReadError, Source};
 /// Why nothing was made. Nothing is left behind.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImportError {
-    #[error("cannot read the text: {0}")]
+    #[error("cannot read the text")]
     Io(#[source] io::Error),
     /// A line is wrong.
     #[error(transparent)]

@@ -13,23 +13,28 @@ use crate::inspect::progress::Progress;
 use crate::meta::{BlockId, BlockMeta};
 
 /// Checks all blocks, the logs and the mapped chunks of a data directory, and adds what is wrong to the report. Fails only
-/// where the directory itself can't be listed.
+/// where the directory itself can't be listed, or has neither a block nor a log: of a wrong path nobody should hear that all is sound.
 pub fn verify_directory(
     dir: &Path,
     report: &mut VerifyReport,
     progress: &mut dyn Progress,
 ) -> Result<(), InspectError> {
     let mut metas: Vec<BlockMeta> = Vec::new();
+    let mut has_data = dir.join("wal").is_dir();
     for entry in read_dir(dir)? {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if !path.is_dir() {
             continue;
         }
+        has_data |= name.split('.').next().is_some_and(|stem| stem.parse::<BlockId>().is_ok());
         if name.parse::<BlockId>().is_ok() {
             metas.extend(verify_block(&path, report, progress));
         } else if name.split_once('.').is_some_and(|(stem, _)| stem.parse::<BlockId>().is_ok()) {
             report.add(UNFINISHED, &path, None, "a block that was never finished, or is half deleted");
         }
+    }
+    if !has_data {
+        return Err(InspectError::NoData { path: dir.to_owned() });
     }
     check_overlaps(dir, metas, report);
     let mut series = LogSeries::default();

@@ -83,6 +83,9 @@ fn print_costs(out: &mut impl Write, analysis: &Analysis) -> io::Result<()> {
         writeln!(out, "{chunk_bytes} {:.2} {samples} {series} {name}", cost.bytes_per_sample())?;
     }
     writeln!(out, "\nSamples: {}", analysis.samples)?;
+    if analysis.matched_series.is_some() {
+        return Ok(()); // the index and the chunk files are of all series
+    }
     let part =
         |bytes: u64| format!("{bytes} bytes, {:.1} %, {:.2} bytes per sample", percent(bytes), per_sample(bytes));
     writeln!(out, "Index: {}", part(sizes.index_bytes))?;

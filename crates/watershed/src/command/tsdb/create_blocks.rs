@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use model::{Clock, SystemClock};
 use serde_json::json;
 use tsdb::BackfillOptions;
 use tsdb::inspect::Inspection;
@@ -15,14 +16,22 @@ use crate::terminal::Bar;
 use crate::tsdb_arguments::Openmetrics;
 
 const HOUR_MS: i64 = 3_600_000;
+/// What lies further ahead than this was hardly meant so.
+const FUTURE_MS_MAX: i64 = 24 * HOUR_MS;
 
 pub(super) fn run(flags: &Openmetrics) -> Result<ExitCode> {
     let name = || flags.file.display().to_string();
+    let directory = flags.directory.display();
+    ensure!(flags.directory.is_dir() || !flags.directory.exists(), "{directory} is not a directory");
     let mut source = Source::open(&flags.file, &flags.directory).with_context(name)?;
     let options = BackfillOptions { block_ms: block_ms(flags.max_block_duration), ..BackfillOptions::default() };
     let mut bar = Bar::new();
     let made = import(&mut source, &flags.directory, options, &flags.labels, &mut bar).with_context(name)?;
     drop(bar);
+    let newest = made.iter().map(|(_, meta)| meta.max_time).max();
+    if newest.is_some_and(|newest| newest > SystemClock.now().saturating_add(FUTURE_MS_MAX)) {
+        tracing::warn!("some samples lie in the future: OpenMetrics has timestamps in seconds, not in milliseconds");
+    }
     let mut out = io::stdout().lock();
     if flags.json {
         let blocks: Vec<_> = made.iter().map(|(path, meta)| json!({"path": path, "meta": meta})).collect();

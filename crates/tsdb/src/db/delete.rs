@@ -29,7 +29,7 @@ impl Db {
                 self.show_changed(changed);
             }
         }
-        if self.head.time_range().is_some_and(|(min, max)| range.overlaps(TimeRange::new(min, max))) {
+        if self.head.whole_range().is_some_and(|head| range.overlaps(head)) {
             self.head.delete(matchers, range).map_err(|source| self.io_error("log a deletion", source))?;
         }
         Ok(())

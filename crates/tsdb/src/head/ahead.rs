@@ -55,8 +55,7 @@ impl Head {
             return Some(TimeRange::new(min, max));
         }
         let (now, min_valid) = (self.now(), Timestamp::from_ms(self.min_valid()));
-        let late = self.late.range().filter(|late| late.max >= min_valid);
-        let min = late.map_or(min, |late| min.min(late.min.max(min_valid)));
+        let min = self.first_from(min_valid)?;
         (min <= now).then(|| TimeRange::new(min, now))
     }
 
@@ -68,9 +67,9 @@ impl Head {
             for state in page.lock().iter().filter(|state| state.reference != 0) {
                 let full = state.full_chunks(rest).next().map(|chunk| chunk.range());
                 let open = || state.open_chunk(rest).map(|open| open.range);
-                let late = state.late().and_then(|late| late.range()).filter(|late| late.overlaps(rest));
-                let begin = full.or_else(open).into_iter().chain(late).map(|range| range.min.max(time)).min();
-                first = first.into_iter().chain(begin).min();
+                let in_order = full.or_else(open).map(|range| range.min.max(time));
+                let late = state.late().and_then(|late| late.first_from(time));
+                first = first.into_iter().chain(in_order).chain(late).min();
             }
         }
         first

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use model::{Exemplar, Metadata};
+use model::{Exemplar, Metadata, NativeHistogram};
 use storage::chunk::Value;
 
 use super::index::Place;
@@ -29,8 +29,8 @@ pub(super) struct Collected {
     pub(super) late: Vec<LateSample>,
 }
 
-/// Samples that are logged, and put in place, floats first and histograms then. A series that gets both begins a new group
-/// where it changes, so that its samples stay in order.
+/// Samples that are logged, and put in place, floats first and histograms then, these by their kinds. A series that
+/// gets several of these begins a new group where it changes, so that its samples stay in order.
 #[derive(Default)]
 struct Group {
     slots: Vec<u32>,
@@ -100,7 +100,10 @@ impl Collected {
 
     /// Adds a histogram; `is_shared` where its series has other samples under way.
     pub(super) fn add_histogram(&mut self, slot: u32, histogram: LoggedHistogram, is_shared: bool) {
-        let group = self.group(|group| is_shared && !group.samples.is_empty());
+        let kind = record_kind(&histogram);
+        let is_other = |logged: &LoggedHistogram| record_kind(logged) != kind;
+        let group = self
+            .group(|group| is_shared && (!group.samples.is_empty() || group.histograms.iter().any(is_other)));
         group.histogram_slots.push(slot);
         group.histograms.push(histogram);
     }
@@ -258,6 +261,12 @@ impl Collected {
         }
         self.groups.retain(|group| !group.slots.is_empty() || !group.histogram_slots.is_empty());
     }
+}
+
+/// Each kind has a record of its own.
+fn record_kind(logged: &LoggedHistogram) -> (bool, bool) {
+    let is_float = matches!(logged.histogram, NativeHistogram::Float(_));
+    (is_float, logged.histogram.buckets().are_custom())
 }
 
 fn add_unless_empty(batch: &mut Batch<'_>, record: &mut Vec<u8>) -> io::Result<()> {

@@ -100,6 +100,14 @@ impl Late {
             || self.open_range().is_some_and(|open| open.overlaps(range))
     }
 
+    /// The first time from `time` on at which there may be a sample.
+    pub(super) fn first_from(&self, time: Timestamp) -> Option<Timestamp> {
+        let full = self.full.iter().map(FullChunk::range).filter(|range| range.max >= time);
+        let open = &self.samples[self.samples.partition_point(|(at, _)| *at < time.as_ms())..];
+        let open = open.first().map(|(at, _)| Timestamp::from_ms(*at));
+        full.map(|range| range.min.max(time)).chain(open).min()
+    }
+
     /// How many chunks there are.
     pub(super) fn chunk_count(&self) -> usize {
         self.full.len() + usize::from(!self.samples.is_empty())

@@ -78,6 +78,7 @@ fn write_to(
         writer: SegmentWriter::create(temporary, 0, segment_bytes, compression)?,
         filter,
         metadata: BTreeMap::new(),
+        metadata_seen: 0,
         samples: Vec::new(),
         histograms: Vec::new(),
         exemplars: Vec::new(),
@@ -95,8 +96,9 @@ fn write_to(
 struct Copy<'a> {
     writer: SegmentWriter,
     filter: &'a CheckpointFilter<'a>,
-    /// The newest so far of each series that is kept.
-    metadata: BTreeMap<u64, Metadata>,
+    /// The newest so far of each series that is kept, with its place among all: a series may have two numbers.
+    metadata: BTreeMap<u64, (u64, Metadata)>,
+    metadata_seen: u64,
     samples: Vec<LoggedSample>,
     histograms: Vec<LoggedHistogram>,
     exemplars: Vec<LoggedExemplar>,
@@ -154,7 +156,8 @@ impl Copy<'_> {
             RecordKind::Metadata => {
                 let _ = decode_metadata(record, |logged| {
                     if keep_series(logged.series) {
-                        self.metadata.insert(logged.series, logged.metadata);
+                        self.metadata_seen += 1;
+                        self.metadata.insert(logged.series, (self.metadata_seen, logged.metadata));
                     }
                 });
             }
@@ -179,8 +182,10 @@ impl Copy<'_> {
     /// Writes the newest metadata of all series, and everything to disk.
     fn finish(&mut self) -> io::Result<()> {
         self.out.clear();
-        for (series, metadata) in std::mem::take(&mut self.metadata) {
-            encode_metadata(&mut self.out, series, &metadata);
+        let mut all: Vec<_> = std::mem::take(&mut self.metadata).into_iter().collect();
+        all.sort_unstable_by_key(|(_, (place, _))| *place);
+        for (series, (_, metadata)) in &all {
+            encode_metadata(&mut self.out, *series, metadata);
             if self.out.len() > FLUSH_BYTES {
                 self.writer.add(&self.out)?;
                 self.writer.flush()?;

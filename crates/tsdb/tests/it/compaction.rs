@@ -1,11 +1,14 @@
 //! Blocks becoming fewer: what is read stays the same, whatever happens in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use model::{Matcher, TimeRange, Timestamp};
-use storage::Queryable;
+use model::{
+    Buckets, CUSTOM_BUCKETS_SCHEMA, FloatHistogram, Histogram, Matcher, NativeHistogram, Span, TimeRange, Timestamp,
+};
+use storage::chunk::{Encoding, Value};
+use storage::{Appendable, Queryable, SelectRequest};
 use tsdb::{BlockMeta, Compaction, Db, Options};
 
 use crate::fixture::{Content, append, content, copy_dir, labels, metric, ms, open, options, scratch, select};
@@ -280,4 +283,116 @@ fn compaction_runs_beside_everything_else() {
     let got: Content = content(&db);
     assert_eq!(got.values().map(Vec::len).collect::<Vec<_>>(), [480, 480, 480, 151, 380]);
     assert_eq!(db.min_time(), Some(ms(0)));
+}
+
+/// A native histogram of one of four kinds, with other buckets every now and then and a reset half-way.
+fn native(kind: usize, step: i64) -> NativeHistogram {
+    let (custom, count) = (kind >= 2, 1 + step % 150);
+    let buckets = Buckets {
+        schema: if custom { CUSTOM_BUCKETS_SCHEMA } else { (step / 40 % 3) as i32 },
+        positive_spans: vec![Span { offset: 0, length: 2 + (step / 25 % 2) as u32 }],
+        custom_values: if custom { vec![0.5, 1.0, 2.5] } else { Vec::new() },
+        ..Buckets::default()
+    };
+    let mut positive = vec![count];
+    positive.resize(buckets.positive_spans[0].length as usize, 0);
+    let (count, sum) = ((count * positive.len() as i64) as u64, step as f64);
+    let whole = Histogram { buckets, count, sum, positive, ..Histogram::default() };
+    if kind % 2 == 0 {
+        NativeHistogram::Int(Box::new(whole))
+    } else {
+        NativeHistogram::Float(Box::new(whole.to_float()))
+    }
+}
+
+fn append_native(db: &Db, steps: impl Iterator<Item = i64>) {
+    for step in steps {
+        let mut appender = db.appender();
+        for kind in 0..4 {
+            let labels = labels(&[("__name__", "h"), ("kind", &kind.to_string())]);
+            appender.append_histogram(&labels, ms(step * 5_000), native(kind, step)).expect("taken");
+        }
+        appender.commit().expect("stored");
+        if step % 7 == 0 {
+            db.maintain().expect("maintained");
+        }
+    }
+}
+
+/// By kind: time, encoding, and what can't change by encoding it anew.
+fn native_content(db: &Db) -> Vec<Vec<(i64, Encoding, NativeHistogram)>> {
+    let request = SelectRequest::new(vec![Matcher::equal("__name__", "h")], TimeRange::ALL);
+    let set = crate::fixture::block_on(db.select(&request)).expect("selects");
+    let samples = |series: storage::Series| {
+        let mut out = BTreeMap::new();
+        for chunk in &series.chunks {
+            let mut values = chunk.values();
+            while let Some((time, value)) = values.next().expect("readable") {
+                let Value::Histogram(histogram) = value else { panic!("a float at {time}") };
+                out.entry(time).or_insert((time, chunk.encoding, histogram));
+            }
+        }
+        out.into_values().collect()
+    };
+    set.series.map(|series| samples(series.expect("series"))).collect()
+}
+
+fn check_native(db: &Db, steps: &[i64], what: &str) {
+    let content = native_content(db);
+    assert_eq!(content.len(), 4, "{what}");
+    for (kind, samples) in content.iter().enumerate() {
+        let times: Vec<i64> = samples.iter().map(|(time, ..)| time / 5_000).collect();
+        assert_eq!(times, steps, "{what}, kind {kind}");
+        let encoding = if kind % 2 == 0 { Encoding::Histogram } else { Encoding::FloatHistogram };
+        for (time, found, histogram) in samples {
+            assert_eq!(*found, encoding, "{what}, kind {kind}");
+            let (got, want) = (histogram.to_float(), native(kind, time / 5_000).to_float());
+            let essence = |h: &FloatHistogram| (h.buckets.schema, h.count, h.sum, h.buckets.custom_values.clone());
+            assert_eq!(essence(&got), essence(&want), "{what}, kind {kind} at {time}");
+            let counts = |h: &FloatHistogram| h.positive.iter().copied().filter(|c| *c != 0.0).collect::<Vec<_>>();
+            assert_eq!(counts(&got), counts(&want), "{what}, kind {kind} at {time}");
+        }
+    }
+}
+
+#[test]
+fn native_histograms_go_through_all_levels() {
+    let dir = scratch();
+    let (db, _registry) = open(options(dir.path()));
+    let steps: Vec<i64> = (0..21 * 12).collect();
+    append_native(&db, steps.iter().copied());
+    check_native(&db, &steps, "cut");
+    compact_all(&db);
+    assert_eq!(spans(&db), [(0, 9, 3), (9, 18, 3), (18, 19, 1)]);
+    check_native(&db, &steps, "compacted");
+    // A part is deleted, and the blocks are written anew without it.
+    let deleted = TimeRange::new(ms(100 * 5_000), ms(120 * 5_000));
+    db.delete_series(&[Matcher::equal("__name__", "h")], deleted).expect("deleted");
+    db.clean_tombstones().expect("cleaned");
+    let left: Vec<i64> = steps.into_iter().filter(|step| !(100..=120).contains(step)).collect();
+    check_native(&db, &left, "cleaned");
+    drop(db);
+    check_native(&open(options(dir.path())).0, &left, "opened again");
+}
+
+#[test]
+fn overlapping_native_histograms_are_merged_sample_by_sample() {
+    let (dir, even, odd) = (scratch(), scratch(), scratch());
+    let steps: Vec<i64> = (0..60).collect();
+    for (elsewhere, rest) in [(&even, 0), (&odd, 1)] {
+        let (db, _registry) = open(options(elsewhere.path()));
+        append_native(&db, steps.iter().copied().filter(|step| step % 2 == rest || step % 10 == 0));
+        db.flush_head(Timestamp::MAX).expect("flushed");
+        for block in db.blocks() {
+            let name = block.ulid.to_string();
+            copy_dir(&elsewhere.path().join(&name), &dir.path().join(&name));
+        }
+    }
+    let (db, registry) = open(options(dir.path()));
+    check_native(&db, &steps, "beside each other");
+    compact_all(&db);
+    assert!(metric(&registry, "prometheus_tsdb_vertical_compactions_total") >= 5.0);
+    check_native(&db, &steps, "merged");
+    let overlaps = db.blocks().windows(2).filter(|pair| pair[0].max_time > pair[1].min_time).count();
+    assert_eq!(overlaps, 0);
 }

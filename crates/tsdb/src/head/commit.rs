@@ -102,8 +102,8 @@ impl Collected {
     pub(super) fn add_histogram(&mut self, slot: u32, histogram: LoggedHistogram, is_shared: bool) {
         let kind = record_kind(&histogram);
         let is_other = |logged: &LoggedHistogram| record_kind(logged) != kind;
-        let group = self
-            .group(|group| is_shared && (!group.samples.is_empty() || group.histograms.iter().any(is_other)));
+        let group =
+            self.group(|group| is_shared && (!group.samples.is_empty() || group.histograms.iter().any(is_other)));
         group.histogram_slots.push(slot);
         group.histograms.push(histogram);
     }

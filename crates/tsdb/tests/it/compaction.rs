@@ -298,7 +298,7 @@ fn native(kind: usize, step: i64) -> NativeHistogram {
     positive.resize(buckets.positive_spans[0].length as usize, 0);
     let (count, sum) = ((count * positive.len() as i64) as u64, step as f64);
     let whole = Histogram { buckets, count, sum, positive, ..Histogram::default() };
-    if kind % 2 == 0 {
+    if kind.is_multiple_of(2) {
         NativeHistogram::Int(Box::new(whole))
     } else {
         NativeHistogram::Float(Box::new(whole.to_float()))

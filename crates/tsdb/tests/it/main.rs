@@ -6,6 +6,7 @@ mod clock;
 mod chunk_snapshots;
 mod compaction;
 mod crash;
+mod damaged;
 mod db;
 mod deletes;
 mod fixture;

@@ -16,7 +16,7 @@ use url::{Position, Url};
 
 use crate::body::{self, BodyError};
 use crate::cause::chain;
-use crate::connection::Connection;
+use crate::connection::{Connection, Resting, is_same_origin};
 use crate::protocols::{accept_header, check_content_type};
 use crate::scrape_config::ScrapeConfig;
 use crate::target::Target;
@@ -82,7 +82,7 @@ impl ScrapeClient {
         &self,
         config: &ScrapeConfig,
         target: &Target,
-        kept: &mut Option<Connection>,
+        kept: &mut Option<Resting>,
         buffer: &mut Vec<u8>,
     ) -> Result<(), FetchError> {
         let timeout = Duration::from_millis(target.timeout_ms.unsigned_abs());
@@ -96,7 +96,7 @@ impl ScrapeClient {
         &self,
         config: &ScrapeConfig,
         target: &Target,
-        kept: &mut Option<Connection>,
+        kept: &mut Option<Resting>,
         buffer: &mut Vec<u8>,
     ) -> Result<(), FetchError> {
         let (mut connection, response) = self.follow(config, target, kept.take()).await?;
@@ -108,7 +108,9 @@ impl ScrapeClient {
         let encoding = header(CONTENT_ENCODING).map(str::to_owned);
         let reading = body::read(response.into_body(), encoding.as_deref(), config.limits.body_size, buffer);
         connection.read(reading).await?;
-        *kept = (target.interval_ms < IDLE_MAX_MS && connection.leads_to(&target.url)).then_some(connection);
+        if target.interval_ms < IDLE_MAX_MS {
+            *kept = connection.rest(&target.url).await;
+        }
         Ok(())
     }
 
@@ -118,7 +120,7 @@ impl ScrapeClient {
         &self,
         config: &ScrapeConfig,
         target: &Target,
-        kept: Option<Connection>,
+        kept: Option<Resting>,
     ) -> Result<(Connection, Response<Incoming>), FetchError> {
         let (first, response) = self.get(config, target, &target.url, kept).await?;
         if !is_redirect(&response) || !config.http.follow_redirects {
@@ -142,11 +144,11 @@ impl ScrapeClient {
         config: &ScrapeConfig,
         target: &Target,
         url: &Url,
-        kept: Option<Connection>,
+        kept: Option<Resting>,
     ) -> Result<(Connection, Response<Incoming>), FetchError> {
         let failed = |reason: String| FetchError::Request(format!("GET {url}: {reason}"));
-        if let Some(mut connection) = kept.filter(|kept| kept.leads_to(url))
-            && connection.is_usable().await
+        if let Some(kept) = kept
+            && let Some(mut connection) = Connection::resume(kept, url).await
             && let Ok(response) = connection.send(self.request(config, target, url)?).await
         {
             return Ok((connection, response));
@@ -161,7 +163,7 @@ impl ScrapeClient {
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = url[Position::BeforePath..Position::AfterQuery].parse().map_err(|e| invalid(&e))?;
         let headers = request.headers_mut();
-        if is_same_host(url, &target.url) {
+        if is_same_origin(url, &target.url) {
             *headers = config.http.headers()?;
         }
         let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]).map_err(|e| invalid(&e))?;
@@ -174,10 +176,6 @@ impl ScrapeClient {
         headers.insert(TIMEOUT_HEADER, HeaderValue::from_str(&seconds).map_err(|e| invalid(&e))?);
         Ok(request)
     }
-}
-
-fn is_same_host(a: &Url, b: &Url) -> bool {
-    std::ptr::eq(a, b) || a.origin() == b.origin()
 }
 
 fn is_redirect(response: &Response<Incoming>) -> bool {

@@ -21,15 +21,22 @@ use url::Url;
 
 use crate::cause::chain;
 
-/// A connection keeps its buffer while it waits for the next scrape; by default that grows to 400 KiB.
-const READ_BUFFER_BYTES_MAX: usize = 32 << 10;
+/// So much is read at once. The buffer is there only while a scrape is under way.
+const READ_BYTES: usize = 64 << 10;
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// A connection over which nothing is under way.
+/// A connection between two scrapes: no buffers, only the stream.
+#[derive(Debug)]
+pub(crate) struct Resting {
+    /// Where it leads: scheme, host and port.
+    origin: Url,
+    stream: Stream,
+}
+
+/// A connection that is in use.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// Where it leads: scheme, host and port.
     origin: Url,
     sender: http1::SendRequest<Empty<Bytes>>,
     driver: Driver,
@@ -66,21 +73,36 @@ impl Connection {
         let mut connector = connector.clone();
         poll_fn(|context| connector.poll_ready(context)).await.map_err(|e| chain(&*e))?;
         let stream = connector.call(uri).await.map_err(|e| chain(&*e))?;
+        Connection::begin(url.clone(), stream).await.map_err(|e| chain(&e))
+    }
+
+    /// Takes up a connection again, if it still leads to the host of `url`: the other side may have closed it meanwhile.
+    pub(crate) async fn resume(resting: Resting, url: &Url) -> Option<Self> {
+        if !is_same_origin(&resting.origin, url) {
+            return None;
+        }
+        let mut connection = Connection::begin(resting.origin, resting.stream).await.ok()?;
+        connection.is_usable().await.then_some(connection)
+    }
+
+    async fn begin(origin: Url, stream: Stream) -> hyper::Result<Self> {
         let mut builder = http1::Builder::new();
-        let handshake = builder.max_buf_size(READ_BUFFER_BYTES_MAX).handshake(stream);
-        let (sender, connection) = handshake.await.map_err(|e| chain(&e))?;
-        Ok(Connection { origin: url.clone(), sender, driver: Driver { connection, is_over: false } })
+        let (sender, connection) = builder.read_buf_exact_size(Some(READ_BYTES)).handshake(stream).await?;
+        Ok(Connection { origin, sender, driver: Driver { connection, is_over: false } })
     }
 
-    /// Whether it leads to the host of `url`.
-    pub(crate) fn leads_to(&self, url: &Url) -> bool {
-        self.origin.scheme() == url.scheme()
-            && self.origin.port_or_known_default() == url.port_or_known_default()
-            && self.origin.host_str() == url.host_str()
+    /// Puts the connection to rest after an answer that was read to its end, if it leads to the host of `url` and the other
+    /// side wants to keep it.
+    pub(crate) async fn rest(mut self, url: &Url) -> Option<Resting> {
+        if !is_same_origin(&self.origin, url) || !self.is_usable().await {
+            return None;
+        }
+        let parts = self.driver.connection.into_parts();
+        parts.read_buf.is_empty().then_some(Resting { origin: self.origin, stream: parts.io })
     }
 
-    /// Whether a request can be sent: the other side may have closed it meanwhile.
-    pub(crate) async fn is_usable(&mut self) -> bool {
+    /// Whether another request can be sent.
+    async fn is_usable(&mut self) -> bool {
         poll_fn(|context| {
             if !self.driver.is_over {
                 self.driver.is_over = Pin::new(&mut self.driver.connection).poll(context).is_ready();
@@ -105,4 +127,9 @@ impl Connection {
     pub(crate) async fn read<F: Future>(&mut self, reading: F) -> F::Output {
         self.driver.drive(reading).await
     }
+}
+
+/// Whether two URLs have scheme, host and port in common.
+pub(crate) fn is_same_origin(a: &Url, b: &Url) -> bool {
+    a.scheme() == b.scheme() && a.port_or_known_default() == b.port_or_known_default() && a.host_str() == b.host_str()
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::body::BodyError;
 use crate::client::FetchError;
-use crate::connection::Connection;
+use crate::connection::Resting;
 use crate::ingest::{Counts, Ingest, IngestError, append_stale};
 use crate::job::{Health, LastScrape, Plan, Shared, TargetState};
 use crate::report::{ReportSeries, ScrapeReport};
@@ -29,7 +29,7 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     state: Arc<TargetState>,
     plan: Arc<Plan>,
-    connection: Option<Connection>,
+    connection: Option<Resting>,
     cache: SeriesCache,
     scratch: LabelsScratch,
     report: ReportSeries,

@@ -1,5 +1,6 @@
 //! Appending: samples are checked and collected, then logged and put in place together.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -195,6 +196,7 @@ impl Appender for Transaction {
         let pages = self.head.pages.snapshot();
         let mut cursor = PageCursor::new(&pages);
         self.collected.reserve(samples.len());
+        let mut touched = 0;
         for (at, (series, value)) in samples.iter().enumerate() {
             let (slot, half) = parts(*series);
             let fits = |state: &&mut SeriesState| {
@@ -207,6 +209,7 @@ impl Appender for Transaction {
                 let sample = LoggedSample { series: state.reference, time, value: *value };
                 self.collected.add_float(slot, sample, state.pending > 0);
                 state.pending += 1;
+                touched ^= state.touch();
                 continue;
             }
             cursor.unlock();
@@ -214,6 +217,7 @@ impl Appender for Transaction {
                 refused(at, error);
             }
         }
+        black_box(touched);
     }
 
     fn append_histogram(

@@ -7,6 +7,7 @@ use super::basis::Basis;
 use super::directory::{Snapshot, list_snapshots};
 use super::error::SnapshotError;
 use super::reader::check_snapshot;
+use super::record::SnapshotSeries;
 use crate::wal::{latest_checkpoint, list_segments};
 
 /// What there is.
@@ -21,8 +22,13 @@ pub(crate) enum Choice {
 }
 
 /// Looks at the newest snapshot of the data directory `dir` and reads it through. `chunks_are_whole` tells whether all head chunks
-/// could be read: where one is missing, the log has what the snapshot lacks.
-pub(crate) fn choose(dir: &Path, chunks_are_whole: bool) -> io::Result<Choice> {
+/// could be read: where one is missing, the log has what the snapshot lacks. `is_known` tells whether the log has a series under the
+/// number that it has in the snapshot.
+pub(crate) fn choose(
+    dir: &Path,
+    chunks_are_whole: bool,
+    is_known: &dyn Fn(&SnapshotSeries<'_>) -> bool,
+) -> io::Result<Choice> {
     let Some(snapshot) = list_snapshots(dir)?.pop() else { return Ok(Choice::Nothing) };
     let wal = dir.join("wal");
     let checkpoint = latest_checkpoint(&wal)?.map(|checkpoint| checkpoint.index);
@@ -52,7 +58,7 @@ pub(crate) fn choose(dir: &Path, chunks_are_whole: bool) -> io::Result<Choice> {
     if let Some(reason) = basis.and_then(|basis| basis.objection(checkpoint, wal_page, &dir.join("chunks_head"))) {
         return Ok(Choice::Outdated(snapshot, reason));
     }
-    Ok(match check_snapshot(&snapshot) {
+    Ok(match check_snapshot(&snapshot, is_known) {
         Ok(found) if records.is_some_and(|records| records != found) => {
             let reason = "it ends before its last record";
             let error = SnapshotError::Torn { path: snapshot.path.clone(), reason };

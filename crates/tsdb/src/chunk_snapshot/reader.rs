@@ -10,7 +10,7 @@ use storage::chunk::{Chunk, ChunkError, Encoding, xor};
 
 use super::directory::Snapshot;
 use super::error::SnapshotError;
-use super::record::{OpenData, SnapshotRecord, decode_record};
+use super::record::{OpenData, SnapshotRecord, SnapshotSeries, decode_record};
 use crate::binary::Corrupt;
 use crate::wal::{LogPosition, SegmentReader, list_segments};
 
@@ -50,7 +50,10 @@ pub(crate) fn read_snapshot(
 }
 
 /// Reads a snapshot through without keeping anything; the answer is how many records it has.
-pub(super) fn check_snapshot(snapshot: &Snapshot) -> Result<u64, SnapshotError> {
+pub(super) fn check_snapshot(
+    snapshot: &Snapshot,
+    is_known: &dyn Fn(&SnapshotSeries<'_>) -> bool,
+) -> Result<u64, SnapshotError> {
     // Of labels the hash is enough: two series that share one by chance cost a snapshot.
     let (mut numbers, mut labels) = (HashSet::<u64, FixedState>::default(), HashSet::<u64, FixedState>::default());
     let mut records = 0;
@@ -60,6 +63,9 @@ pub(super) fn check_snapshot(snapshot: &Snapshot) -> Result<u64, SnapshotError> 
         let corrupt = |reason: String| Corrupt::new("chunk snapshot", 0, format!("series {}: {reason}", series.series));
         if !numbers.insert(series.series) || !labels.insert(labels.hasher().hash_one(&series.labels)) {
             return Err(corrupt("it is there twice".to_owned()));
+        }
+        if !is_known(&series) {
+            return Err(corrupt("the log has none with this number and these labels".to_owned()));
         }
         match series.open.map(check_open) {
             Some(Err(error)) => Err(corrupt(error.to_string())),

@@ -163,7 +163,7 @@ fn fixture() -> Fixture {
 
 /// What a start would say of it.
 fn verdict(fixture: &Fixture) -> String {
-    match choose(fixture.dir.path(), true).expect("readable") {
+    match choose(fixture.dir.path(), true, &|_| true).expect("readable") {
         Choice::Nothing => "nothing".to_owned(),
         Choice::Use(snapshot) => {
             assert_eq!(snapshot, fixture.snapshot);
@@ -230,9 +230,20 @@ fn a_snapshot_is_used_where_everything_fits() {
 }
 
 #[test]
+fn series_must_be_those_of_the_log() {
+    let Fixture { dir, .. } = fixture();
+    let check = |is_known: &dyn Fn(&SnapshotSeries<'_>) -> bool, is_used: bool| {
+        let choice = choose(dir.path(), true, is_known).expect("readable");
+        assert_eq!(matches!(choice, Choice::Use(_)), is_used, "{choice:?}");
+    };
+    check(&|series| series.labels[1].1 == series.series.to_string(), true);
+    check(&|series| series.series != 9000, false);
+}
+
+#[test]
 fn head_chunks_must_be_there() {
     let Fixture { dir, snapshot } = fixture();
-    assert!(matches!(choose(dir.path(), false), Ok(Choice::Outdated(..))));
+    assert!(matches!(choose(dir.path(), false, &|_| true), Ok(Choice::Outdated(..))));
     let page = snapshot.at.page_checksum(&dir.path().join("wal")).expect("readable").expect("there");
     let basis = Basis::new(Some(3), page, (2, 100));
     let chunks = dir.path().join("chunks_head");

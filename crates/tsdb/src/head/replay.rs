@@ -3,7 +3,7 @@
 mod snapshot;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
 use model::Labels;
@@ -56,25 +56,12 @@ impl ReplayReport {
     }
 }
 
-/// A part of the log.
-#[derive(Debug)]
-struct Input {
-    segment: Segment,
-    part: Part,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    /// A snapshot has what is here before the offset, but for metadata and second numbers of series.
-    CoveredUntil(u64),
-    From(u64),
-}
-
 /// Reads the log in two passes: what makes a series first, which is quick, and then all samples, into states that nobody else
 /// sees. In the end they take over what has been appended in between.
 pub(crate) struct Replay {
     head: Arc<Head>,
-    inputs: Vec<Input>,
+    /// Each with whether it is a checkpoint's.
+    inputs: Vec<(Segment, bool)>,
     report: ReplayReport,
     slots: Numbering,
     history: Pages,
@@ -85,19 +72,13 @@ pub(crate) struct Replay {
     loaded: LoadedChunks,
 }
 
-/// What the first pass reads of the log that a snapshot stands for: metadata are not in it, and head chunks and late samples may
-/// go by a number that a series had before. Numbers that were given out once must stay so.
-fn is_lasting(record_kind: u8) -> bool {
-    matches!(RecordKind::of(&[record_kind]), RecordKind::Series | RecordKind::Metadata)
-}
-
 /// What the first pass reads. Exemplars and metadata are little, and those of now must come after those of then.
 fn is_first(record_kind: u8) -> bool {
     matches!(RecordKind::of(&[record_kind]), RecordKind::Series | RecordKind::Exemplars | RecordKind::Metadata)
 }
 
 impl Replay {
-    /// Finds snapshot, checkpoint and segments and makes their series: from now on samples can be taken.
+    /// Finds checkpoint and segments and makes their series: from now on samples can be taken.
     pub(crate) fn begin(head: Arc<Head>) -> io::Result<Self> {
         let dir = head.wal.dir();
         let checkpoint = latest_checkpoint(dir)?;
@@ -123,12 +104,11 @@ impl Replay {
             loaded,
             head,
         };
-        let taken = replay.take_snapshot()?;
-        let inputs = snapshot::split(inputs, taken.map(|snapshot| snapshot.at));
-        for Input { segment: Segment { path, .. }, part } in &inputs {
-            match *part {
-                Part::CoveredUntil(end) => replay.read_first(SegmentReader::open_until(path, end)?.only(is_lasting))?,
-                Part::From(start) => replay.read_first(SegmentReader::open_at(path, start)?.only(is_first))?,
+        for (input, _) in &inputs {
+            // Damage is met again, told and repaired in the second pass.
+            let mut reader = SegmentReader::open(&input.path)?.only(is_first);
+            while let Some(record) = reader.next()? {
+                let _ = replay.take_first(record);
             }
         }
         replay.inputs = inputs;
@@ -136,11 +116,12 @@ impl Replay {
         Ok(replay)
     }
 
-    /// Reads the samples. Damage is counted, told and repaired: whole records on both sides of it are kept, in this segment and
+    /// Reads the samples, those of a snapshot first. Damage is counted, told and repaired: whole records on both sides of it are kept, in this segment and
     /// in later ones.
     pub(crate) fn finish(mut self) -> io::Result<ReplayReport> {
-        for Input { segment, part } in std::mem::take(&mut self.inputs) {
-            if let Part::From(start) = part {
+        let covered = self.take_snapshot()?;
+        for (segment, is_of_checkpoint) in std::mem::take(&mut self.inputs) {
+            if let Some(start) = snapshot::first_uncovered(&segment, is_of_checkpoint, covered) {
                 self.read(&segment, start)?;
             }
         }
@@ -174,14 +155,6 @@ impl Replay {
         }
         self.head.forget_chunks(joined as u64);
         self.head.metrics.out_of_order_samples.get_or_create(&TypeLabel::FLOAT).inc_by(left_out);
-    }
-
-    /// Damage is met again, told and repaired in the second pass.
-    fn read_first(&mut self, mut reader: SegmentReader<impl Read>) -> io::Result<()> {
-        while let Some(record) = reader.next()? {
-            let _ = self.take_first(record);
-        }
-        Ok(())
     }
 
     fn read(&mut self, input: &Segment, start: u64) -> io::Result<()> {
@@ -265,7 +238,7 @@ impl Replay {
         })
     }
 
-    /// Makes a series under the number that log or snapshot has for it, with the full chunks that were found; `None` where there is
+    /// Makes a series under the number that the log has for it, with the full chunks that were found; `None` where there is
     /// no room or no label.
     fn add_series(&mut self, reference: u64, pairs: &[(&str, &str)]) -> Option<Place> {
         let labels = Labels::from_pairs(pairs.iter().copied());

@@ -1,7 +1,7 @@
 //! Reading a segment record by record, past damage.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Take};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::format::{
@@ -47,13 +47,6 @@ impl SegmentReader<File> {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(offset))?;
         Ok(SegmentReader { page_offset: offset, good_end: offset, ..SegmentReader::new(file) })
-    }
-}
-
-impl SegmentReader<Take<File>> {
-    /// Reads what lies before an offset, which must be a page's.
-    pub(crate) fn open_until(path: &Path, offset: u64) -> io::Result<Self> {
-        File::open(path).map(|file| SegmentReader::new(file.take(offset)))
     }
 }
 

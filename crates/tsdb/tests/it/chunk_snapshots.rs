@@ -164,7 +164,9 @@ fn starts_and_stops_again_and_again() {
         }
         fill(&db, round * 61, round * 61 + 61);
         fill(&other, round * 61, round * 61 + 61);
-        same(&everything(&db), &everything(&other));
+        // A checkpoint leaves out exemplars of times that are in blocks.
+        let without = |all: Vec<String>| all.into_iter().filter(|line| !line.contains("Exemplar")).collect::<Vec<_>>();
+        same(&without(everything(&db)), &without(everything(&other)));
         db.close().expect("closes");
         the_snapshot(dir.path());
     }

@@ -1,44 +1,36 @@
-//! Taking in a chunk snapshot instead of the part of the log that it stands for.
+//! Taking in a chunk snapshot instead of the samples of the part of the log that it stands for.
 
+use std::cmp::Ordering;
 use std::io;
 
-use super::{Input, Part, Replay};
+use super::Replay;
 use crate::binary::Corrupt;
-use crate::chunk_snapshot::{Choice, Snapshot, SnapshotRecord, SnapshotSeries, choose, read_snapshot};
-use crate::wal::{LogPosition, LoggedExemplar, LoggedTombstone, Segment};
+use crate::chunk_snapshot::{Choice, SnapshotRecord, SnapshotSeries, choose, read_snapshot};
+use crate::wal::{LogPosition, LoggedTombstone, Segment};
 
-/// Splits the log where the snapshot was taken. Checkpoints are older than it: their segments, which come first and have numbers
-/// of their own, lie before that.
-pub(super) fn split(inputs: Vec<(Segment, bool)>, at: Option<LogPosition>) -> Vec<Input> {
-    let mut parts = Vec::new();
-    for (segment, is_of_checkpoint) in inputs {
-        let covered = match at {
-            Some(_) if is_of_checkpoint => u64::MAX,
-            Some(at) if segment.index < at.segment => u64::MAX,
-            Some(at) if segment.index == at.segment => at.offset,
-            _ => 0,
-        };
-        if covered > 0 {
-            parts.push(Input { segment: segment.clone(), part: Part::CoveredUntil(covered) });
-        }
-        if covered < u64::MAX {
-            parts.push(Input { segment, part: Part::From(covered) });
-        }
+/// Where the samples of a segment begin that the snapshot doesn't stand for; `None` where there are none. Checkpoints are older
+/// than a snapshot that is used.
+pub(super) fn first_uncovered(segment: &Segment, is_of_checkpoint: bool, covered: Option<LogPosition>) -> Option<u64> {
+    let Some(covered) = covered else { return Some(0) };
+    match segment.index.cmp(&covered.segment) {
+        _ if is_of_checkpoint => None,
+        Ordering::Less => None,
+        Ordering::Equal => Some(covered.offset),
+        Ordering::Greater => Some(0),
     }
-    parts
 }
 
 impl Replay {
-    /// Takes in the snapshot that there is, if it can be used. One that can't be read is set aside, so that nobody else stumbles
-    /// over it, and the whole log is read.
-    pub(super) fn take_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
+    /// Takes in the snapshot that there is, if it can be used; the answer is how far it stands for the log. One that can't be read
+    /// is set aside, so that nobody else stumbles over it, and the whole log is read.
+    pub(super) fn take_snapshot(&mut self) -> io::Result<Option<LogPosition>> {
         let Some(dir) = self.head.options.snapshot_dir.clone() else { return Ok(None) };
-        match choose(&dir, self.loaded.is_whole())? {
+        match choose(&dir, self.loaded.is_whole(), &|series| self.knows(series))? {
             Choice::Nothing => Ok(None),
             Choice::Use(snapshot) => {
                 // It was read through: what fails now is the disk.
                 read_snapshot(&snapshot, |record| self.take_snapshot_record(record)).map_err(io::Error::other)?;
-                Ok(Some(snapshot))
+                Ok(Some(snapshot.at))
             }
             Choice::Outdated(snapshot, reason) => {
                 tracing::info!(
@@ -60,21 +52,28 @@ impl Replay {
         }
     }
 
+    /// Whether the log has this series under this number.
+    fn knows(&self, series: &SnapshotSeries<'_>) -> bool {
+        let index = self.head.index.read();
+        let slot = self.slots.get(series.series).filter(|slot| index.place(*slot).is_some());
+        slot.is_some_and(|slot| index.pairs(slot).eq(series.labels.iter().copied()))
+    }
+
     fn take_snapshot_record(&mut self, record: SnapshotRecord<'_>) -> Result<(), Corrupt> {
         match record {
             SnapshotRecord::Series(series) => self.take_snapshot_series(&series)?,
             SnapshotRecord::Tombstones(stones) => self.take_snapshot_tombstones(&stones),
-            SnapshotRecord::Exemplars(exemplars) => self.take_snapshot_exemplars(exemplars),
+            // The first pass had them from the log.
+            SnapshotRecord::Exemplars(_) => {}
         }
         Ok(())
     }
 
     fn take_snapshot_series(&mut self, series: &SnapshotSeries<'_>) -> Result<(), Corrupt> {
-        let Some(place) = self.add_series(series.series, &series.labels) else { return Ok(()) };
         self.report.snapshot_series += 1;
-        let Some(open) = series.open else { return Ok(()) };
+        let (Some(open), Some(slot)) = (series.open, self.slots.get(series.series)) else { return Ok(()) };
         let cutting = self.head.cutting();
-        let restored = self.history.with(place.slot, |state| {
+        let restored = self.history.with(slot, |state| {
             let before = state.chunk_count();
             let times = state.restore_open(open, self.min_valid, &cutting)?;
             Ok((times, state.chunk_count() - before))
@@ -95,11 +94,5 @@ impl Replay {
                 self.head.tombstones.add(place.reference, stone.range);
             }
         }
-    }
-
-    fn take_snapshot_exemplars(&self, exemplars: Vec<LoggedExemplar>) {
-        let of = |logged: LoggedExemplar| Some((self.place(logged.series)?, logged.exemplar));
-        let all: Vec<_> = exemplars.into_iter().filter_map(of).collect();
-        self.head.add_exemplars(&all);
     }
 }

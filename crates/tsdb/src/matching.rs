@@ -107,10 +107,35 @@ fn union_of_literals<'a, P: Postings + ?Sized>(
     Ok(Cow::Owned(all))
 }
 
+/// From so many numbers on a set of bits may be quicker than sorting.
+const BIT_SET_FROM: usize = 1024;
+
 /// Makes one ascending list of several that were put behind each other.
 pub(crate) fn sort_union(all: &mut Vec<u32>) {
-    all.sort_unstable();
-    all.dedup();
+    let max = all.iter().copied().max().unwrap_or(0) as usize;
+    // The set is at most as large as twice the list, so that walking it costs less than what it saves.
+    if all.len() >= BIT_SET_FROM && max / 64 < all.len() {
+        sort_dense(all, max);
+    } else {
+        all.sort_unstable();
+        all.dedup();
+    }
+}
+
+/// The same through a set of bits up to `max`. Benchmark: `head`, the selections with regexes.
+fn sort_dense(all: &mut Vec<u32>, max: usize) {
+    let mut bits = vec![0_u64; max / 64 + 1];
+    for number in &*all {
+        bits[*number as usize / 64] |= 1 << (number % 64);
+    }
+    all.clear();
+    for (at, word) in bits.iter().enumerate() {
+        let mut rest = *word;
+        while rest != 0 {
+            all.push(at as u32 * 64 + rest.trailing_zeros());
+            rest &= rest - 1;
+        }
+    }
 }
 
 /// Keeps of `found` what `list` has (`present`) or doesn't have. Skips ahead in doubling steps, so a short list against a
@@ -200,6 +225,17 @@ mod tests {
             let Ok(got) = matching_series(&model, &matchers);
             let want = model.where_(|labels| matchers.iter().all(|m| m.matches_labels(labels)));
             prop_assert_eq!(got, want);
+        }
+
+        #[test]
+        fn a_set_of_bits_sorts_as_sorting_does(list in proptest::collection::vec(0..5000_u32, 0..3000)) {
+            let (mut want, mut dense, mut either) = (list.clone(), list.clone(), list);
+            want.sort_unstable();
+            want.dedup();
+            sort_dense(&mut dense, 5000);
+            sort_union(&mut either);
+            prop_assert_eq!(&dense, &want);
+            prop_assert_eq!(&either, &want);
         }
 
         #[test]

@@ -67,6 +67,7 @@ impl Base {
             min_block_ms: options.min_block_ms,
             max_block_ms: options.max_block_ms,
             load_in_background: true,
+            chunk_snapshot: true,
             wal_segment_bytes: options.log.segment_bytes,
             wal_compression: options.log.compression,
             max_exemplars: options.storage.max_exemplars,

@@ -103,6 +103,26 @@ fn old_and_new_prometheus_find_what_they_look_for_behind_a_chunk() {
     }
 }
 
+/// No panic, and no more memory than the input justifies.
+#[test]
+fn damaged_records_are_survived() {
+    let bound = mutation::Bound { bytes: 1 << 20, per_byte: 4096 };
+    let mut seeds = vec![Vec::new(), Vec::new()];
+    encode_tombstones(&mut seeds[0], &stones());
+    encode_exemplar_list(&mut seeds[1], &exemplars());
+    for kind in [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram] {
+        let ((chunk, last), mut record) = (chunk(kind), Vec::new());
+        encode_series(&mut record, 7, LABELS.into_iter(), Some((open_of(&chunk), &last)));
+        seeds.push(record);
+    }
+    for (at, seed) in seeds.iter().enumerate() {
+        mutation::check(&format!("chunk snapshot record {at}"), seed, bound, |input| match decode_record(input) {
+            Ok(SnapshotRecord::Series(SnapshotSeries { open: Some(open), .. })) => check_open(open).is_ok(),
+            decoded => decoded.is_ok(),
+        });
+    }
+}
+
 #[test]
 fn what_is_not_known_is_refused() {
     let check = |record: &[u8], want: &str| {

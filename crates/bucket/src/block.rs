@@ -151,7 +151,7 @@ impl BucketBlock {
             let size = sizes.get(&format!("chunks/{number:06}")).copied().unwrap_or(u64::MAX);
             let range = |i: &usize, len: u64| {
                 let begin = u64::from(places[*i].offset);
-                begin..begin.saturating_add(len).min(size)
+                begin..begin.saturating_add(len).min(size).max(begin) // an index may name what is not there
             };
             let ranges: Vec<_> = wanted.iter().map(|i| range(i, CHUNK_BYTES_GUESS)).collect();
             self.read_into(&object, &wanted, &ranges, &mut out).await?;

@@ -121,7 +121,7 @@ impl Replay {
     pub(crate) fn finish(mut self) -> io::Result<ReplayReport> {
         let covered = self.take_snapshot()?;
         for (segment, is_of_checkpoint) in std::mem::take(&mut self.inputs) {
-            if let Some(start) = snapshot::first_uncovered(&segment, is_of_checkpoint, covered) {
+            if let Some(start) = Self::first_uncovered(&segment, is_of_checkpoint, covered) {
                 self.read(&segment, start)?;
             }
         }

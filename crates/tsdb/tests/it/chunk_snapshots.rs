@@ -312,7 +312,12 @@ fn there_is_none_before_everything_has_been_read() {
     let (db, _) = open(Options { load_in_background: true, ..with_snapshot(dir.path()) });
     db.close().expect("closes");
     drop(armed);
+    // The thread that reads lets go of the directory in its own time.
+    let (weak, deadline) = (Arc::downgrade(&db), std::time::Instant::now() + std::time::Duration::from_secs(10));
     drop(db);
+    while weak.strong_count() > 0 && std::time::Instant::now() < deadline {
+        std::thread::yield_now();
+    }
     for path in snapshots(dir.path()) {
         assert!(path == snapshot || path.extension().is_some(), "{}", path.display());
     }

@@ -8,19 +8,23 @@ use crate::binary::Corrupt;
 use crate::chunk_snapshot::{Choice, SnapshotRecord, SnapshotSeries, choose, read_snapshot};
 use crate::wal::{LogPosition, LoggedTombstone, Segment};
 
-/// Where the samples of a segment begin that the snapshot doesn't stand for; `None` where there are none. Checkpoints are older
-/// than a snapshot that is used.
-pub(super) fn first_uncovered(segment: &Segment, is_of_checkpoint: bool, covered: Option<LogPosition>) -> Option<u64> {
-    let Some(covered) = covered else { return Some(0) };
-    match segment.index.cmp(&covered.segment) {
-        _ if is_of_checkpoint => None,
-        Ordering::Less => None,
-        Ordering::Equal => Some(covered.offset),
-        Ordering::Greater => Some(0),
-    }
-}
-
 impl Replay {
+    /// Where the samples of a segment begin that the snapshot doesn't stand for; `None` where there are none. Checkpoints are older
+    /// than a snapshot that is used.
+    pub(in crate::head) fn first_uncovered(
+        segment: &Segment,
+        is_of_checkpoint: bool,
+        covered: Option<LogPosition>,
+    ) -> Option<u64> {
+        let Some(covered) = covered else { return Some(0) };
+        match segment.index.cmp(&covered.segment) {
+            _ if is_of_checkpoint => None,
+            Ordering::Less => None,
+            Ordering::Equal => Some(covered.offset),
+            Ordering::Greater => Some(0),
+        }
+    }
+
     /// Takes in the snapshot that there is, if it can be used; the answer is how far it stands for the log. One that can't be read
     /// is set aside, so that nobody else stumbles over it, and the whole log is read.
     pub(super) fn take_snapshot(&mut self) -> io::Result<Option<LogPosition>> {

@@ -51,14 +51,13 @@ impl Late {
         self.full.push(chunk);
     }
 
-    /// Forgets the samples that are in no chunk, because they are in one that was attached.
-    pub(super) fn forget_samples(&mut self) {
-        self.samples = Vec::new();
+    /// Takes out the samples that are in no chunk.
+    pub(super) fn take_samples(&mut self) -> Vec<(i64, Value)> {
+        std::mem::take(&mut self.samples)
     }
 
-    /// Makes chunks of the samples, none across the border of a block; the answer is where they are.
-    pub(super) fn fill(&mut self, series: u64, cutting: &Cutting<'_>) -> Vec<ChunkPlace> {
-        let mut places = Vec::new();
+    /// Makes chunks of the samples, none across the border of a block.
+    pub(super) fn fill(&mut self, series: u64, cutting: &Cutting<'_>) {
         let end = |time: i64| range_end(time, cutting.chunk_range_ms);
         let ranges = self.samples.chunk_by(|(one, _), (next, _)| *next < end(*one));
         for chunk in ranges.flat_map(encode) {
@@ -66,10 +65,8 @@ impl Late {
             let new = NewChunk { series, range, encoding: chunk.encoding, late: true, data: &chunk.data };
             let place = cutting.chunks.append(new);
             self.full.push(FullChunk { place, min_time: range.0, max_time: range.1 });
-            places.push(place);
         }
         self.samples = Vec::new();
-        places
     }
 
     /// Keeps of the full chunks those that `keep` accepts; tells how many go.

@@ -98,8 +98,11 @@ impl LateCommit<'_> {
             let series = state.reference;
             let before = state.chunk_count();
             if state.late().is_some_and(|late| late.is_full()) {
-                let places = state.late_mut().fill(series, &self.head.cutting());
-                markers.extend(places.iter().map(|place| LoggedMarker { series, chunk: place.as_u64() }));
+                let late = state.late_mut();
+                late.fill(series, &self.head.cutting());
+                // All of them: chunks that were made before, without a marker because they couldn't be written, have samples that
+                // this marker stands for.
+                markers.extend(late.full().iter().map(|chunk| LoggedMarker { series, chunk: chunk.place.as_u64() }));
                 more += (state.chunk_count() - before) as u64;
             }
         }

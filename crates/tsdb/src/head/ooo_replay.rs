@@ -8,6 +8,7 @@ use model::{TimeRange, Timestamp};
 use storage::chunk::Value;
 
 use super::numbering::Numbering;
+use super::ooo::Late;
 use super::pages::{PageCursor, PageList};
 use super::state::Head;
 use crate::binary::Corrupt;
@@ -41,6 +42,8 @@ struct Replay<'a> {
     chunks: i64,
     /// The chunks that markers name.
     marked: HashSet<u64, FixedState>,
+    /// Samples before markers of chunks that are not there, with their slots.
+    kept: Vec<(u32, (i64, Value))>,
 }
 
 impl Head {
@@ -54,13 +57,22 @@ impl Head {
         loaded: &LoadedChunks,
     ) -> io::Result<LateReplay> {
         let Some(log) = self.late.log() else { return Ok(LateReplay::default()) };
-        let report = LateReplay::default();
-        let mut replay =
-            Replay { head: self, slots, pages, loaded, report, range: None, chunks: 0, marked: HashSet::default() };
+        let mut replay = Replay {
+            head: self,
+            slots,
+            pages,
+            loaded,
+            report: LateReplay::default(),
+            range: None,
+            chunks: 0,
+            marked: HashSet::default(),
+            kept: Vec::new(),
+        };
         let current = log.current_segment();
         for segment in list_segments(log.dir())?.into_iter().filter(|segment| segment.index < current) {
             replay.read(&segment)?;
         }
+        replay.put_back();
         if replay.report.damages == 0 {
             self.forget_chunks(replay.drop_unmarked() as u64);
         }
@@ -124,13 +136,7 @@ impl Replay<'_> {
                 let result = decode_markers(record, &mut markers);
                 // All chunks that were made of a series' samples at once are named one after the other.
                 for of_series in markers.chunk_by(|one, next| one.series == next.series) {
-                    let is_found = |marker: &&LoggedMarker| self.loaded.has_late(marker.series, marker.chunk);
-                    let found: Vec<u64> = of_series.iter().filter(is_found).map(|marker| marker.chunk).collect();
-                    if found.len() == of_series.len() {
-                        self.forget(of_series[0].series);
-                    }
-                    self.report.void_markers += (of_series.len() - found.len()) as u64;
-                    self.marked.extend(found);
+                    self.take_markers(of_series);
                 }
                 result
             }
@@ -157,12 +163,35 @@ impl Replay<'_> {
         }
     }
 
-    fn forget(&mut self, series: u64) {
+    /// The samples of a series so far are in these chunks, if all of them were found. Otherwise they stay for good: later markers
+    /// stand for what was not in these.
+    fn take_markers(&mut self, markers: &[LoggedMarker]) {
         let mut cursor = PageCursor::new(self.pages);
-        let Some(state) = self.slots.get(series).and_then(|slot| cursor.get(slot)) else { return };
+        let Some(slot) = self.slots.get(markers[0].series) else { return };
+        let Some(state) = cursor.get(slot) else { return };
+        let full = state.late().map_or(&[][..], Late::full);
+        let is_found = |marker: &&LoggedMarker| full.iter().any(|chunk| chunk.place.as_u64() == marker.chunk);
+        let found: Vec<u64> = markers.iter().filter(is_found).map(|marker| marker.chunk).collect();
+        let void = markers.len() - found.len();
         let before = state.chunk_count();
-        state.late_mut().forget_samples();
+        let samples = state.late_mut().take_samples();
         self.chunks -= (before - state.chunk_count()) as i64;
+        if void > 0 {
+            self.kept.extend(samples.into_iter().map(|sample| (slot, sample)));
+        }
+        self.report.void_markers += void as u64;
+        self.marked.extend(found);
+    }
+
+    /// Puts back what markers of missing chunks had to keep.
+    fn put_back(&mut self) {
+        let mut cursor = PageCursor::new(self.pages);
+        for (slot, (time, value)) in std::mem::take(&mut self.kept) {
+            let Some(state) = cursor.get(slot) else { continue };
+            let before = state.chunk_count();
+            state.late_mut().insert(time, value);
+            self.chunks += (state.chunk_count() - before) as i64;
+        }
     }
 
     fn drop_unmarked(&self) -> usize {

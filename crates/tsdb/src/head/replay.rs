@@ -11,8 +11,8 @@ use model::Labels;
 use super::cutting::Cutting;
 use super::index::Place;
 use super::numbering::Numbering;
-use super::pages::{PageCursor, PageList, Pages};
-use super::series::{SeriesState, Verdict};
+use super::pages::{PAGE_SERIES, PageCursor, PageList, Pages};
+use super::series::SeriesState;
 use super::state::Head;
 use crate::failpoint;
 use crate::head_chunks::{LoadedChunk, LoadedChunks};
@@ -66,6 +66,8 @@ pub(crate) struct Replay {
     slots: Numbering,
     history: Pages,
     pages: Arc<PageList>,
+    /// The newest time that the log has shown of each slot so far.
+    seen: Vec<i64>,
     samples: Vec<LoggedSample>,
     min_valid: i64,
     /// Full chunks that were found in files, till their series' record comes.
@@ -99,6 +101,7 @@ impl Replay {
             slots: Numbering::default(),
             history: Pages::default(),
             pages: Arc::default(),
+            seen: Vec::new(),
             samples: Vec::new(),
             min_valid: head.min_valid(),
             loaded,
@@ -113,11 +116,12 @@ impl Replay {
         }
         replay.inputs = inputs;
         replay.pages = replay.history.snapshot();
+        replay.seen = vec![i64::MIN; replay.pages.len() * PAGE_SERIES as usize];
         Ok(replay)
     }
 
-    /// Reads the samples, those of a snapshot first. Damage is counted, told and repaired: whole records on both sides of it are kept, in this segment and
-    /// in later ones.
+    /// Reads the samples, those of a snapshot first. Damage is counted, told and repaired: whole records on both sides of it are
+    /// kept, in this segment and in later ones.
     pub(crate) fn finish(mut self) -> io::Result<ReplayReport> {
         let covered = self.take_snapshot()?;
         for (segment, is_of_checkpoint) in std::mem::take(&mut self.inputs) {
@@ -146,6 +150,7 @@ impl Replay {
             let history = std::mem::take(&mut *history.lock());
             for (live, mut history) in live.iter_mut().zip(history) {
                 if history.reference != 0 && history.reference == live.reference {
+                    history.end_restoring(&cutting);
                     let before = live.chunk_count() + history.chunk_count();
                     left_out += history.continue_with(std::mem::take(live), &cutting);
                     joined += before - history.chunk_count().min(before);
@@ -300,9 +305,9 @@ impl Replay {
         let mut histograms = Vec::new();
         let result = decode_histograms(record, &mut histograms);
         let at = |logged: &LoggedHistogram| (logged.series, logged.time.as_ms());
-        self.put(&histograms, at, |state, LoggedHistogram { time, histogram, .. }, cutting| {
-            let fits = state.verdict_histogram(time.as_ms(), histogram) == Verdict::Fits;
-            fits.then(|| state.push_histogram(time.as_ms(), histogram, cutting))
+        self.put(&histograms, at, |state, seen, LoggedHistogram { time, histogram, .. }, cutting| {
+            let is_new = state.misses(time.as_ms(), seen, cutting);
+            is_new.then(|| state.push_histogram(time.as_ms(), histogram, cutting))
         });
         let left_out = result?;
         if left_out > 0 {
@@ -313,19 +318,19 @@ impl Replay {
 
     fn put_floats(&mut self, samples: &[LoggedSample]) {
         let at = |sample: &LoggedSample| (sample.series, sample.time.as_ms());
-        self.put(samples, at, |state, LoggedSample { time, value, .. }, cutting| {
-            let fits = state.verdict(time.as_ms(), *value) == Verdict::Fits;
-            fits.then(|| state.push(time.as_ms(), *value, cutting))
+        self.put(samples, at, |state, seen, LoggedSample { time, value, .. }, cutting| {
+            let is_new = state.misses(time.as_ms(), seen, cutting);
+            is_new.then(|| state.push(time.as_ms(), *value, cutting))
         });
     }
 
-    /// Puts samples, of which `at` tells series and time, into their series. `append` tells of one that fits whether it began a
+    /// Puts samples, of which `at` tells series and time, into their series. `append` tells of one that is new whether it began a
     /// chunk.
     fn put<S>(
         &mut self,
         samples: &[S],
         at: impl Fn(&S) -> (u64, i64),
-        append: impl Fn(&mut SeriesState, &S, &Cutting<'_>) -> Option<bool>,
+        append: impl Fn(&mut SeriesState, &mut i64, &S, &Cutting<'_>) -> Option<bool>,
     ) {
         let (mut min, mut max, mut chunks) = (i64::MAX, i64::MIN, 0);
         let cutting = self.head.cutting();
@@ -335,11 +340,13 @@ impl Replay {
             if time < self.min_valid {
                 continue;
             }
-            let Some(state) = self.slots.get(series).and_then(|slot| cursor.get(slot)) else {
+            let slot = self.slots.get(series);
+            let Some((state, seen)) = slot.and_then(|slot| cursor.get(slot).zip(self.seen.get_mut(slot as usize)))
+            else {
                 self.report.unknown_series += 1;
                 continue;
             };
-            if let Some(begins) = append(state, sample, &cutting) {
+            if let Some(begins) = append(state, seen, sample, &cutting) {
                 chunks += u64::from(begins);
                 self.report.samples += 1;
                 (min, max) = (min.min(time), max.max(time));

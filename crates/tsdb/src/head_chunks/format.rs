@@ -40,10 +40,6 @@ impl ChunkPlace {
     pub(crate) fn as_u64(self) -> u64 {
         self.0
     }
-
-    pub(super) fn from_u64(place: u64) -> Self {
-        ChunkPlace(place)
-    }
 }
 
 /// The first bytes of a file.

@@ -30,7 +30,7 @@ pub(crate) struct LoadedChunk {
 #[derive(Debug, Default)]
 pub(crate) struct LoadedChunks {
     by_series: HashMap<u64, Vec<LoadedChunk>, FixedState>,
-    late_places: HashMap<ChunkPlace, u64, FixedState>,
+    late_places: HashSet<ChunkPlace, FixedState>,
     /// The highest number of a series in any chunk, 0 where there is none.
     pub(crate) last_series: u64,
     /// How many chunks were found.
@@ -48,14 +48,9 @@ impl LoadedChunks {
         self.by_series.remove(&series).unwrap_or_default()
     }
 
-    /// Whether a marker's place is a late chunk of this series that was found.
-    pub(crate) fn has_late(&self, series: u64, place: u64) -> bool {
-        self.late_places.get(&ChunkPlace::from_u64(place)) == Some(&series)
-    }
-
     /// Whether a late chunk was found at this place.
     pub(crate) fn is_late(&self, place: ChunkPlace) -> bool {
-        self.late_places.contains_key(&place)
+        self.late_places.contains(&place)
     }
 
     /// Whether all that there was could be read.
@@ -84,7 +79,7 @@ impl LoadedChunks {
         let (min_time, max_time) = (head.min_time, head.max_time);
         self.by_series.entry(head.series).or_default().push(LoadedChunk { place, min_time, max_time, late });
         if late {
-            self.late_places.insert(place, head.series);
+            self.late_places.insert(place);
         }
     }
 }

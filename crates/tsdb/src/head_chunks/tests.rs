@@ -70,7 +70,7 @@ fn a_chunk_is_readable_before_while_and_after_it_is_written() {
     // The death of the process takes what was not written, and no more.
     let (store, mut loaded) = open(dir.path(), i64::MIN).expect("opens");
     assert_eq!((loaded.chunks, loaded.last_series, loaded.damages), (2, 2, 0));
-    assert!(loaded.has_late(2, second.as_u64()) && !loaded.has_late(1, second.as_u64()));
+    assert!(loaded.is_late(second) && !loaded.is_late(first));
     check(&store, first, 0, 5);
     check(&store, second, 100, 7);
     assert_eq!((times(&mut loaded, 1), times(&mut loaded, 2)), (vec![(0, false)], vec![(100, true)]));

@@ -212,6 +212,36 @@ fn the_window_counts_from_blocks_when_the_head_is_empty() {
     }
 }
 
+/// A series that was removed and came back has two numbers in the log; its late chunks may be under either.
+#[test]
+fn a_series_of_two_numbers_keeps_its_late_chunks() {
+    let dir = scratch();
+    let (db, _registry) = open(late_options(dir.path()));
+    append(&db, &[(&a(), 99_000, 0.0)]);
+    db.flush_head(ms(100_000)).expect("flushed"); // the series is removed
+    append(&db, &[(&a(), 130_000, 0.0)]);
+    let mut want = vec![99_000, 130_000];
+    let late = |db: &Db, first: i64, want: &mut Vec<i64>| {
+        // Forty make a chunk, which is written when one more comes.
+        let (labels, more): (_, Vec<i64>) = (a(), (0..40).map(|i| first + i * 10).collect());
+        append(db, &more.iter().map(|time| (&labels, *time, 1.0)).collect::<Vec<_>>());
+        append(db, &[(&labels, first + 1000, 1.0)]);
+        want.extend(more);
+        want.push(first + 1000);
+    };
+    late(&db, 112_000, &mut want);
+    let (dir, db, _registry) = killed(dir.path());
+    // The head is cut before these chunks, so that they are logged again, under the other number.
+    append(&db, &[(&a(), 101_000, 1.0)]);
+    want.push(101_000);
+    db.flush_head(ms(105_000)).expect("flushed");
+    late(&db, 121_000, &mut want);
+    want.sort_unstable();
+    assert_eq!(times(&db), want);
+    let (_dir, db, _registry) = killed(dir.path());
+    assert_eq!(times(&db), want);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     /// A transaction: (series, milliseconds after the newest so far).

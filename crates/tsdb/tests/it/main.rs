@@ -1,9 +1,9 @@
 //! The database as its users see it: through its traits, through files, and through Prometheus's own programs.
 
 mod attached;
+mod chunk_snapshots;
 mod churn;
 mod clock;
-mod chunk_snapshots;
 mod compaction;
 mod crash;
 mod damaged;

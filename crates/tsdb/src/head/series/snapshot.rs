@@ -1,13 +1,10 @@
 //! The open chunk of a series on its way into a snapshot and back.
 
-use model::Timestamp;
-use storage::chunk::{Chunk, ChunkError, Encoding, Recoder, Value, xor};
+use storage::chunk::{Chunk, ChunkError, Encoding, Value, xor};
 
-use super::{SAMPLES_PER_CHUNK, SeriesState, Verdict};
+use super::{SAMPLES_PER_CHUNK, SeriesState};
 use crate::chunk_snapshot::OpenData;
 use crate::head::cutting::{Cutting, predicted_cut, range_end};
-use crate::head::full::FullChunk;
-use crate::head_chunks::NewChunk;
 
 impl SeriesState {
     /// The value of the newest sample, if it is in the open chunk.
@@ -74,43 +71,21 @@ impl SeriesState {
         min_valid: i64,
         cutting: &Cutting<'_>,
     ) -> Result<Option<(i64, i64)>, ChunkError> {
-        let (mut taken, mut between) = (None, Recoder::default());
+        let (mut taken, mut seen) = (None, i64::MIN);
         let mut values = chunk.values();
         while let Some((time, value)) = values.next()? {
-            let at = Timestamp::from_ms(time);
-            if time < min_valid || self.full.iter().any(|full| full.range().contains(at)) {
+            // Full chunks may follow that were begun before this one was known, while a start was under way.
+            if time < min_valid || !self.misses(time, &mut seen, cutting) {
                 continue;
             }
-            let verdict = match &value {
-                Value::Float(value) => self.verdict(time, *value),
-                Value::Histogram(histogram) => self.verdict_histogram(time, histogram),
-            };
-            match (verdict, value) {
-                (Verdict::Fits, Value::Float(value)) => drop(self.push(time, value, cutting)),
-                (Verdict::Fits, Value::Histogram(histogram)) => drop(self.push_histogram(time, &histogram, cutting)),
-                // Full chunks follow that were begun before the chunk was known, while a start was under way.
-                (Verdict::OutOfOrder, value) => between.push(time, value),
-                _ => continue,
+            match value {
+                Value::Float(value) => drop(self.push(time, value, cutting)),
+                Value::Histogram(histogram) => drop(self.push_histogram(time, &histogram, cutting)),
             }
             let first = taken.map_or(time, |(first, _)| first);
             taken = Some((first, time));
         }
-        for chunk in between.finish() {
-            self.insert_full(&chunk, cutting);
-        }
         Ok(taken)
-    }
-
-    /// Adds a full chunk that lies between others.
-    fn insert_full(&mut self, chunk: &Chunk, cutting: &Cutting<'_>) {
-        let (min_time, max_time) = (chunk.min_time.as_ms(), chunk.max_time.as_ms());
-        let (series, encoding, data) = (self.reference, chunk.encoding, &chunk.data[..]);
-        let place =
-            cutting.chunks.append(NewChunk { series, range: (min_time, max_time), encoding, late: false, data });
-        let mut full = std::mem::take(&mut self.full).into_vec();
-        let at = full.partition_point(|other| other.max_time < min_time);
-        full.insert(at, FullChunk { place, min_time, max_time });
-        self.full = full.into();
     }
 }
 
@@ -119,6 +94,7 @@ mod tests {
     use model::TimeRange;
 
     use super::*;
+    use crate::head::series::Verdict;
     use crate::head_chunks::{self, HeadChunks};
 
     const RANGE_MS: i64 = 10_000;
@@ -161,6 +137,7 @@ mod tests {
             let range = TimeRange::new(chunk.min_time, chunk.max_time);
             let data = OpenData { range, encoding: chunk.encoding, data: &chunk.data };
             let taken = state.restore_open(data, min_valid, &cutting).expect("valid");
+            state.end_restoring(&cutting);
             assert_eq!(times(&state, &chunks), want, "{full:?} {open:?}");
             assert_eq!(taken.is_some(), want.len() > full.iter().map(|times| times.len()).sum());
             assert!(state.full.is_sorted_by_key(|full| full.min_time));

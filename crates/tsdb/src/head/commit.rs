@@ -6,8 +6,8 @@ use model::{Exemplar, Metadata, NativeHistogram};
 use storage::chunk::Value;
 
 use super::index::Place;
-use super::ooo_commit::LateCommit;
-use super::ooo_log::LateSample;
+use super::late::commit::LateCommit;
+use super::late::log::LateSample;
 use super::pages::PageCursor;
 use super::series::{SeriesState, Verdict};
 use super::state::Head;
@@ -108,7 +108,7 @@ impl Collected {
         group.histograms.push(histogram);
     }
 
-    /// Logs everything. With late samples this takes three writes instead of one, see `ooo_commit`.
+    /// Logs everything. With late samples this takes three writes instead of one, see `late::commit`.
     pub(super) fn log(&mut self, head: &Head, late: Option<&mut LateCommit<'_>>) -> io::Result<()> {
         let Some(late) = late else { return self.log_in_order(head) };
         self.log_series(head)?;

@@ -7,7 +7,7 @@
 //! - `gate` is held shared by a commit while it puts its samples in place, and exclusively by a select while it copies what
 //!   it needs. So a select sees all of a commit or nothing, across all series, and no sample carries a mark of who may see it.
 //! - `index` guards which series there are; a page guards the samples of its series.
-//! - Late commits go one after the other, from before they are logged until they are in place, see `ooo_commit`.
+//! - Late commits go one after the other, from before they are logged until they are in place, see `late::commit`.
 //!
 //! What is written before what: a sample is in a log before it is in memory, in memory before it is in a file of head chunks, in
 //! a block that readers see before the head drops it, and out of the head before the logs forget it. So files of head
@@ -25,16 +25,12 @@ mod exemplars;
 mod export;
 mod full;
 mod index;
+mod late;
 mod loading;
 mod mapping;
 mod metadata;
 mod native;
 mod numbering;
-mod ooo;
-mod ooo_commit;
-mod ooo_cut;
-mod ooo_log;
-mod ooo_replay;
 mod pages;
 mod pairs;
 mod postings;
@@ -49,8 +45,8 @@ mod tombstones;
 mod transaction;
 
 pub(crate) use export::CutError;
+pub(crate) use late::cut::{LateError, SealedLate};
 pub(crate) use loading::Loading;
-pub(crate) use ooo_cut::{LateError, SealedLate};
 pub(crate) use replay::{Replay, ReplayReport};
 pub(crate) use state::{Head, HeadOptions};
 pub use stats::{CardinalityStats, HeadStats, NamedCount};

@@ -8,8 +8,8 @@ use storage::chunk::{Chunk, Encoding, Value, xor};
 
 use super::cutting::{Cutting, predicted_cut, range_end};
 use super::full::FullChunk;
+use super::late::samples::Late;
 use super::native::OpenHistogram;
-use super::ooo::Late;
 use crate::head_chunks::{HeadChunks, LoadedChunk, NewChunk};
 
 /// So many samples make a chunk, as in Prometheus: more compress hardly better, and a reader decodes whole chunks.

@@ -11,8 +11,8 @@ use parking_lot::{Mutex, RwLock};
 
 use super::exemplars::ExemplarRing;
 use super::index::HeadIndex;
+use super::late::log::LateLog;
 use super::metadata::MetadataTable;
-use super::ooo_log::LateLog;
 use super::pages::Pages;
 use super::tombstones::HeadTombstones;
 use crate::head_chunks::{self, HeadChunks, LoadedChunks};

@@ -12,7 +12,7 @@ use storage::{AppendError, Appender, CommitError, SeriesRef};
 use super::commit::Collected;
 use super::exemplars::{self, ExemplarVerdict};
 use super::index::Place;
-use super::ooo_log::LateSample;
+use super::late::log::LateSample;
 use super::pages::PageCursor;
 use super::series::{SeriesState, Verdict};
 use super::state::Head;

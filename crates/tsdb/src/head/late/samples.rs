@@ -6,8 +6,8 @@
 use model::{TimeRange, Timestamp};
 use storage::chunk::{Chunk, Recoder, Value};
 
-use super::cutting::{Cutting, range_end};
-use super::full::FullChunk;
+use crate::head::cutting::{Cutting, range_end};
+use crate::head::full::FullChunk;
 use crate::head_chunks::{ChunkPlace, NewChunk};
 
 /// So many late samples make a chunk, as in Prometheus.
@@ -15,7 +15,7 @@ const SAMPLES_PER_LATE_CHUNK: usize = 32;
 
 /// The late samples of one series.
 #[derive(Debug, Default)]
-pub(super) struct Late {
+pub(in crate::head) struct Late {
     /// By time, each time once.
     samples: Vec<(i64, Value)>,
     /// In the order in which they became full; may overlap.
@@ -24,13 +24,13 @@ pub(super) struct Late {
 
 impl Late {
     /// The sample at a time, unless it is in a full chunk.
-    pub(super) fn get(&self, time: i64) -> Option<&Value> {
+    pub(in crate::head) fn get(&self, time: i64) -> Option<&Value> {
         let at = self.samples.binary_search_by_key(&time, |(time, _)| *time).ok()?;
         Some(&self.samples[at].1)
     }
 
     /// Adds a sample; tells whether its time was free.
-    pub(super) fn insert(&mut self, time: i64, value: Value) -> bool {
+    pub(in crate::head) fn insert(&mut self, time: i64, value: Value) -> bool {
         match self.samples.binary_search_by_key(&time, |(time, _)| *time) {
             Ok(_) => false,
             Err(at) => {
@@ -42,22 +42,22 @@ impl Late {
     }
 
     /// Whether there are enough samples for a chunk.
-    pub(super) fn is_full(&self) -> bool {
+    pub(in crate::head) fn is_full(&self) -> bool {
         self.samples.len() >= SAMPLES_PER_LATE_CHUNK
     }
 
     /// Adds a chunk that was found in a file.
-    pub(super) fn attach(&mut self, chunk: FullChunk) {
+    pub(in crate::head) fn attach(&mut self, chunk: FullChunk) {
         self.full.push(chunk);
     }
 
     /// Takes out the samples that are in no chunk.
-    pub(super) fn take_samples(&mut self) -> Vec<(i64, Value)> {
+    pub(in crate::head) fn take_samples(&mut self) -> Vec<(i64, Value)> {
         std::mem::take(&mut self.samples)
     }
 
     /// Makes chunks of the samples, none across the border of a block.
-    pub(super) fn fill(&mut self, series: u64, cutting: &Cutting<'_>) {
+    pub(in crate::head) fn fill(&mut self, series: u64, cutting: &Cutting<'_>) {
         let end = |time: i64| range_end(time, cutting.chunk_range_ms);
         let ranges = self.samples.chunk_by(|(one, _), (next, _)| *next < end(*one));
         for chunk in ranges.flat_map(encode) {
@@ -70,19 +70,19 @@ impl Late {
     }
 
     /// Keeps of the full chunks those that `keep` accepts; tells how many go.
-    pub(super) fn retain_full(&mut self, keep: impl Fn(ChunkPlace) -> bool) -> usize {
+    pub(in crate::head) fn retain_full(&mut self, keep: impl Fn(ChunkPlace) -> bool) -> usize {
         let before = self.full.len();
         self.full.retain(|chunk| keep(chunk.place));
         before - self.full.len()
     }
 
     /// The full chunks, in no order of time.
-    pub(super) fn full(&self) -> &[FullChunk] {
+    pub(in crate::head) fn full(&self) -> &[FullChunk] {
         &self.full
     }
 
     /// The samples that are in no full chunk, as chunks.
-    pub(super) fn open_chunks(&self, range: TimeRange) -> Vec<Chunk> {
+    pub(in crate::head) fn open_chunks(&self, range: TimeRange) -> Vec<Chunk> {
         if self.open_range().is_some_and(|open| open.overlaps(range)) { encode(&self.samples) } else { Vec::new() }
     }
 
@@ -92,13 +92,13 @@ impl Late {
     }
 
     /// Whether there is a sample that may lie in `range`.
-    pub(super) fn touches(&self, range: TimeRange) -> bool {
+    pub(in crate::head) fn touches(&self, range: TimeRange) -> bool {
         self.full.iter().any(|chunk| chunk.range().overlaps(range))
             || self.open_range().is_some_and(|open| open.overlaps(range))
     }
 
     /// The first time from `time` on at which there may be a sample.
-    pub(super) fn first_from(&self, time: Timestamp) -> Option<Timestamp> {
+    pub(in crate::head) fn first_from(&self, time: Timestamp) -> Option<Timestamp> {
         let full = self.full.iter().map(FullChunk::range).filter(|range| range.max >= time);
         let open = &self.samples[self.samples.partition_point(|(at, _)| *at < time.as_ms())..];
         let open = open.first().map(|(at, _)| Timestamp::from_ms(*at));
@@ -106,12 +106,12 @@ impl Late {
     }
 
     /// How many chunks there are.
-    pub(super) fn chunk_count(&self) -> usize {
+    pub(in crate::head) fn chunk_count(&self) -> usize {
         self.full.len() + usize::from(!self.samples.is_empty())
     }
 
     /// Drops the chunks up to `last` that lie wholly within `range`; tells how many.
-    pub(super) fn drop_within(&mut self, range: TimeRange, last: ChunkPlace) -> usize {
+    pub(in crate::head) fn drop_within(&mut self, range: TimeRange, last: ChunkPlace) -> usize {
         let before = self.full.len();
         let gone = |chunk: &FullChunk| {
             chunk.place <= last && chunk.min_time >= range.min.as_ms() && chunk.max_time <= range.max.as_ms()
@@ -122,17 +122,17 @@ impl Late {
     }
 
     /// The samples that are in no full chunk, by time.
-    pub(super) fn samples(&self) -> &[(i64, Value)] {
+    pub(in crate::head) fn samples(&self) -> &[(i64, Value)] {
         &self.samples
     }
 
     /// The samples that are in no full chunk.
-    pub(super) fn into_samples(self) -> Vec<(i64, Value)> {
+    pub(in crate::head) fn into_samples(self) -> Vec<(i64, Value)> {
         self.samples
     }
 
     /// The times of the first and the last of all; `None` where there is nothing.
-    pub(super) fn range(&self) -> Option<TimeRange> {
+    pub(in crate::head) fn range(&self) -> Option<TimeRange> {
         let ranges = || self.full.iter().map(FullChunk::range).chain(self.open_range());
         let min = ranges().map(|range| range.min).min()?;
         Some(TimeRange::new(min, ranges().map(|range| range.max).max()?))

@@ -7,11 +7,11 @@ use hashbrown::HashSet;
 use model::{TimeRange, Timestamp};
 use storage::chunk::Value;
 
-use super::numbering::Numbering;
-use super::ooo::Late;
-use super::pages::{PageCursor, PageList};
-use super::state::Head;
+use super::samples::Late;
 use crate::binary::Corrupt;
+use crate::head::numbering::Numbering;
+use crate::head::pages::{PageCursor, PageList};
+use crate::head::state::Head;
 use crate::head_chunks::{ChunkPlace, LoadedChunks};
 use crate::wal::{
     LoggedMarker, RecordKind, Segment, SegmentReader, decode_histograms, decode_markers, decode_samples, list_segments,
@@ -20,15 +20,15 @@ use crate::wal::{
 
 /// What a replay of late samples found.
 #[derive(Debug, Default)]
-pub(super) struct LateReplay {
-    pub(super) segments: u64,
-    pub(super) samples: u64,
+pub(in crate::head) struct LateReplay {
+    pub(in crate::head) segments: u64,
+    pub(in crate::head) samples: u64,
     /// Places that could not be read; each was cut out of the log.
-    pub(super) damages: u64,
+    pub(in crate::head) damages: u64,
     /// Samples of series whose record is missing.
-    pub(super) unknown_series: u64,
+    pub(in crate::head) unknown_series: u64,
     /// Markers of chunks that are not there.
-    pub(super) void_markers: u64,
+    pub(in crate::head) void_markers: u64,
 }
 
 struct Replay<'a> {
@@ -50,7 +50,7 @@ impl Head {
     /// Reads the log of late samples into `pages`. The samples before a marker are left out if the chunk that it names was found.
     /// Chunks that no marker names are in blocks already, from which something may have been deleted since; or the log has their
     /// samples. Only where the log is damaged they stay, because nobody can tell.
-    pub(super) fn replay_late(
+    pub(in crate::head) fn replay_late(
         &self,
         slots: &Numbering,
         pages: &PageList,
@@ -86,7 +86,7 @@ impl Head {
     /// Puts right what void markers would do. Prometheus believes a marker as soon as there is any later chunk. It writes them
     /// before the chunks, so a kill leaves void ones, and the chunks that are written from now on would make it forget the
     /// samples before them.
-    pub(super) fn replace_void_markers(&self, report: &LateReplay) -> io::Result<()> {
+    pub(in crate::head) fn replace_void_markers(&self, report: &LateReplay) -> io::Result<()> {
         if report.void_markers > 0
             && let Some(sealed) = self.seal_late()?
         {

@@ -11,11 +11,11 @@ use std::io;
 use model::{TimeRange, Timestamp};
 use storage::chunk::ChunkError;
 
-use super::full::FullChunk;
-use super::ooo_log::{LatePart, LateSample};
-use super::series::SeriesState;
-use super::state::Head;
+use super::log::{LatePart, LateSample};
 use crate::failpoint;
+use crate::head::full::FullChunk;
+use crate::head::series::SeriesState;
+use crate::head::state::Head;
 use crate::head_chunks::{ChunkPlace, ChunkReader, HeadChunkError};
 use crate::wal::LoggedMarker;
 

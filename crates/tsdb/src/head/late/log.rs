@@ -16,7 +16,7 @@ use crate::wal::{
 };
 
 /// The log of late samples; there is none before the first of them.
-pub(super) struct LateLog {
+pub(in crate::head) struct LateLog {
     dir: PathBuf,
     segment_bytes: u64,
     compression: WalCompression,
@@ -27,24 +27,24 @@ pub(super) struct LateLog {
 }
 
 /// What is written to the log.
-pub(super) enum LatePart<'a> {
+pub(in crate::head) enum LatePart<'a> {
     Samples(&'a [LateSample]),
     Markers(&'a [LoggedMarker]),
 }
 
 /// A late sample of a transaction.
 #[derive(Debug, Clone)]
-pub(super) struct LateSample {
-    pub(super) slot: u32,
+pub(in crate::head) struct LateSample {
+    pub(in crate::head) slot: u32,
     /// The series' number in the log.
-    pub(super) series: u64,
-    pub(super) time: i64,
-    pub(super) value: Value,
+    pub(in crate::head) series: u64,
+    pub(in crate::head) time: i64,
+    pub(in crate::head) value: Value,
 }
 
 impl LateLog {
     /// The log in `dir`, which is continued if it is there.
-    pub(super) fn open(dir: &Path, segment_bytes: u64, compression: WalCompression) -> io::Result<Self> {
+    pub(in crate::head) fn open(dir: &Path, segment_bytes: u64, compression: WalCompression) -> io::Result<Self> {
         let (log, dir) = (OnceLock::new(), dir.to_owned());
         let late = LateLog { dir, segment_bytes, compression, log, commits: Mutex::new(()), range: Mutex::new(None) };
         if late.dir.is_dir() {
@@ -54,12 +54,12 @@ impl LateLog {
     }
 
     /// The log, if there is one.
-    pub(super) fn log(&self) -> Option<&Wal> {
+    pub(in crate::head) fn log(&self) -> Option<&Wal> {
         self.log.get()
     }
 
     /// Waits for commits with late samples, and keeps others away.
-    pub(super) fn lock(&self) -> MutexGuard<'_, ()> {
+    pub(in crate::head) fn lock(&self) -> MutexGuard<'_, ()> {
         self.commits.lock()
     }
 
@@ -72,7 +72,7 @@ impl LateLog {
     }
 
     /// Writes what is given, in this order, in one call; the answer is the bytes. After a failure nothing of it is there.
-    pub(super) fn write(&self, parts: &[LatePart<'_>]) -> io::Result<usize> {
+    pub(in crate::head) fn write(&self, parts: &[LatePart<'_>]) -> io::Result<usize> {
         let mut batch = self.log_or_create()?.batch();
         let mut record = Vec::new();
         for part in parts {
@@ -93,23 +93,23 @@ impl LateLog {
     }
 
     /// The times of all late samples; `None` where there are none.
-    pub(super) fn range(&self) -> Option<TimeRange> {
+    pub(in crate::head) fn range(&self) -> Option<TimeRange> {
         *self.range.lock()
     }
 
     /// Takes note of times of late samples.
-    pub(super) fn widen(&self, range: TimeRange) {
+    pub(in crate::head) fn widen(&self, range: TimeRange) {
         widen(&mut self.range.lock(), range);
     }
 
     /// The times of late samples, now that some are gone.
-    pub(super) fn set_range(&self, range: Option<TimeRange>) {
+    pub(in crate::head) fn set_range(&self, range: Option<TimeRange>) {
         *self.range.lock() = range;
     }
 }
 
 /// Takes note of more times.
-pub(super) fn widen(range: &mut Option<TimeRange>, other: TimeRange) {
+pub(in crate::head) fn widen(range: &mut Option<TimeRange>, other: TimeRange) {
     let all = range.map_or(other, |range| TimeRange::new(range.min.min(other.min), range.max.max(other.max)));
     *range = Some(all);
 }

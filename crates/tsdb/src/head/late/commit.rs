@@ -11,14 +11,14 @@ use model::{TimeRange, Timestamp};
 use parking_lot::MutexGuard;
 use storage::chunk::Value;
 
-use super::ooo_log::{LatePart, LateSample, widen};
-use super::pages::PageCursor;
-use super::series::{SeriesState, Verdict};
-use super::state::Head;
+use super::log::{LatePart, LateSample, widen};
+use crate::head::pages::PageCursor;
+use crate::head::series::{SeriesState, Verdict};
+use crate::head::state::Head;
 use crate::wal::{LoggedMarker, Wal};
 
 /// A commit that has late samples, from before they are logged until they are in place.
-pub(super) struct LateCommit<'a> {
+pub(in crate::head) struct LateCommit<'a> {
     head: &'a Head,
     written: usize,
     _alone: MutexGuard<'a, ()>,
@@ -26,7 +26,7 @@ pub(super) struct LateCommit<'a> {
 
 impl Head {
     /// Begins the late part of a commit; waits for those of others.
-    pub(super) fn late_commit(&self) -> LateCommit<'_> {
+    pub(in crate::head) fn late_commit(&self) -> LateCommit<'_> {
         LateCommit { head: self, written: 0, _alone: self.late.lock() }
     }
 
@@ -36,7 +36,7 @@ impl Head {
     }
 
     /// The oldest time that a late sample may have; `None` where none are taken. `newest` is the newest time that any may have.
-    pub(super) fn oldest_late(&self, newest: Timestamp) -> Option<i64> {
+    pub(in crate::head) fn oldest_late(&self, newest: Timestamp) -> Option<i64> {
         let window = Some(self.out_of_order_window_ms()).filter(|window| *window > 0);
         // What is in blocks counts as well: after a start the head may be empty.
         let oldest = |window| self.newest_believed(newest).max(self.min_valid()).saturating_sub(window);
@@ -44,7 +44,7 @@ impl Head {
     }
 
     /// What becomes of a sample that can't be appended because it is older than the newest.
-    pub(super) fn judge_late(
+    pub(in crate::head) fn judge_late(
         &self,
         state: &SeriesState,
         time: i64,
@@ -74,7 +74,7 @@ impl Head {
 impl LateCommit<'_> {
     /// Logs late samples. Series that have enough of them for a chunk get it first, with a marker for those that are logged
     /// so far.
-    pub(super) fn log(&mut self, samples: &[LateSample]) -> io::Result<()> {
+    pub(in crate::head) fn log(&mut self, samples: &[LateSample]) -> io::Result<()> {
         let markers = self.fill(samples);
         let flushed = if markers.is_empty() { Ok(()) } else { self.head.chunks.flush() };
         let markers = match flushed {
@@ -111,7 +111,7 @@ impl LateCommit<'_> {
     }
 
     /// Takes the logged samples back, because another part of the commit could not be logged.
-    pub(super) fn take_back(&mut self) {
+    pub(in crate::head) fn take_back(&mut self) {
         let taken = self.head.late.log().map_or(Ok(()), |log| log.batch().take_back(self.written));
         if let Err(error) = taken {
             tracing::error!(%error, "late samples of a commit that failed stay in their log");
@@ -119,7 +119,7 @@ impl LateCommit<'_> {
     }
 
     /// Puts the samples in place; the caller holds the gate. The answer is how many were new.
-    pub(super) fn put(&self, samples: Vec<LateSample>) -> u64 {
+    pub(in crate::head) fn put(&self, samples: Vec<LateSample>) -> u64 {
         let pages = self.head.pages.snapshot();
         let mut cursor = PageCursor::new(&pages);
         let (mut range, mut taken, mut chunks) = (None, 0, 0);

@@ -237,6 +237,7 @@ impl Head {
         let _alone = self.gate.write();
         let mut index = self.index.write();
         let (mut empty, mut dropped, mut oldest) = (Vec::new(), 0, i64::MAX);
+        let mut deleted_from = time;
         let mut first_file: Option<u32> = None;
         let mut gone = self.gone.lock();
         let mut slot = 0_u32;
@@ -245,7 +246,10 @@ impl Head {
             for (at, state) in states.iter_mut().enumerate().filter(|(_, state)| state.reference != 0) {
                 dropped += state.truncate(time.as_ms());
                 // A chunk that reaches over `time` stays whole; what it has before that counts as gone all the same.
-                oldest = oldest.min(state.first_time().map_or(i64::MAX, |first| first.max(time.as_ms())));
+                let first = state.first_time().unwrap_or(i64::MAX);
+                oldest = oldest.min(first.max(time.as_ms()));
+                // What was deleted of it must not come back.
+                deleted_from = deleted_from.min(Timestamp::from_ms(first));
                 first_file = first_file.into_iter().chain(state.first_file()).min();
                 if state.chunk_count() == 0 && state.pending == 0 {
                     gone.insert(state.reference, segment);
@@ -256,7 +260,7 @@ impl Head {
             slot += super::pages::PAGE_SERIES;
         }
         // After a crash late samples from before `time` may be here again though a block has what was left of them.
-        let deleted_from = self.late.range().map_or(time, |late| late.min.min(time));
+        let deleted_from = self.late.range().map_or(deleted_from, |late| late.min.min(deleted_from));
         self.tombstones.drop_before(deleted_from, |series| !gone.contains_key(&series));
         index.remove(&empty);
         let mut metadata = self.metadata.write();

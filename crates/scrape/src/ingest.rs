@@ -137,6 +137,9 @@ impl Ingest<'_> {
     /// Appends what has been put together.
     fn flush(&mut self, batch: &mut Batch<'_>) -> Result<(), IngestError> {
         let Batch { lines, samples, refused } = batch;
+        if samples.is_empty() {
+            return Ok(()); // each line of a target that is new comes here
+        }
         self.appender.append_refs(samples, self.time, &mut |at, error| refused.push((at, error)));
         samples.clear();
         let mut refused = refused.drain(..).peekable();

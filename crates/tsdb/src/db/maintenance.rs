@@ -123,8 +123,7 @@ impl Db {
     }
 
     /// Cuts everything before `end` into blocks, however little it is. Blocks end where `maintain` would end them, the last
-    /// one at `end`. Where that is in the middle of a chunk, what was deleted of the chunk before `end` may be shown again after a
-    /// start: give the end of a block's range where deletions matter.
+    /// one at `end`.
     pub fn flush_head(&self, end: Timestamp) -> Result<Maintenance, MaintenanceError> {
         self.wait_for_history()?;
         let _alone = self.maintaining.lock();

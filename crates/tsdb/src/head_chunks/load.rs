@@ -40,6 +40,8 @@ pub(crate) struct LoadedChunks {
     /// Chunks in encodings that we don't read.
     pub(crate) refused: u64,
     refused_series: HashSet<u64, FixedState>,
+    /// Whether a chunk was left out because a block has a part of it.
+    cut_through: bool,
 }
 
 impl LoadedChunks {
@@ -53,9 +55,9 @@ impl LoadedChunks {
         self.late_places.contains(&place)
     }
 
-    /// Whether all that there was could be read.
+    /// Whether all that is in no block was taken in.
     pub(crate) fn is_whole(&self) -> bool {
-        self.damages == 0 && self.refused == 0
+        self.damages == 0 && self.refused == 0 && !self.cut_through
     }
 
     /// How many series with chunks nobody has taken.
@@ -66,8 +68,11 @@ impl LoadedChunks {
     fn add(&mut self, head: &FrameHead, place: ChunkPlace, min_valid: i64) {
         self.last_series = self.last_series.max(head.series);
         let late = head.is_late();
-        if !late && head.max_time < min_valid {
-            return; // in a block
+        if !late && head.min_time < min_valid {
+            // In a block, or a cut went through it: the log has what lies behind the cut, and what lies before it may have been
+            // deleted from the block since.
+            self.cut_through |= head.max_time >= min_valid;
+            return;
         }
         // With one chunk left out, the later ones would make replay skip what only the log has.
         if head.encoding().is_err() || (!late && self.refused_series.contains(&head.series)) {
@@ -84,8 +89,8 @@ impl LoadedChunks {
     }
 }
 
-/// Opens the files in `dir`, which is made if it isn't there. Chunks that end before `min_valid` are in blocks and left out,
-/// late ones excepted. At the first damage the file is cut there and later files are deleted: the log has what they had.
+/// Opens the files in `dir`, which is made if it isn't there. Chunks that begin before `min_valid` are in blocks, or the log has the rest
+/// of them: they are left out, late ones excepted. At the first damage the file is cut there and later files are deleted: the log has what they had.
 pub(crate) fn open(dir: &Path, min_valid: i64) -> io::Result<(HeadChunks, LoadedChunks)> {
     fs::create_dir_all(dir)?;
     let mut numbers = list_files(dir)?;

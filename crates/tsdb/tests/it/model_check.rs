@@ -318,8 +318,7 @@ impl World {
             }
             Step::Maintain => self.maintain(),
             Step::Flush => {
-                // Where a block ends, as maintenance does: see the limit of `flush_head`.
-                self.db.flush_head(self.clock.now().align_down(60_000)).expect("flushed");
+                self.db.flush_head(self.clock.now()).expect("flushed");
                 self.cuts += 1;
             }
             Step::Compact => while self.db.compact().expect("compacted").is_some() {},

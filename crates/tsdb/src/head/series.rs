@@ -200,10 +200,10 @@ impl SeriesState {
         &self.open_body[..self.open_len.into()]
     }
 
-    /// Makes the open chunk a full one.
+    /// Makes the open chunk of floats a full one, if there is one.
     fn cut(&mut self, cutting: &Cutting<'_>) {
-        let Some(range) = self.open_range() else { return };
-        let (min_time, max_time) = (range.min.as_ms(), range.max.as_ms());
+        let Some(min_time) = xor::first_time(self.open_body()) else { return };
+        let max_time = self.open.last_time();
         let data = [&self.open.header()[..], self.open_body()].concat();
         let place = cutting.chunks.append(NewChunk {
             series: self.reference,

@@ -117,6 +117,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(got, log);
+            prop_assert!(state.full.is_sorted_by(|one, next| one.max_time < next.min_time), "{:?}", state.full);
         }
     }
 }

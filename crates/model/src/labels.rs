@@ -117,6 +117,24 @@ impl Labels {
     }
 }
 
+/// Tells hashes of label sets that nobody needs to make: one buffer serves for all.
+#[derive(Debug, Default)]
+pub struct LabelsHasher {
+    data: String,
+}
+
+impl LabelsHasher {
+    /// What [`Labels::stable_hash`] would be of these pairs, which are as in [`Labels::from_sorted`], none with an empty value.
+    pub fn hash<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> u64 {
+        self.data.clear();
+        for (name, value) in pairs {
+            push(&mut self.data, name);
+            push(&mut self.data, value);
+        }
+        xxh3_64(self.data.as_bytes())
+    }
+}
+
 fn push(data: &mut String, text: &str) {
     let len = text.len();
     if len < LONG {

@@ -29,7 +29,9 @@ pub use histogram::{
     Histogram, HistogramError, NativeHistogram, Span, bucket_count, bucket_counts, bucket_deltas, bucket_indexes,
     is_known_schema, is_valid_schema,
 };
-pub use labels::{BUCKET_LABEL, INSTANCE, JOB, Labels, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
+pub use labels::{
+    BUCKET_LABEL, INSTANCE, JOB, Labels, LabelsHasher, METRIC_NAME, is_valid_label_name, is_valid_metric_name,
+};
 pub use labels_builder::{LabelsBuilder, LabelsScratch};
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::Metadata;

@@ -117,8 +117,9 @@ fn head_chunks_md() {
     store.flush().expect("written");
     assert_eq!(fs::read(dir.path().join("000001")).expect("file"), want);
     let (store, mut loaded) = head_chunks::open(dir.path(), i64::MIN).expect("opens");
-    let chunks = loaded.take(7);
-    assert_eq!((chunks.len(), chunks[0].late, chunks[0].place.as_u64()), (1, true, 1 << 32 | 8));
+    let chunks = loaded.take();
+    assert_eq!((chunks.len(), chunks[0].series, chunks[0].late), (1, 7, true));
+    assert_eq!(chunks[0].place.as_u64(), 1 << 32 | 8);
     let mut samples = Samples::default();
     let chunk = store.reader().read(chunks[0].place).expect("a chunk");
     chunk.decode(TimeRange::ALL, &mut samples).expect("samples");

@@ -10,12 +10,17 @@ use super::state::Head;
 impl Head {
     /// The series with these labels, which is made if it is new.
     pub(super) fn find_or_create(&self, labels: &Labels) -> Result<Place, AppendError> {
-        if let Some(place) = self.index.read().find(labels) {
+        if let Some(place) = self.index.read().find(labels)
+            && self.has_state(place)
+        {
             return Ok(place);
         }
         check_labels(labels)?;
         let mut index = self.index.write();
         if let Some(place) = index.find(labels) {
+            if !self.has_state(place) {
+                self.pages.put(place.slot, SeriesState::restored(place.reference));
+            }
             return Ok(place);
         }
         let reference = index.next_reference();
@@ -30,19 +35,10 @@ impl Head {
         Ok(place)
     }
 
-    /// The series with these labels under the number that the log has for it; the one it has here already wins. `None` where
-    /// there is no room or no label.
-    pub(super) fn restore_series(&self, labels: &Labels, reference: u64) -> Option<Place> {
-        let mut index = self.index.write();
-        if let Some(place) = index.find(labels) {
-            return Some(place);
-        }
-        check_labels(labels).ok()?;
-        let place = index.add(labels, reference)?;
-        self.pages.put(place.slot, SeriesState::restored(reference));
-        self.metrics.head_series_created.inc();
-        self.metrics.head_series.set(index.len() as i64);
-        Some(place)
+    /// Whether samples can be put to a series of the index. While the history of before the start is being read, those of the log
+    /// get a state when their first sample comes.
+    fn has_state(&self, place: Place) -> bool {
+        self.pages.with(place.slot, |state| state.reference == place.reference) == Some(true)
     }
 }
 

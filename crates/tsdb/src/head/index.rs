@@ -1,10 +1,12 @@
 //! Which series the head has: their labels, finding them by labels and by matchers.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::convert::Infallible;
+use std::ops::Range;
 
 use hashbrown::HashTable;
-use model::Labels;
+use model::{Labels, LabelsHasher};
 
 use super::pairs::{Pair, Pairs};
 use super::postings::PostingsMap;
@@ -43,6 +45,8 @@ pub(super) struct HeadIndex {
     by_labels: HashTable<Located>,
     postings: PostingsMap,
     last_reference: u64,
+    /// Where in `labels` those of the series that was added last begin.
+    newest_labels: usize,
 }
 
 /// A slot with half the hash of its labels, so that the table can grow without reading labels.
@@ -57,20 +61,21 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn half_hash(labels: &Labels) -> u32 {
-    labels.stable_hash() as u32
+/// The half of a hash that is kept.
+fn half(hash: u64) -> u32 {
+    hash as u32
 }
 
 impl HeadIndex {
     /// The series with exactly these labels.
     pub(super) fn find(&self, labels: &Labels) -> Option<Place> {
-        let hash = half_hash(labels);
-        let found = self.by_labels.find(spread(hash), |at| at.hash == hash && self.has_labels(at.slot, labels))?;
-        self.place(found.slot)
+        self.find_hashed(half(labels.stable_hash()), labels.iter())
     }
 
-    fn has_labels(&self, slot: u32, labels: &Labels) -> bool {
-        self.pairs(slot).eq(labels.iter())
+    fn find_hashed<'a>(&'a self, hash: u32, labels: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Option<Place> {
+        let has_labels = |slot: u32| self.pairs(slot).eq(labels.clone());
+        let found = self.by_labels.find(spread(hash), |at| at.hash == hash && has_labels(at.slot))?;
+        self.place(found.slot)
     }
 
     /// Where the series of a slot is.
@@ -96,34 +101,77 @@ impl HeadIndex {
 
     /// Adds a series that isn't here; `None` where 32 bits of slots or labels or 4 GiB of label text are full.
     pub(super) fn add(&mut self, labels: &Labels, reference: u64) -> Option<Place> {
-        let start = u32::try_from(self.labels.len()).ok()?;
-        u32::try_from(self.labels.len() + labels.len()).ok()?;
-        if self.labels.capacity() - self.labels.len() < labels.len() {
-            self.labels.reserve_exact(labels.len() + 1024 + self.labels.len() / 8);
-        }
-        for (name, value) in labels {
-            let Some(pair) = self.pairs.intern(name, value) else {
-                self.labels.truncate(start as usize);
-                return None;
-            };
-            self.labels.push(pair);
-        }
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                let slot = u32::try_from(self.entries.len()).ok()?;
-                self.entries.push(Entry::default());
-                slot
-            }
+        self.add_hashed(half(labels.stable_hash()), labels.iter(), reference)
+    }
+
+    /// The series with these labels, which are sorted by name, none twice and none empty; if it isn't here, it is added under this
+    /// number. `None` as for `add`.
+    pub(super) fn find_or_add(
+        &mut self,
+        hasher: &mut LabelsHasher,
+        labels: &[(&str, &str)],
+        reference: u64,
+    ) -> Option<Place> {
+        let hash = half(hasher.hash(labels.iter().copied()));
+        self.find_hashed(hash, labels.iter().copied())
+            .or_else(|| self.add_hashed(hash, labels.iter().copied(), reference))
+    }
+
+    fn add_hashed<'a>(
+        &mut self,
+        hash: u32,
+        labels: impl Iterator<Item = (&'a str, &'a str)>,
+        reference: u64,
+    ) -> Option<Place> {
+        let start = self.labels.len();
+        let pairs = self.add_labels(labels);
+        let slot = pairs.and_then(|()| self.free.pop().or_else(|| u32::try_from(self.entries.len()).ok()));
+        let Some(slot) = slot else {
+            self.labels.truncate(start);
+            return None;
         };
-        for pair in &self.labels[start as usize..] {
+        if self.entries.len() == slot as usize {
+            self.entries.push(Entry::default());
+        }
+        for pair in &self.labels[start..] {
             self.postings.add(&self.pairs, *pair, slot);
         }
-        self.entries[slot as usize] = Entry { reference, start, count: labels.len() as u32 };
-        let located = Located { hash: half_hash(labels), slot };
-        self.by_labels.insert_unique(spread(located.hash), located, |at| spread(at.hash));
+        let count = (self.labels.len() - start) as u32;
+        self.entries[slot as usize] = Entry { reference, start: start as u32, count };
+        self.newest_labels = start;
+        self.by_labels.insert_unique(spread(hash), Located { hash, slot }, |at| spread(at.hash));
         self.reserve_references(reference);
         Some(Place { slot, reference })
+    }
+
+    /// Puts the numbers of these labels behind the others. Series that are added one after the other mostly share labels: one that
+    /// the last series had, too, need not be looked up.
+    fn add_labels<'a>(&mut self, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Option<()> {
+        let mut like = self.newest_labels..self.labels.len();
+        for (name, value) in labels {
+            let pair = match self.label_of_name(&mut like, name) {
+                Some(pair) if self.pairs.text(pair).1 == value => pair,
+                Some(pair) => self.pairs.intern_value(self.pairs.get(pair).0, value)?,
+                None => self.pairs.intern(name, value)?,
+            };
+            if self.labels.len() == self.labels.capacity() {
+                self.labels.reserve_exact(1024 + self.labels.len() / 8);
+            }
+            self.labels.push(pair);
+        }
+        u32::try_from(self.labels.len()).ok().map(drop)
+    }
+
+    /// The label with this name among `range` of `labels`, which loses what comes before it.
+    fn label_of_name(&self, range: &mut Range<usize>, name: &str) -> Option<u32> {
+        while let Some(pair) = self.labels[range.clone()].first() {
+            match self.pairs.text(*pair).0.cmp(name) {
+                Ordering::Less => range.start += 1,
+                Ordering::Equal => return Some(*pair),
+                Ordering::Greater => return None,
+            }
+        }
+        None
     }
 
     /// Removes series. Where much is gone, symbols and tables are made anew, so that the memory comes back.
@@ -175,6 +223,7 @@ impl HeadIndex {
         }
         self.free.reverse(); // the lowest is taken first
         (self.pairs, self.postings, self.labels, self.unused) = (pairs, postings, labels, 0);
+        self.newest_labels = self.labels.len();
         self.by_labels = HashTable::with_capacity(hashes.len());
         for located in hashes {
             self.by_labels.insert_unique(spread(located.hash), located, |at| spread(at.hash));

@@ -1,4 +1,7 @@
 //! The states of all series, in pages with a lock each.
+//!
+//! While the history of before the start is being read, a page may be shorter than what the index knows of: those series have
+//! got no samples since.
 
 use std::sync::Arc;
 
@@ -40,18 +43,24 @@ impl Pages {
         states.get_mut(at).map(act)
     }
 
+    /// Makes the pages of so many slots, with no states in them.
+    pub(super) fn extend_to(&self, slots: usize) {
+        let pages = slots.div_ceil(PAGE_SERIES as usize);
+        if pages > self.list.load().len() {
+            let mut longer = PageList::clone(&self.list.load());
+            longer.resize_with(pages, Arc::default);
+            self.list.store(Arc::new(longer));
+        }
+    }
+
     /// Puts a state into a slot. The index must be held for writing.
     pub(super) fn put(&self, slot: u32, state: SeriesState) {
         let (page, at) = page_of(slot);
-        if page >= self.list.load().len() {
-            let mut longer = PageList::clone(&self.list.load());
-            longer.resize_with(page + 1, || Arc::new(Mutex::new(Vec::new())));
-            self.list.store(Arc::new(longer));
-        }
+        self.extend_to(slot as usize + 1);
         let list = self.list.load();
         let mut states = list[page].lock();
         if states.len() <= at {
-            let room = (at + 1).next_multiple_of(64) - states.len();
+            let room = PAGE_SERIES as usize - states.len();
             states.reserve_exact(room);
             states.resize_with(at + 1, SeriesState::default);
         }

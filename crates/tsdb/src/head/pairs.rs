@@ -42,7 +42,13 @@ impl Pairs {
 
     /// The number of a label, which is added if it isn't here; `None` once 4 GiB of text are full.
     pub(super) fn intern(&mut self, name: &str, value: &str) -> Option<u32> {
-        let pair = (self.symbols.intern(name)?, self.symbols.intern(value)?);
+        let name = self.symbols.intern(name)?;
+        self.intern_value(name, value)
+    }
+
+    /// The same for a name that is a symbol already.
+    pub(super) fn intern_value(&mut self, name: u32, value: &str) -> Option<u32> {
+        let pair = (name, self.symbols.intern(value)?);
         if let Some(number) = self.numbers.find(hash(pair), |number| self.pairs[*number as usize] == pair) {
             return Some(*number);
         }

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use model::Labels;
+use model::{Labels, LabelsHasher};
+use parking_lot::Mutex;
 
 use super::cutting::Cutting;
-use super::index::Place;
+use super::index::{HeadIndex, Place};
+use super::late::samples::Late;
 use super::numbering::Numbering;
-use super::pages::{PAGE_SERIES, PageCursor, PageList, Pages};
+use super::pages::{PAGE_SERIES, PageCursor, PageList};
 use super::series::SeriesState;
 use super::state::Head;
 use crate::failpoint;
@@ -52,7 +54,6 @@ impl ReplayReport {
         self.chunks = loaded.chunks;
         self.chunk_damages = loaded.damages;
         self.chunks_refused = loaded.refused;
-        self.chunks_unknown_series = loaded.left();
     }
 }
 
@@ -64,8 +65,11 @@ pub(crate) struct Replay {
     inputs: Vec<(Segment, bool)>,
     report: ReplayReport,
     slots: Numbering,
-    history: Pages,
-    pages: Arc<PageList>,
+    hasher: LabelsHasher,
+    /// How many series the log has.
+    series: usize,
+    /// Their states.
+    history: PageList,
     /// The newest time that the log has shown of each slot so far.
     seen: Vec<i64>,
     samples: Vec<LoggedSample>,
@@ -99,8 +103,9 @@ impl Replay {
             inputs: Vec::new(),
             report: ReplayReport::default(),
             slots: Numbering::default(),
-            history: Pages::default(),
-            pages: Arc::default(),
+            hasher: LabelsHasher::default(),
+            series: 0,
+            history: PageList::new(),
             seen: Vec::new(),
             samples: Vec::new(),
             min_valid: head.min_valid(),
@@ -115,21 +120,24 @@ impl Replay {
             }
         }
         replay.inputs = inputs;
-        replay.pages = replay.history.snapshot();
-        replay.seen = vec![i64::MIN; replay.pages.len() * PAGE_SERIES as usize];
+        replay.series = replay.head.index.read().len();
+        replay.head.pages.extend_to(replay.series);
+        replay.head.metrics.head_series_created.inc_by(replay.series as u64);
+        replay.head.metrics.head_series.set(replay.series as i64);
         Ok(replay)
     }
 
     /// Reads the samples, those of a snapshot first. Damage is counted, told and repaired: whole records on both sides of it are
     /// kept, in this segment and in later ones.
     pub(crate) fn finish(mut self) -> io::Result<ReplayReport> {
+        self.begin_history();
         let covered = self.take_snapshot()?;
         for (segment, is_of_checkpoint) in std::mem::take(&mut self.inputs) {
             if let Some(start) = Self::first_uncovered(&segment, is_of_checkpoint, covered) {
                 self.read(&segment, start)?;
             }
         }
-        let late = self.head.replay_late(&self.slots, &self.pages, &self.loaded)?;
+        let late = self.head.replay_late(&self.slots, &self.history, &self.loaded)?;
         self.hand_over();
         self.head.replace_void_markers(&late)?;
         let report = &mut self.report;
@@ -141,24 +149,58 @@ impl Replay {
         Ok(self.report)
     }
 
+    /// Makes the states of all series that the log has, with the full chunks that were found.
+    fn begin_history(&mut self) {
+        {
+            let index = self.head.index.read();
+            // Those that were made since the start have places behind them.
+            let places: Vec<Place> = index.places().take(self.series).collect();
+            let page = |places: &[Place]| places.iter().map(|place| SeriesState::restored(place.reference)).collect();
+            self.history =
+                places.chunks(PAGE_SERIES as usize).map(|places| Arc::new(Mutex::new(page(places)))).collect();
+            self.seen = vec![i64::MIN; places.len()];
+        }
+        let mut cursor = PageCursor::new(&self.history);
+        for chunks in self.loaded.take().chunk_by(|one, next| one.series == next.series) {
+            match self.slots.get(chunks[0].series).and_then(|slot| cursor.get(slot)) {
+                Some(state) => self.attach(state, chunks),
+                None => self.report.chunks_unknown_series += 1,
+            }
+        }
+    }
+
+    fn attach(&self, state: &mut SeriesState, chunks: &[LoadedChunk]) {
+        state.attach(chunks);
+        if let Some(late) = state.late().and_then(Late::range) {
+            self.head.late.widen(late);
+        }
+        let in_order = || chunks.iter().filter(|chunk| !chunk.late);
+        let first = in_order().map(|chunk| chunk.min_time).min();
+        let last = in_order().map(|chunk| chunk.max_time).max();
+        if let (Some(first), Some(last)) = (first, last) {
+            self.head.widen(first, last);
+        }
+    }
+
     /// Puts the history in the place of the states that samples have been appended to since the start.
     fn hand_over(&mut self) {
         let cutting = self.head.cutting();
-        let (mut left_out, mut joined) = (0, 0);
-        for (live, history) in self.head.pages.snapshot().iter().zip(self.pages.iter()) {
+        let (mut left_out, mut more) = (0, 0);
+        for (live, history) in self.head.pages.snapshot().iter().zip(&self.history) {
             let mut live = live.lock();
-            let history = std::mem::take(&mut *history.lock());
-            for (live, mut history) in live.iter_mut().zip(history) {
-                if history.reference != 0 && history.reference == live.reference {
-                    history.end_restoring(&cutting);
-                    let before = live.chunk_count() + history.chunk_count();
-                    left_out += history.continue_with(std::mem::take(live), &cutting);
-                    joined += before - history.chunk_count().min(before);
-                    *live = history;
-                }
+            let mut history = std::mem::take(&mut *history.lock());
+            more -= count_chunks(&live);
+            history.iter_mut().for_each(|state| state.end_restoring(&cutting));
+            for (history, live) in history.iter_mut().zip(live.iter_mut()).filter(|(_, live)| live.reference != 0) {
+                left_out += history.continue_with(std::mem::take(live), &cutting);
             }
+            let made_since = live.len().min(history.len());
+            history.extend(live.drain(made_since..));
+            more += count_chunks(&history);
+            *live = history;
         }
-        self.head.forget_chunks(joined as u64);
+        self.head.change_chunks(more);
+        self.head.metrics.head_chunks_created.inc_by(more.max(0) as u64);
         self.head.metrics.out_of_order_samples.get_or_create(&TypeLabel::FLOAT).inc_by(left_out);
     }
 
@@ -236,46 +278,35 @@ impl Replay {
     }
 
     fn take_series(&mut self, record: &[u8]) -> Result<(), crate::binary::Corrupt> {
+        let head = Arc::clone(&self.head);
+        let mut index = head.index.write();
         decode_series(record, |reference, pairs| {
-            if self.add_series(reference, pairs).is_some() {
-                self.report.series += 1;
-            }
+            self.report.series += u64::from(self.add_series(&mut index, reference, pairs));
         })
     }
 
-    /// Makes a series under the number that the log has for it, with the full chunks that were found; `None` where there is
+    /// Takes in the number that the log has for a series, which gets it if it has none yet; tells whether it could. There may be
     /// no room or no label.
-    fn add_series(&mut self, reference: u64, pairs: &[(&str, &str)]) -> Option<Place> {
-        let labels = Labels::from_pairs(pairs.iter().copied());
-        self.head.index.write().reserve_references(reference);
-        let slot = self.head.restore_series(&labels, reference)?;
-        if slot.reference != reference {
-            self.head.aliases.lock().insert(reference, slot.reference);
+    fn add_series(&mut self, index: &mut HeadIndex, reference: u64, pairs: &[(&str, &str)]) -> bool {
+        index.reserve_references(reference);
+        let is_sorted =
+            pairs.is_sorted_by(|one, next| one.0 < next.0) && pairs.iter().all(|(_, value)| !value.is_empty());
+        let place = if is_sorted && !pairs.is_empty() {
+            index.find_or_add(&mut self.hasher, pairs, reference)
+        } else {
+            let labels = Labels::from_pairs(pairs.iter().copied());
+            let pairs: Vec<_> = labels.iter().collect();
+            if pairs.is_empty() {
+                return false;
+            }
+            index.find_or_add(&mut self.hasher, &pairs, reference)
+        };
+        let Some(place) = place else { return false };
+        if place.reference != reference {
+            self.head.aliases.lock().insert(reference, place.reference);
         }
-        if self.history.with(slot.slot, |state| state.reference != 0) != Some(true) {
-            self.history.put(slot.slot, SeriesState::restored(slot.reference));
-        }
-        let chunks = self.loaded.take(reference);
-        if !chunks.is_empty() {
-            self.attach(slot, &chunks);
-        }
-        self.slots.set(reference, slot.slot);
-        Some(slot)
-    }
-
-    fn attach(&self, slot: Place, chunks: &[LoadedChunk]) {
-        self.history.with(slot.slot, |state| state.attach(chunks));
-        self.head.add_chunks(chunks.len() as u64);
-        let late = self.history.with(slot.slot, |state| state.late().and_then(|late| late.range()));
-        if let Some(late) = late.flatten() {
-            self.head.late.widen(late);
-        }
-        let in_order = || chunks.iter().filter(|chunk| !chunk.late);
-        let first = in_order().map(|chunk| chunk.min_time.max(self.min_valid)).min();
-        let last = in_order().map(|chunk| chunk.max_time).max();
-        if let (Some(first), Some(last)) = (first, last) {
-            self.head.widen(first, last);
-        }
+        self.slots.set(reference, place.slot);
+        true
     }
 
     /// Where the series is now that the log gave this number.
@@ -307,7 +338,10 @@ impl Replay {
         let at = |logged: &LoggedHistogram| (logged.series, logged.time.as_ms());
         self.put(&histograms, at, |state, seen, LoggedHistogram { time, histogram, .. }, cutting| {
             let is_new = state.misses(time.as_ms(), seen, cutting);
-            is_new.then(|| state.push_histogram(time.as_ms(), histogram, cutting))
+            if is_new {
+                state.push_histogram(time.as_ms(), histogram, cutting);
+            }
+            is_new
         });
         let left_out = result?;
         if left_out > 0 {
@@ -320,21 +354,23 @@ impl Replay {
         let at = |sample: &LoggedSample| (sample.series, sample.time.as_ms());
         self.put(samples, at, |state, seen, LoggedSample { time, value, .. }, cutting| {
             let is_new = state.misses(time.as_ms(), seen, cutting);
-            is_new.then(|| state.push(time.as_ms(), *value, cutting))
+            if is_new {
+                state.push(time.as_ms(), *value, cutting);
+            }
+            is_new
         });
     }
 
-    /// Puts samples, of which `at` tells series and time, into their series. `append` tells of one that is new whether it began a
-    /// chunk.
+    /// Puts samples, of which `at` tells series and time, into their series. `append` tells whether one is new.
     fn put<S>(
         &mut self,
         samples: &[S],
         at: impl Fn(&S) -> (u64, i64),
-        append: impl Fn(&mut SeriesState, &mut i64, &S, &Cutting<'_>) -> Option<bool>,
+        append: impl Fn(&mut SeriesState, &mut i64, &S, &Cutting<'_>) -> bool,
     ) {
-        let (mut min, mut max, mut chunks) = (i64::MAX, i64::MIN, 0);
+        let (mut min, mut max) = (i64::MAX, i64::MIN);
         let cutting = self.head.cutting();
-        let mut cursor = PageCursor::new(&self.pages);
+        let mut cursor = PageCursor::new(&self.history);
         for sample in samples {
             let (series, time) = at(sample);
             if time < self.min_valid {
@@ -346,8 +382,7 @@ impl Replay {
                 self.report.unknown_series += 1;
                 continue;
             };
-            if let Some(begins) = append(state, seen, sample, &cutting) {
-                chunks += u64::from(begins);
+            if append(state, seen, sample, &cutting) {
                 self.report.samples += 1;
                 (min, max) = (min.min(time), max.max(time));
             }
@@ -356,6 +391,9 @@ impl Replay {
         if min <= max {
             self.head.widen(min, max);
         }
-        self.head.add_chunks(chunks);
     }
+}
+
+fn count_chunks(states: &[SeriesState]) -> i64 {
+    states.iter().map(|state| state.chunk_count() as i64).sum()
 }

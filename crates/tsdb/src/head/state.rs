@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use model::{Clock, Timestamp};
 use parking_lot::{Mutex, RwLock};
@@ -58,7 +58,7 @@ pub(crate) struct Head {
     min_time: AtomicI64,
     /// The newest sample's time, `i64::MIN` while there is none.
     max_time: AtomicI64,
-    chunk_count: AtomicU64,
+    chunk_count: AtomicI64,
     /// Series that are gone from memory but may be named by segments up to this number.
     pub(super) gone: Mutex<HashMap<u64, u64>>,
     /// Second numbers that the log has for series: each with the number that the series goes by. Kept as long as the series
@@ -103,7 +103,7 @@ impl Head {
             ahead_until: AtomicI64::new(i64::MIN),
             min_time: AtomicI64::new(i64::MAX),
             max_time: AtomicI64::new(i64::MIN),
-            chunk_count: AtomicU64::new(0),
+            chunk_count: AtomicI64::new(0),
             gone: Mutex::new(HashMap::new()),
             aliases: Mutex::new(HashMap::new()),
             closing: AtomicBool::new(false),
@@ -183,29 +183,27 @@ impl Head {
 
     /// How many chunks there are.
     pub(super) fn chunk_count(&self) -> u64 {
-        self.chunk_count.load(Ordering::SeqCst)
+        self.chunk_count.load(Ordering::SeqCst).max(0) as u64
     }
 
     /// Counts chunks that were begun.
     pub(super) fn add_chunks(&self, count: u64) {
-        if count > 0 {
-            let before = self.chunk_count.fetch_add(count, Ordering::SeqCst);
-            self.metrics.head_chunks.set((before + count) as i64);
-            self.metrics.head_chunks_created.inc_by(count);
+        self.change_chunks(count as i64);
+        self.metrics.head_chunks_created.inc_by(count);
+    }
+
+    /// The count is that of the states, give or take those of commits under way.
+    pub(super) fn change_chunks(&self, by: i64) {
+        if by != 0 {
+            let before = self.chunk_count.fetch_add(by, Ordering::SeqCst);
+            self.metrics.head_chunks.set(before + by);
         }
     }
 
     /// Counts chunks that are gone.
     pub(super) fn remove_chunks(&self, count: u64) {
-        let before = self.chunk_count.fetch_sub(count, Ordering::SeqCst);
-        self.metrics.head_chunks.set(before as i64 - count as i64);
+        self.change_chunks(-(count as i64));
         self.metrics.head_chunks_removed.inc_by(count);
-    }
-
-    /// Counts chunks out that were joined with others.
-    pub(super) fn forget_chunks(&self, count: u64) {
-        let before = self.chunk_count.fetch_sub(count, Ordering::SeqCst);
-        self.metrics.head_chunks.set(before as i64 - count as i64);
     }
 
     /// Reading the history ends early.

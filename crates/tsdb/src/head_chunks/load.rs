@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::file::{file_path, list_files};
 use super::format::{
@@ -19,6 +19,7 @@ const FILLED_FILE_BYTES: u64 = 128 << 10;
 /// A chunk that was found.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LoadedChunk {
+    pub(crate) series: u64,
     pub(crate) place: ChunkPlace,
     pub(crate) min_time: i64,
     pub(crate) max_time: i64,
@@ -29,7 +30,8 @@ pub(crate) struct LoadedChunk {
 /// What was found.
 #[derive(Debug, Default)]
 pub(crate) struct LoadedChunks {
-    by_series: HashMap<u64, Vec<LoadedChunk>, FixedState>,
+    /// By series, those of one in the order in which they were written.
+    found: Vec<LoadedChunk>,
     late_places: HashSet<ChunkPlace, FixedState>,
     /// The highest number of a series in any chunk, 0 where there is none.
     pub(crate) last_series: u64,
@@ -45,9 +47,9 @@ pub(crate) struct LoadedChunks {
 }
 
 impl LoadedChunks {
-    /// The chunks of a series in the order in which they were written, once.
-    pub(crate) fn take(&mut self, series: u64) -> Vec<LoadedChunk> {
-        self.by_series.remove(&series).unwrap_or_default()
+    /// The chunks by series, those of one in the order in which they were written; nothing the next time.
+    pub(crate) fn take(&mut self) -> Vec<LoadedChunk> {
+        std::mem::take(&mut self.found)
     }
 
     /// Whether a late chunk was found at this place.
@@ -58,11 +60,6 @@ impl LoadedChunks {
     /// Whether all that is in no block was taken in.
     pub(crate) fn is_whole(&self) -> bool {
         self.damages == 0 && self.refused == 0 && !self.cut_through
-    }
-
-    /// How many series with chunks nobody has taken.
-    pub(crate) fn left(&self) -> usize {
-        self.by_series.len()
     }
 
     fn add(&mut self, head: &FrameHead, place: ChunkPlace, min_valid: i64) {
@@ -82,7 +79,7 @@ impl LoadedChunks {
         }
         self.chunks += 1;
         let (min_time, max_time) = (head.min_time, head.max_time);
-        self.by_series.entry(head.series).or_default().push(LoadedChunk { place, min_time, max_time, late });
+        self.found.push(LoadedChunk { series: head.series, place, min_time, max_time, late });
         if late {
             self.late_places.insert(place);
         }
@@ -117,6 +114,7 @@ pub(crate) fn open(dir: &Path, min_valid: i64) -> io::Result<(HeadChunks, Loaded
         numbers.truncate(at + usize::from(keep));
         break;
     }
+    loaded.found.sort_by_key(|chunk| chunk.series); // stable
     Ok((HeadChunks::new(dir, &numbers)?, loaded))
 }
 

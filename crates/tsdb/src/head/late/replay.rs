@@ -39,7 +39,6 @@ struct Replay<'a> {
     loaded: &'a LoadedChunks,
     report: LateReplay,
     range: Option<TimeRange>,
-    chunks: i64,
     /// The chunks that markers name.
     marked: HashSet<u64, FixedState>,
     /// Samples before markers of chunks that are not there, with their slots.
@@ -64,7 +63,6 @@ impl Head {
             loaded,
             report: LateReplay::default(),
             range: None,
-            chunks: 0,
             marked: HashSet::default(),
             kept: Vec::new(),
         };
@@ -74,12 +72,11 @@ impl Head {
         }
         replay.put_back();
         if replay.report.damages == 0 {
-            self.forget_chunks(replay.drop_unmarked() as u64);
+            replay.drop_unmarked();
         }
         if let Some(range) = replay.range {
             self.late.widen(range);
         }
-        self.add_chunks(u64::try_from(replay.chunks).unwrap_or(0));
         Ok(replay.report)
     }
 
@@ -153,10 +150,8 @@ impl Replay<'_> {
                 self.report.unknown_series += 1;
                 continue;
             };
-            let before = state.chunk_count();
             if state.late_mut().insert(time.as_ms(), value) {
                 self.report.samples += 1;
-                self.chunks += (state.chunk_count() - before) as i64;
                 let range = self.range.get_or_insert(TimeRange::new(time, time));
                 *range = TimeRange::new(range.min.min(time), range.max.max(time));
             }
@@ -173,9 +168,7 @@ impl Replay<'_> {
         let is_found = |marker: &&LoggedMarker| full.iter().any(|chunk| chunk.place.as_u64() == marker.chunk);
         let found: Vec<u64> = markers.iter().filter(is_found).map(|marker| marker.chunk).collect();
         let void = markers.len() - found.len();
-        let before = state.chunk_count();
         let samples = state.late_mut().take_samples();
-        self.chunks -= (before - state.chunk_count()) as i64;
         if void > 0 {
             self.kept.extend(samples.into_iter().map(|sample| (slot, sample)));
         }
@@ -188,21 +181,17 @@ impl Replay<'_> {
         let mut cursor = PageCursor::new(self.pages);
         for (slot, (time, value)) in std::mem::take(&mut self.kept) {
             let Some(state) = cursor.get(slot) else { continue };
-            let before = state.chunk_count();
             state.late_mut().insert(time, value);
-            self.chunks += (state.chunk_count() - before) as i64;
         }
     }
 
-    fn drop_unmarked(&self) -> usize {
+    fn drop_unmarked(&self) {
         let keep = |place: ChunkPlace| !self.loaded.is_late(place) || self.marked.contains(&place.as_u64());
-        let mut dropped = 0;
         for page in self.pages {
             for state in page.lock().iter_mut().filter(|state| state.late().is_some()) {
-                dropped += state.late_mut().retain_full(keep);
+                state.late_mut().retain_full(keep);
                 state.drop_rare_if_empty();
             }
         }
-        dropped
     }
 }

@@ -70,10 +70,8 @@ impl Late {
     }
 
     /// Keeps of the full chunks those that `keep` accepts; tells how many go.
-    pub(in crate::head) fn retain_full(&mut self, keep: impl Fn(ChunkPlace) -> bool) -> usize {
-        let before = self.full.len();
+    pub(in crate::head) fn retain_full(&mut self, keep: impl Fn(ChunkPlace) -> bool) {
         self.full.retain(|chunk| keep(chunk.place));
-        before - self.full.len()
     }
 
     /// The full chunks, in no order of time.

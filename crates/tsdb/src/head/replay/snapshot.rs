@@ -6,6 +6,7 @@ use std::io;
 use super::Replay;
 use crate::binary::Corrupt;
 use crate::chunk_snapshot::{Choice, SnapshotRecord, SnapshotSeries, choose, read_snapshot};
+use crate::head::pages::PageCursor;
 use crate::wal::{LogPosition, LoggedTombstone, Segment};
 
 impl Replay {
@@ -77,17 +78,13 @@ impl Replay {
         self.report.snapshot_series += 1;
         let (Some(open), Some(slot)) = (series.open, self.slots.get(series.series)) else { return Ok(()) };
         let cutting = self.head.cutting();
-        let restored = self.history.with(slot, |state| {
-            let before = state.chunk_count();
-            let times = state.restore_open(open, self.min_valid, &cutting)?;
-            Ok((times, state.chunk_count() - before))
-        });
-        let restored = restored.transpose().map_err(|error: storage::chunk::ChunkError| {
-            Corrupt::new("chunk snapshot", 0, format!("series {}: {error}", series.series))
-        })?;
-        if let Some((Some((first, last)), chunks)) = restored {
+        let mut cursor = PageCursor::new(&self.history);
+        let Some(state) = cursor.get(slot) else { return Ok(()) };
+        let restored = state.restore_open(open, self.min_valid, &cutting);
+        let restored = restored
+            .map_err(|error| Corrupt::new("chunk snapshot", 0, format!("series {}: {error}", series.series)))?;
+        if let Some((first, last)) = restored {
             self.head.widen(first, last);
-            self.head.add_chunks(chunks as u64);
         }
         Ok(())
     }

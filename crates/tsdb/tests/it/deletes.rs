@@ -260,9 +260,12 @@ impl World {
     fn backfill(&mut self, mask: u8, at: i64, step: i64) {
         let first = (self.in_blocks * at / 100 / 60_000) * 60_000;
         let end = (first + 60_000 * (1 + step % 3)).min(self.in_blocks);
-        if first >= end || !self.backfilled.insert((mask, first, end, step)) {
+        let blocks: Vec<_> =
+            (first..end).step_by(60_000).map(|start| (mask, start, end.min(start + 60_000), step)).collect();
+        if blocks.iter().any(|block| self.backfilled.contains(block)) {
             return;
         }
+        self.backfilled.extend(blocks);
         let elsewhere = scratch();
         let (db, _registry) = open(small(&elsewhere));
         for time in (first..end).step_by(step as usize * 500) {

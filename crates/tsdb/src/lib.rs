@@ -45,7 +45,7 @@ pub use db::{Compaction, Db, Maintenance, MaintenanceError};
 pub use head::{CardinalityStats, HeadStats, NamedCount};
 pub use index::{Index, IndexedChunk, IndexedSeries};
 pub use lock::LockError;
-pub use matching::{Postings, matching_series};
+pub use matching::{Numbers, Postings, Run, matching_series};
 pub use meta::{BlockCompaction, BlockId, BlockMeta, BlockParent, BlockStats, MetaError};
 pub use options::{OpenError, Options};
 pub use wal::WalCompression;

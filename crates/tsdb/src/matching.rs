@@ -3,9 +3,12 @@
 //! The semantics are Prometheus's: a label that isn't there has the empty value, so a matcher that accepts the empty value
 //! selects series without the label as well. Such matchers subtract what they don't accept; all others intersect.
 
-use std::borrow::Cow;
+mod numbers;
 
 use model::{MatchOp, Matcher};
+
+pub(crate) use numbers::skip_below;
+pub use numbers::{Numbers, Run};
 
 /// An inverted index. Series are small numbers; every list is ascending, each number once.
 pub trait Postings {
@@ -13,10 +16,10 @@ pub trait Postings {
     type Error;
 
     /// Every series.
-    fn all(&self) -> Result<Cow<'_, [u32]>, Self::Error>;
+    fn all(&self) -> Result<Numbers<'_>, Self::Error>;
 
     /// The series with this label.
-    fn with_label(&self, name: &str, value: &str) -> Result<Cow<'_, [u32]>, Self::Error>;
+    fn with_label(&self, name: &str, value: &str) -> Result<Numbers<'_>, Self::Error>;
 
     /// The series that have the label `name` with a value that begins with `prefix` and that `accepts`.
     fn with_values(
@@ -29,8 +32,8 @@ pub trait Postings {
 
 /// The series for which all matchers hold, ascending.
 pub fn matching_series<P: Postings + ?Sized>(postings: &P, matchers: &[Matcher]) -> Result<Vec<u32>, P::Error> {
-    let mut wanted: Vec<Cow<'_, [u32]>> = Vec::new();
-    let mut unwanted: Vec<Cow<'_, [u32]>> = Vec::new();
+    let mut wanted: Vec<Numbers<'_>> = Vec::new();
+    let mut unwanted: Vec<Numbers<'_>> = Vec::new();
     for matcher in matchers {
         if accepts_everything(matcher) {
             continue;
@@ -45,14 +48,14 @@ pub fn matching_series<P: Postings + ?Sized>(postings: &P, matchers: &[Matcher])
             wanted.push(list);
         }
     }
-    wanted.sort_by_key(|list| list.len());
+    wanted.sort_by_key(Numbers::len);
     let mut lists = wanted.into_iter();
     let mut found = match lists.next() {
-        Some(first) => first.into_owned(),
-        None => postings.all()?.into_owned(),
+        Some(first) => first.into_vec(),
+        None => postings.all()?.into_vec(),
     };
-    lists.for_each(|list| keep_common(&mut found, &list, true));
-    unwanted.iter().for_each(|list| keep_common(&mut found, list, false));
+    lists.for_each(|list| list.keep_common(&mut found, true));
+    unwanted.iter().for_each(|list| list.keep_common(&mut found, false));
     Ok(found)
 }
 
@@ -61,7 +64,7 @@ fn accepts_everything(matcher: &Matcher) -> bool {
 }
 
 /// Of a matcher that doesn't accept the empty value: the series it selects.
-fn accepted_by<'a, P: Postings + ?Sized>(postings: &'a P, matcher: &Matcher) -> Result<Cow<'a, [u32]>, P::Error> {
+fn accepted_by<'a, P: Postings + ?Sized>(postings: &'a P, matcher: &Matcher) -> Result<Numbers<'a>, P::Error> {
     match (matcher.op(), matcher.regex()) {
         (MatchOp::Equal, _) => postings.with_label(matcher.name(), matcher.value()),
         (MatchOp::Regex, Some(regex)) => match regex.literals() {
@@ -74,7 +77,7 @@ fn accepted_by<'a, P: Postings + ?Sized>(postings: &'a P, matcher: &Matcher) -> 
 }
 
 /// Of a matcher that accepts the empty value: the series that have the label with a value it doesn't accept.
-fn refused_by<'a, P: Postings + ?Sized>(postings: &'a P, matcher: &Matcher) -> Result<Cow<'a, [u32]>, P::Error> {
+fn refused_by<'a, P: Postings + ?Sized>(postings: &'a P, matcher: &Matcher) -> Result<Numbers<'a>, P::Error> {
     match (matcher.op(), matcher.regex()) {
         (MatchOp::NotEqual, _) => postings.with_label(matcher.name(), matcher.value()),
         (MatchOp::NotRegex, Some(regex)) => match regex.literals() {
@@ -90,21 +93,21 @@ fn with_values<'a, P: Postings + ?Sized>(
     matcher: &Matcher,
     prefix: &str,
     accepted: bool,
-) -> Result<Cow<'a, [u32]>, P::Error> {
-    postings.with_values(matcher.name(), prefix, &mut |value| matcher.matches(value) == accepted).map(Cow::Owned)
+) -> Result<Numbers<'a>, P::Error> {
+    postings.with_values(matcher.name(), prefix, &mut |value| matcher.matches(value) == accepted).map(Numbers::from)
 }
 
 fn union_of_literals<'a, P: Postings + ?Sized>(
     postings: &'a P,
     name: &str,
     values: &[String],
-) -> Result<Cow<'a, [u32]>, P::Error> {
+) -> Result<Numbers<'a>, P::Error> {
     let mut all = Vec::new();
     for value in values {
-        all.extend_from_slice(&postings.with_label(name, value)?);
+        postings.with_label(name, value)?.append_to(&mut all);
     }
     sort_union(&mut all);
-    Ok(Cow::Owned(all))
+    Ok(all.into())
 }
 
 /// From so many numbers on a set of bits may be quicker than sorting.
@@ -138,30 +141,6 @@ fn sort_dense(all: &mut Vec<u32>, max: usize) {
     }
 }
 
-/// Keeps of `found` what `list` has (`present`) or doesn't have. Skips ahead in doubling steps, so a short list against a
-/// long one costs little.
-fn keep_common(found: &mut Vec<u32>, list: &[u32], present: bool) {
-    let mut rest = list;
-    found.retain(|id| {
-        rest = skip_below(rest, *id);
-        (rest.first() == Some(id)) == present
-    });
-}
-
-/// The part of an ascending list that begins with the first element that is at least `id`.
-pub(crate) fn skip_below(list: &[u32], id: u32) -> &[u32] {
-    if list.first().is_none_or(|first| *first >= id) {
-        return list;
-    }
-    let mut step = 1;
-    while step < list.len() && list[step] < id {
-        step *= 2;
-    }
-    let from = step / 2;
-    let within = &list[from..list.len().min(step + 1)];
-    &list[from + within.partition_point(|x| *x < id)..]
-}
-
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
@@ -183,11 +162,11 @@ mod tests {
     impl Postings for Model {
         type Error = Infallible;
 
-        fn all(&self) -> Result<Cow<'_, [u32]>, Infallible> {
+        fn all(&self) -> Result<Numbers<'_>, Infallible> {
             Ok(self.where_(|_| true).into())
         }
 
-        fn with_label(&self, name: &str, value: &str) -> Result<Cow<'_, [u32]>, Infallible> {
+        fn with_label(&self, name: &str, value: &str) -> Result<Numbers<'_>, Infallible> {
             Ok(self.where_(|labels| labels.get(name) == Some(value)).into())
         }
 
@@ -236,13 +215,6 @@ mod tests {
             sort_union(&mut either);
             prop_assert_eq!(&dense, &want);
             prop_assert_eq!(&either, &want);
-        }
-
-        #[test]
-        fn skips_to_the_first_that_is_not_below(mut list in proptest::collection::vec(0..200_u32, 0..60), id in 0..200_u32) {
-            sort_union(&mut list);
-            let want = &list[list.partition_point(|x| *x < id)..];
-            prop_assert_eq!(skip_below(&list, id), want);
         }
     }
 }

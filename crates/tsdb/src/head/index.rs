@@ -1,26 +1,23 @@
 //! Which series the head has: their labels, finding them by labels and by matchers.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::convert::Infallible;
-use std::ops::Range;
 
 use hashbrown::HashTable;
 use model::{Labels, LabelsHasher};
 
 use super::pairs::{Pair, Pairs};
 use super::postings::PostingsMap;
+use super::rows::{Row, Rows};
 use super::symbols::Symbols;
-use crate::matching::{Postings, sort_union};
+use crate::matching::{Numbers, Postings, sort_union};
 
 /// A series of the index.
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     /// The series' number in the log; 0 where nobody is.
     reference: u64,
-    /// Where its labels begin among those of all series.
-    start: u32,
-    count: u32,
+    labels: Row,
 }
 
 /// Names a series: its place in the head, and its number in the log to tell it from one that had the place before.
@@ -36,17 +33,18 @@ pub(super) struct HeadIndex {
     pairs: Pairs,
     /// By slot.
     entries: Vec<Entry>,
-    /// The labels of all series as numbers of `pairs`, one series after the other. Those of removed series stay until all is
-    /// made anew.
-    labels: Vec<u32>,
+    /// The labels of all series as numbers of `pairs`. Those of removed series stay until all is made anew.
+    labels: Rows,
     /// How many of `labels` are of removed series.
     unused: usize,
     free: Vec<u32>,
     by_labels: HashTable<Located>,
     postings: PostingsMap,
     last_reference: u64,
-    /// Where in `labels` those of the series that was added last begin.
-    newest_labels: usize,
+    /// The labels of the series that was added last.
+    newest: Row,
+    /// Those of one that is being added.
+    row: Vec<u32>,
 }
 
 /// A slot with half the hash of its labels, so that the table can grow without reading labels.
@@ -123,55 +121,39 @@ impl HeadIndex {
         labels: impl Iterator<Item = (&'a str, &'a str)>,
         reference: u64,
     ) -> Option<Place> {
-        let start = self.labels.len();
-        let pairs = self.add_labels(labels);
-        let slot = pairs.and_then(|()| self.free.pop().or_else(|| u32::try_from(self.entries.len()).ok()));
-        let Some(slot) = slot else {
-            self.labels.truncate(start);
-            return None;
+        self.find_numbers(labels)?;
+        let slot = match self.free.last() {
+            Some(slot) => *slot,
+            None => u32::try_from(self.entries.len()).ok()?,
         };
-        if self.entries.len() == slot as usize {
+        let row = self.labels.push(&self.row)?;
+        if self.free.pop().is_none() {
             self.entries.push(Entry::default());
         }
-        for pair in &self.labels[start..] {
+        for pair in &self.row {
             self.postings.add(&self.pairs, *pair, slot);
         }
-        let count = (self.labels.len() - start) as u32;
-        self.entries[slot as usize] = Entry { reference, start: start as u32, count };
-        self.newest_labels = start;
+        self.entries[slot as usize] = Entry { reference, labels: row };
+        self.newest = row;
         self.by_labels.insert_unique(spread(hash), Located { hash, slot }, |at| spread(at.hash));
         self.reserve_references(reference);
         Some(Place { slot, reference })
     }
 
-    /// Puts the numbers of these labels behind the others. Series that are added one after the other mostly share labels: one that
-    /// the last series had, too, need not be looked up.
-    fn add_labels<'a>(&mut self, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Option<()> {
-        let mut like = self.newest_labels..self.labels.len();
+    /// Puts the numbers of these labels into `row`. Series that are added one after the other mostly share labels: one that the last
+    /// series had, too, need not be looked up.
+    fn find_numbers<'a>(&mut self, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Option<()> {
+        self.row.clear();
+        let mut like = self.labels.get(self.newest);
         for (name, value) in labels {
-            let pair = match self.label_of_name(&mut like, name) {
+            let pair = match label_of_name(&self.pairs, &mut like, name) {
                 Some(pair) if self.pairs.text(pair).1 == value => pair,
                 Some(pair) => self.pairs.intern_value(self.pairs.get(pair).0, value)?,
                 None => self.pairs.intern(name, value)?,
             };
-            if self.labels.len() == self.labels.capacity() {
-                self.labels.reserve_exact(1024 + self.labels.len() / 8);
-            }
-            self.labels.push(pair);
+            self.row.push(pair);
         }
-        u32::try_from(self.labels.len()).ok().map(drop)
-    }
-
-    /// The label with this name among `range` of `labels`, which loses what comes before it.
-    fn label_of_name(&self, range: &mut Range<usize>, name: &str) -> Option<u32> {
-        while let Some(pair) = self.labels[range.clone()].first() {
-            match self.pairs.text(*pair).0.cmp(name) {
-                Ordering::Less => range.start += 1,
-                Ordering::Equal => return Some(*pair),
-                Ordering::Greater => return None,
-            }
-        }
-        None
+        Some(())
     }
 
     /// Removes series. Where much is gone, symbols and tables are made anew, so that the memory comes back.
@@ -181,7 +163,7 @@ impl HeadIndex {
         }
         for slot in slots {
             let entry = std::mem::take(&mut self.entries[*slot as usize]);
-            self.unused += entry.count as usize;
+            self.unused += entry.labels.len();
         }
         if self.unused * 4 > self.labels.len() {
             self.rebuild();
@@ -201,7 +183,7 @@ impl HeadIndex {
         let hashes: Vec<Located> =
             self.by_labels.iter().filter(|at| self.entries[at.slot as usize].reference != 0).copied().collect();
         let (mut pairs, mut postings) = (Pairs::default(), PostingsMap::default());
-        let mut labels = Vec::with_capacity(old_labels.len() - self.unused);
+        let mut labels = Rows::default();
         let mut renumbered: Vec<Option<u32>> = vec![None; old.len()];
         self.free.clear();
         for (slot, entry) in self.entries.iter_mut().enumerate() {
@@ -210,20 +192,20 @@ impl HeadIndex {
                 self.free.push(slot);
                 continue;
             }
-            let start = labels.len() as u32;
-            for pair in &old_labels[entry.start as usize..][..entry.count as usize] {
+            self.row.clear();
+            for pair in old_labels.get(entry.labels) {
                 let renumbered = renumbered[*pair as usize].get_or_insert_with(|| {
                     let (name, value) = old.text(*pair);
                     pairs.intern(name, value).expect("a part of the old text fits where all of it did")
                 });
                 postings.add(&pairs, *renumbered, slot);
-                labels.push(*renumbered);
+                self.row.push(*renumbered);
             }
-            entry.start = start;
+            entry.labels = labels.push(&self.row).expect("a part of the old rows fits where all of them did");
         }
         self.free.reverse(); // the lowest is taken first
         (self.pairs, self.postings, self.labels, self.unused) = (pairs, postings, labels, 0);
-        self.newest_labels = self.labels.len();
+        self.newest = Row::default();
         self.by_labels = HashTable::with_capacity(hashes.len());
         for located in hashes {
             self.by_labels.insert_unique(spread(located.hash), located, |at| spread(at.hash));
@@ -244,7 +226,7 @@ impl HeadIndex {
     /// The labels of a slot as numbers of labels, sorted by name.
     fn numbers(&self, slot: u32) -> &[u32] {
         let entry = self.entries.get(slot as usize).copied().unwrap_or_default();
-        &self.labels[entry.start as usize..][..entry.count as usize]
+        self.labels.get(entry.labels)
     }
 
     /// The labels of a slot as symbols, sorted by name.
@@ -273,7 +255,7 @@ impl HeadIndex {
     }
 
     /// The values of a label with the slots that have them, in no order.
-    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = (&str, &[u32])> {
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = (&str, Numbers<'_>)> {
         let name = self.symbols().find(name);
         name.into_iter()
             .flat_map(|name| self.postings.of_name(name))
@@ -281,16 +263,27 @@ impl HeadIndex {
     }
 }
 
+/// The label with this name among `row`, which loses what comes before it. Both are sorted by name.
+fn label_of_name(pairs: &Pairs, row: &mut &[u32], name: &str) -> Option<u32> {
+    while let Some((pair, rest)) = row.split_first() {
+        match pairs.text(*pair).0.cmp(name) {
+            Ordering::Less => *row = rest,
+            Ordering::Equal => return Some(*pair),
+            Ordering::Greater => return None,
+        }
+    }
+    None
+}
+
 impl Postings for HeadIndex {
     type Error = Infallible;
 
-    fn all(&self) -> Result<Cow<'_, [u32]>, Infallible> {
-        Ok(self.places().map(|place| place.slot).collect())
+    fn all(&self) -> Result<Numbers<'_>, Infallible> {
+        Ok(self.places().map(|place| place.slot).collect::<Vec<_>>().into())
     }
 
-    fn with_label(&self, name: &str, value: &str) -> Result<Cow<'_, [u32]>, Infallible> {
-        let slots = self.pairs.find(name, value).map_or(&[][..], |pair| self.postings.get(pair));
-        Ok(Cow::Borrowed(slots))
+    fn with_label(&self, name: &str, value: &str) -> Result<Numbers<'_>, Infallible> {
+        Ok(self.pairs.find(name, value).map_or(Numbers::from(&[][..]), |pair| self.postings.get(pair)))
     }
 
     fn with_values(
@@ -303,7 +296,7 @@ impl Postings for HeadIndex {
         if let Some(name) = self.symbols().find(name) {
             for (pair, slots) in self.postings.of_name_with(&self.pairs, name, prefix) {
                 if accepts(self.pairs.text(pair).1) {
-                    out.extend_from_slice(slots);
+                    slots.append_to(&mut out);
                 }
             }
         }

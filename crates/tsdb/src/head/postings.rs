@@ -4,65 +4,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::pairs::Pairs;
-
-/// Slots, ascending. Most labels of a large head are those of a single series.
-#[derive(Debug, Default)]
-enum Slots {
-    #[default]
-    None,
-    One(u32),
-    Many(Vec<u32>),
-}
-
-impl Slots {
-    fn as_slice(&self) -> &[u32] {
-        match self {
-            Slots::None => &[],
-            Slots::One(slot) => std::slice::from_ref(slot),
-            Slots::Many(slots) => slots,
-        }
-    }
-
-    fn add(&mut self, slot: u32) {
-        match self {
-            Slots::None => *self = Slots::One(slot),
-            Slots::One(first) if *first == slot => {}
-            Slots::One(first) => *self = Slots::Many(vec![slot.min(*first), slot.max(*first)]),
-            Slots::Many(slots) => {
-                if slots.len() == slots.capacity() {
-                    // An eighth at a time, not double: these lists are a tenth of the head's memory.
-                    slots.reserve_exact(2 + slots.len() / 8);
-                }
-                // A slot that is used again comes in between; a new one comes last.
-                if slots.last().is_some_and(|last| *last < slot) {
-                    slots.push(slot);
-                } else if let Err(at) = slots.binary_search(&slot) {
-                    slots.insert(at, slot);
-                }
-            }
-        }
-    }
-
-    /// Removes what `gone` names.
-    fn remove(&mut self, gone: &dyn Fn(u32) -> bool) {
-        match self {
-            Slots::None => {}
-            Slots::One(slot) => {
-                if gone(*slot) {
-                    *self = Slots::None;
-                }
-            }
-            Slots::Many(slots) => {
-                slots.retain(|slot| !gone(*slot));
-                if slots.is_empty() {
-                    *self = Slots::None;
-                } else if slots.capacity() > slots.len() * 2 {
-                    slots.shrink_to_fit();
-                }
-            }
-        }
-    }
-}
+use super::slots::Slots;
+use crate::matching::Numbers;
 
 /// The labels of one name. Most are in order of their values, so that those with a prefix are found without looking at the
 /// others; the latest wait until they are worth a merge.
@@ -115,7 +58,7 @@ impl PostingsMap {
         if at >= self.lists.len() {
             self.lists.resize_with(at + 1, Slots::default);
         }
-        if self.lists[at].as_slice().is_empty() {
+        if self.lists[at].is_empty() {
             self.by_name.entry(pairs.get(pair).0).or_default().add(pair, |pair| pairs.text(pair).1);
         }
         self.lists[at].add(slot);
@@ -126,14 +69,14 @@ impl PostingsMap {
         self.lists.iter_mut().for_each(|slots| slots.remove(gone));
         let lists = &self.lists;
         self.by_name.retain(|_, values| {
-            values.retain(|pair| !lists[pair as usize].as_slice().is_empty());
+            values.retain(|pair| !lists[pair as usize].is_empty());
             values.all().next().is_some()
         });
     }
 
     /// The series with a label.
-    pub(super) fn get(&self, pair: u32) -> &[u32] {
-        self.lists.get(pair as usize).map_or(&[], Slots::as_slice)
+    pub(super) fn get(&self, pair: u32) -> Numbers<'_> {
+        self.lists.get(pair as usize).map_or(Numbers::from(&[][..]), Slots::numbers)
     }
 
     /// The names of all labels that have series, as symbols, in no order.
@@ -142,7 +85,7 @@ impl PostingsMap {
     }
 
     /// The labels of a name that have series, with these, in no order.
-    pub(super) fn of_name(&self, name: u32) -> impl Iterator<Item = (u32, &[u32])> {
+    pub(super) fn of_name(&self, name: u32) -> impl Iterator<Item = (u32, Numbers<'_>)> {
         self.by_name.get(&name).into_iter().flat_map(Values::all).map(|pair| (pair, self.get(pair)))
     }
 
@@ -152,7 +95,7 @@ impl PostingsMap {
         pairs: &'a Pairs,
         name: u32,
         prefix: &'a str,
-    ) -> impl Iterator<Item = (u32, &'a [u32])> {
+    ) -> impl Iterator<Item = (u32, Numbers<'a>)> {
         let values = self.by_name.get(&name).into_iter();
         values
             .flat_map(move |values| values.with_prefix(prefix, |pair| pairs.text(pair).1))
@@ -172,12 +115,12 @@ mod tests {
         let mut map = PostingsMap::default();
         [5, 1, 9, 3, 3].iter().for_each(|slot| map.add(&pairs, x, *slot));
         map.add(&pairs, y, 5);
-        assert_eq!(map.get(x), [1, 3, 5, 9]);
+        assert_eq!(map.get(x).into_vec(), [1, 3, 5, 9]);
         map.remove(&|slot| slot == 5 || slot == 1);
-        assert_eq!(map.get(x), [3, 9]);
+        assert_eq!(map.get(x).into_vec(), [3, 9]);
         assert_eq!(map.of_name(name).map(|(pair, slots)| (pair, slots.len())).collect::<Vec<_>>(), [(x, 2)]);
         map.add(&pairs, y, 4);
-        assert_eq!(map.get(y), [4]);
+        assert_eq!(map.get(y).into_vec(), [4]);
         assert_eq!(map.of_name(name).count(), 2);
         map.remove(&|_| true);
         assert_eq!(map.names().count(), 0);

@@ -124,7 +124,7 @@ mod tests {
                 writer.add_series(&labels, &[IndexedChunk { min_time, max_time, segment: 0, offset: 8 }]).expect("added");
             }
             let index = Index::open(writer.finish().expect("written").into()).expect("an index");
-            let numbers = index.all().expect("postings").into_owned();
+            let numbers = index.all().expect("postings").into_vec();
             let pick = |at: &usize| at.is_multiple_of(every);
             let chosen: Vec<u32> = (0..all.len()).filter(pick).map(|at| numbers[at]).collect();
             let pairs: Vec<_> = (0..all.len()).filter(pick).flat_map(|at| all[at].clone()).collect();

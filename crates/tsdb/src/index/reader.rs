@@ -1,6 +1,5 @@
 //! Reading an index that lies in memory or in a mapped file.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use super::format::{MAGIC, SERIES_ALIGN, Toc, VERSION, corrupt, section};
 use super::postings_table::PostingsTable;
 use super::symbols::{SymbolWalk, Symbols};
 use crate::binary::{Corrupt, Cursor};
-use crate::matching::{Postings, sort_union};
+use crate::matching::{Numbers, Postings, sort_union};
 
 /// Room for so many labels is made at first, whatever a series claims.
 const LABELS_EXPECTED: usize = 64;
@@ -239,14 +238,14 @@ fn read_chunks(cursor: &mut Cursor<'_>, out: &mut Vec<IndexedChunk>) -> Option<(
 impl Postings for Index {
     type Error = Corrupt;
 
-    fn all(&self) -> Result<Cow<'_, [u32]>, Corrupt> {
+    fn all(&self) -> Result<Numbers<'_>, Corrupt> {
         self.with_label("", "")
     }
 
-    fn with_label(&self, name: &str, value: &str) -> Result<Cow<'_, [u32]>, Corrupt> {
+    fn with_label(&self, name: &str, value: &str) -> Result<Numbers<'_>, Corrupt> {
         match self.tables.postings.find(name, value)? {
             Some(offset) => Ok(self.postings_at(offset)?.collect::<Vec<_>>().into()),
-            None => Ok(Cow::Borrowed(&[])),
+            None => Ok(Vec::new().into()),
         }
     }
 

@@ -48,13 +48,23 @@ pub(super) fn put_labels<'a>(out: &mut Vec<u8>, labels: impl ExactSizeIterator<I
     }
 }
 
-/// Reads labels into `out`, which is cleared first. A count that the bytes don't bear out ends the walk early.
+/// Reads labels in the place of those of the series before, which are mostly the same: they need not be checked again. A count
+/// that the bytes don't bear out ends the walk early.
 pub(crate) fn read_labels<'a>(cursor: &mut Cursor<'a>, out: &mut Vec<(&'a str, &'a str)>) -> Option<()> {
-    out.clear();
-    for _ in 0..cursor.uvarint()? {
-        let name = std::str::from_utf8(cursor.text()?).ok()?;
-        let value = std::str::from_utf8(cursor.text()?).ok()?;
-        out.push((name, value));
+    let count = cursor.uvarint_usize()?;
+    out.truncate(count);
+    for at in 0..count {
+        let before = out.get(at).copied().unwrap_or_default();
+        let pair = (text_like(cursor, before.0)?, text_like(cursor, before.1)?);
+        match out.get_mut(at) {
+            Some(place) => *place = pair,
+            None => out.push(pair),
+        }
     }
     Some(())
+}
+
+fn text_like<'a>(cursor: &mut Cursor<'a>, other: &'a str) -> Option<&'a str> {
+    let bytes = cursor.text()?;
+    if bytes == other.as_bytes() { Some(other) } else { std::str::from_utf8(bytes).ok() }
 }

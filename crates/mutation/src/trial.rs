@@ -44,8 +44,8 @@ pub fn check(name: &str, seed: &[u8], bound: Bound, decode: impl Fn(&[u8]) -> bo
     }
 }
 
-/// Decodes every file of a folder: inputs that once were too much for a decoder, and what fuzzers begin with. Files whose name begins with `valid`
-/// must be readable.
+/// Decodes every file of a folder: inputs that once were too much for a decoder, and what fuzzers begin with. Files whose name
+/// begins with `valid` must be readable.
 ///
 /// # Panics
 /// Where there is no file, and as [`check`] does.

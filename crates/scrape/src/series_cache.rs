@@ -5,8 +5,8 @@
 //! in 10^15 new lines.
 //!
 //! Targets show their series in the same order each time. So every entry knows which one followed it last time, and a
-//! comparison with that one usually takes the place of a search. Only a line that isn't where it was is looked up in the
-//! table (`benches/loop.rs`).
+//! comparison with that one usually takes the place of a search. Only a line that isn't where it was is looked up in a
+//! table (`benches/loop.rs`), which is made for that and goes away when nobody has needed it for some scrapes.
 //!
 //! It also knows which series end: a series is *live* if the last stored scrape brought it without a timestamp of its own,
 //! and a live series that the next scrape doesn't bring gets a stale marker. Scrapes are numbered; a failed one may have
@@ -21,6 +21,8 @@ const NONE: u32 = u32::MAX;
 const DROPPED: u64 = u64::MAX;
 /// Lines that may be remembered beyond twice those of the last scrape.
 const UNSEEN_MAX: usize = 1000;
+/// The table is kept for so many scrapes after one that needed it.
+const TABLE_SCRAPES: u32 = 4;
 
 /// The place of an entry; good until the end of the scrape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +49,22 @@ impl Entry {
     }
 }
 
+/// Those that are not free, by hash.
+fn table_of(entries: &[Entry]) -> HashTable<u32> {
+    let mut table = HashTable::with_capacity(entries.len());
+    for (id, entry) in (0_u32..).zip(entries).filter(|(_, entry)| entry.seen != 0) {
+        table.insert_unique(entry.hash, id, |id| entries[*id as usize].hash);
+    }
+    table
+}
+
 /// The remembered lines of one target.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesCache {
-    table: HashTable<u32>,
+    /// The entries by hash, while it is needed.
+    table: Option<HashTable<u32>>,
+    /// The last scrape that needed it.
+    searched: u32,
     entries: Vec<Entry>,
     free: Vec<u32>,
     /// Live series whose lines were forgotten because the rules changed.
@@ -74,6 +88,10 @@ impl SeriesCache {
         self.scrape += 1;
         (self.seen_count, self.tracked_count, self.still_live_count) = (0, 0, 0);
         self.previous = None;
+        if self.table.is_some() && self.scrape > self.searched + TABLE_SCRAPES {
+            self.table = None;
+            self.entries.shrink_to_fit();
+        }
     }
 
     /// How many lines are remembered.
@@ -99,8 +117,10 @@ impl SeriesCache {
     }
 
     fn find_slow(&mut self, hash: u64) -> Option<EntryId> {
+        self.searched = self.scrape;
         let entries = &self.entries;
-        let id = *self.table.find(hash, |id| entries[*id as usize].hash == hash)?;
+        let table = self.table.get_or_insert_with(|| table_of(entries));
+        let id = *table.find(hash, |id| entries[*id as usize].hash == hash)?;
         self.follow_with(id);
         Some(EntryId(id))
     }
@@ -132,8 +152,9 @@ impl SeriesCache {
                 u32::try_from(self.entries.len() - 1).expect("a body of 256 MiB has fewer lines than fit into 32 bits")
             }
         };
-        let entries = &self.entries;
-        self.table.insert_unique(hash, id, |id| entries[*id as usize].hash);
+        if let Some(table) = &mut self.table {
+            table.insert_unique(hash, id, |id| self.entries[*id as usize].hash);
+        }
         self.follow_with(id);
         EntryId(id)
     }
@@ -213,7 +234,9 @@ impl SeriesCache {
                 continue;
             }
             let id = id as u32;
-            if let Ok(occupied) = self.table.find_entry(entry.hash, |other| *other == id) {
+            if let Some(table) = &mut self.table
+                && let Ok(occupied) = table.find_entry(entry.hash, |other| *other == id)
+            {
                 occupied.remove();
             }
             *entry = Entry { hash: 0, series: DROPPED, next: NONE, seen: 0, tracked: 0, tracked_before: 0 };

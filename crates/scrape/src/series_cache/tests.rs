@@ -71,6 +71,18 @@ fn changed_rules_keep_live_series_live() {
 }
 
 #[test]
+fn the_table_is_there_while_it_is_needed() {
+    let mut cache = SeriesCache::default();
+    for scrape in 0..10 {
+        assert_eq!(run(&mut cache, "abcd"), "");
+        assert_eq!(cache.table.is_some(), scrape < 5, "{scrape}");
+    }
+    // Lines that are found are not remembered anew.
+    assert_eq!((run(&mut cache, "dcab"), run(&mut cache, "dcaeb")), (String::new(), String::new()));
+    assert_eq!((cache.len(), cache.table.is_some()), (5, true));
+}
+
+#[test]
 fn forgets_what_is_not_seen_any_more() {
     let mut cache = SeriesCache::default();
     for scrape in 0..50_u64 {
@@ -89,14 +101,15 @@ proptest::proptest! {
     /// Against the definition: what was live and isn't brought again has ended.
     #[test]
     fn agrees_with_the_definition(
-        scrapes in proptest::collection::vec(("[a-fA-F-]{0,12}", proptest::bool::weighted(0.2)), 1..40),
+        scrapes in proptest::collection::vec(("[a-fA-F-]{0,12}", proptest::bool::weighted(0.2), 1..8_usize), 1..40),
     ) {
         let mut cache = SeriesCache::default();
         let mut live = std::collections::BTreeSet::new();
-        for (lines, fails) in scrapes {
+        let repeated = scrapes.iter().flat_map(|(lines, fails, times)| std::iter::repeat_n((lines, *fails), *times));
+        for (lines, fails) in repeated {
             let brought: std::collections::BTreeSet<char> = lines.chars().filter(char::is_ascii_lowercase).collect();
             let ended: String = if fails { live.iter().collect() } else { live.difference(&brought).collect() };
-            let scrape = if fails { format!("{lines}!") } else { lines };
+            let scrape = if fails { format!("{lines}!") } else { lines.clone() };
             proptest::prop_assert_eq!(run(&mut cache, &scrape), ended);
             live = if fails { std::collections::BTreeSet::new() } else { brought };
         }

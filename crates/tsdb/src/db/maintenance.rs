@@ -199,8 +199,12 @@ impl Db {
         let failed = |source| self.io_error("write a block", source);
         let mut writer = BlockWriter::with_ancestry(parent, min, end, compaction, symbols.iter().map(String::as_str))
             .map_err(failed)?;
+        drop(symbols);
+        let mut labels = Vec::new();
         for series in &cut.series {
-            writer.add(&series.labels, &self.head.cut_remaining(&cut, series)?).map_err(failed)?;
+            labels.clear();
+            labels.extend(cut.labels(series));
+            writer.add(&labels, &self.head.cut_remaining(&cut, series)?).map_err(failed)?;
         }
         self.metrics.add_chunk_figures(&writer.figures());
         writer.finish().map_err(failed)

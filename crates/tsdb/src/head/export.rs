@@ -1,5 +1,7 @@
 //! What the head hands over to a block.
 
+use std::cmp::Ordering;
+
 use model::{TimeRange, Timestamp};
 use storage::chunk::{Chunk, ChunkError, Encoding, Recoder, SAMPLES_PER_CHUNK, Value};
 
@@ -22,50 +24,86 @@ pub(crate) enum CutError {
 pub(crate) struct HeadCut {
     /// The label names and values of these series, sorted.
     pub(crate) symbols: Vec<String>,
+    /// Their labels as numbers of these symbols, sorted.
+    labels: Vec<Pair>,
     /// Sorted by labels.
     pub(crate) series: Vec<CutSeries>,
+    /// The labels of each series as numbers of `labels`, one series after the other.
+    rows: Vec<u32>,
     range: TimeRange,
 }
 
 /// A series to be cut.
 pub(crate) struct CutSeries {
-    slot: u32,
     pub(super) reference: u64,
-    /// Label pairs as numbers of the cut's symbols.
-    pub(crate) labels: Box<[Pair]>,
+    slot: u32,
+    /// Where its row begins.
+    row: u32,
+    row_len: u32,
+}
+
+impl CutSeries {
+    fn row<'a>(&self, rows: &'a [u32]) -> &'a [u32] {
+        &rows[self.row as usize..][..self.row_len as usize]
+    }
+}
+
+impl HeadCut {
+    /// The labels of a series as numbers of symbols, sorted by name.
+    pub(crate) fn labels<'a>(&'a self, series: &CutSeries) -> impl Iterator<Item = Pair> + use<'a> {
+        series.row(&self.rows).iter().map(|label| self.labels[*label as usize])
+    }
+}
+
+/// The numbers below `count` that are `used`, in the order that `compare` gives them, and where each is in it.
+fn ranked(used: &[bool], compare: impl Fn(u32, u32) -> Ordering) -> (Vec<u32>, Vec<u32>) {
+    let mut order: Vec<u32> = (0..used.len() as u32).filter(|number| used[*number as usize]).collect();
+    order.sort_unstable_by(|a, b| compare(*a, *b));
+    let mut ranks = vec![0; used.len()];
+    for (rank, number) in order.iter().enumerate() {
+        ranks[*number as usize] = rank as u32;
+    }
+    (order, ranks)
 }
 
 impl Head {
     /// The series with samples in `range`. Costs a number per label and series, not the labels' text.
     pub(crate) fn cut(&self, range: TimeRange) -> HeadCut {
         let index = self.index.read();
-        let mut series = Vec::new();
-        let mut used = vec![false; index.symbols().len()];
+        let (mut series, mut rows) = (Vec::with_capacity(index.len()), Vec::new());
+        let mut used = vec![false; index.label_count()];
         for Place { slot, reference } in index.places() {
             if self.pages.with(slot, |state| state.touches(range)) != Some(true) {
                 continue;
             }
-            let labels: Box<[Pair]> = index.symbol_pairs(slot).collect();
-            for (name, value) in &labels {
-                used[*name as usize] = true;
-                used[*value as usize] = true;
+            let labels = index.numbers(slot);
+            labels.iter().for_each(|label| used[*label as usize] = true);
+            if rows.is_empty() {
+                rows.reserve_exact(labels.len() * index.len()); // most have as many
             }
-            series.push(CutSeries { slot, reference, labels });
+            series.push(CutSeries { reference, slot, row: rows.len() as u32, row_len: labels.len() as u32 });
+            rows.extend_from_slice(labels);
         }
-        let mut order: Vec<u32> = (0..used.len() as u32).filter(|symbol| used[*symbol as usize]).collect();
-        order.sort_unstable_by(|a, b| index.symbols().get(*a).cmp(index.symbols().get(*b)));
-        let mut ranks = vec![0; used.len()];
-        for (rank, symbol) in order.iter().enumerate() {
-            ranks[*symbol as usize] = rank as u32;
+        let mut used_symbols = vec![false; index.symbols().len()];
+        for (label, _) in used.iter().enumerate().filter(|(_, used)| **used) {
+            let (name, value) = index.label(label as u32);
+            used_symbols[name as usize] = true;
+            used_symbols[value as usize] = true;
         }
-        let symbols = order.iter().map(|symbol| index.symbols().get(*symbol).to_owned()).collect();
+        let text = |symbol: u32| index.symbols().get(symbol);
+        let (order, ranks) = ranked(&used_symbols, |a, b| text(a).cmp(text(b)));
+        let symbols = order.iter().map(|symbol| text(*symbol).to_owned()).collect();
+        let in_ranks = |label: u32| {
+            let (name, value) = index.label(label);
+            (ranks[name as usize], ranks[value as usize])
+        };
+        let (order, label_ranks) = ranked(&used, |a, b| in_ranks(a).cmp(&in_ranks(b)));
+        let labels = order.into_iter().map(in_ranks).collect();
         drop(index);
         // Ranks order as their texts do, so sorting by them is sorting by labels.
-        for (name, value) in series.iter_mut().flat_map(|series| series.labels.iter_mut()) {
-            (*name, *value) = (ranks[*name as usize], ranks[*value as usize]);
-        }
-        series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        HeadCut { symbols, series, range }
+        rows.iter_mut().for_each(|label| *label = label_ranks[*label as usize]);
+        series.sort_unstable_by(|a, b| a.row(&rows).cmp(b.row(&rows)));
+        HeadCut { symbols, labels, series, rows, range }
     }
 
     /// The chunks of a series of the cut; those that reach over the range's ends are written anew without what is outside, and
@@ -83,7 +121,7 @@ impl Head {
             }
         });
         let CutState { full, open, late_full, late_open } = found.unwrap_or_default();
-        let reader = self.chunks.reader();
+        let reader = self.chunks.copier();
         let read = |chunks: Vec<FullChunk>| -> Result<Vec<Chunk>, CutError> {
             let touching = chunks.iter().filter(|chunk| chunk.range().overlaps(cut.range));
             touching.map(|chunk| Ok(reader.read(chunk.place)?)).collect()

@@ -67,10 +67,14 @@ fn half(hash: u64) -> u32 {
 impl HeadIndex {
     /// The series with exactly these labels.
     pub(super) fn find(&self, labels: &Labels) -> Option<Place> {
-        self.find_hashed(half(labels.stable_hash()), labels.iter())
+        self.find_hashed(half(labels.stable_hash()), &labels.iter())
     }
 
-    fn find_hashed<'a>(&'a self, hash: u32, labels: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Option<Place> {
+    fn find_hashed<'a>(
+        &'a self,
+        hash: u32,
+        labels: &(impl Iterator<Item = (&'a str, &'a str)> + Clone),
+    ) -> Option<Place> {
         let has_labels = |slot: u32| self.pairs(slot).eq(labels.clone());
         let found = self.by_labels.find(spread(hash), |at| at.hash == hash && has_labels(at.slot))?;
         self.place(found.slot)
@@ -111,7 +115,7 @@ impl HeadIndex {
         reference: u64,
     ) -> Option<Place> {
         let hash = half(hasher.hash(labels.iter().copied()));
-        self.find_hashed(hash, labels.iter().copied())
+        self.find_hashed(hash, &labels.iter().copied())
             .or_else(|| self.add_hashed(hash, labels.iter().copied(), reference))
     }
 
@@ -224,14 +228,19 @@ impl HeadIndex {
     }
 
     /// The labels of a slot as numbers of labels, sorted by name.
-    fn numbers(&self, slot: u32) -> &[u32] {
+    pub(super) fn numbers(&self, slot: u32) -> &[u32] {
         let entry = self.entries.get(slot as usize).copied().unwrap_or_default();
         self.labels.get(entry.labels)
     }
 
-    /// The labels of a slot as symbols, sorted by name.
-    pub(super) fn symbol_pairs(&self, slot: u32) -> impl ExactSizeIterator<Item = Pair> {
-        self.numbers(slot).iter().map(|number| self.pairs.get(*number))
+    /// How many labels have had a number.
+    pub(super) fn label_count(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// The label with this number, as symbols.
+    pub(super) fn label(&self, number: u32) -> Pair {
+        self.pairs.get(number)
     }
 
     /// The labels of a slot as text, sorted by name.

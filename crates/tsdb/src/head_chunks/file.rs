@@ -10,8 +10,11 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use memmap2::{Mmap, MmapOptions, UncheckedAdvice};
 
-use super::format::FILE_BYTES_MAX;
+use super::format::{FILE_BYTES_MAX, frame_len};
 use crate::failpoint;
+
+/// So many bytes have nearly every chunk of floats; a second read gets the rest of the others.
+const CHUNK_BYTES_EXPECTED: usize = 512;
 
 /// The path of a file.
 pub(super) fn file_path(dir: &Path, number: u32) -> PathBuf {
@@ -72,9 +75,26 @@ impl ChunkFile {
         self.file.sync_data()
     }
 
+    fn written(&self) -> usize {
+        usize::try_from(self.written.load(Ordering::Acquire)).unwrap_or(usize::MAX)
+    }
+
+    /// A copy of the chunk at an offset, of as much as there is of it. Mapped pages would stay in memory.
+    pub(super) fn copy(&self, offset: u32) -> io::Result<Bytes> {
+        let left = self.written().saturating_sub(offset as usize);
+        let mut frame = vec![0; left.min(CHUNK_BYTES_EXPECTED)];
+        self.file.read_exact_at(&mut frame, offset.into())?;
+        let (read, len) = (frame.len(), frame_len(&frame).unwrap_or(0).min(left));
+        frame.resize(len, 0);
+        if len > read {
+            self.file.read_exact_at(&mut frame[read..], u64::from(offset) + read as u64)?;
+        }
+        Ok(frame.into())
+    }
+
     /// What is in the file from an offset on; nothing where it ends before.
     pub(super) fn from(&self, offset: u32) -> io::Result<Bytes> {
-        let written = usize::try_from(self.written.load(Ordering::Acquire)).unwrap_or(usize::MAX);
+        let written = self.written();
         let (_, bytes) = match self.map.get() {
             Some(map) => map,
             None => self.map_file()?,

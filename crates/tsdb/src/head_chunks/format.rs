@@ -111,6 +111,13 @@ pub(super) fn put_frame(out: &mut Vec<u8>, head: &FrameHead, data: &[u8]) {
     out.extend_from_slice(&crc.to_be_bytes());
 }
 
+/// How many bytes the chunk takes that begins with `bytes`; `None` where they don't tell.
+pub(super) fn frame_len(bytes: &[u8]) -> Option<usize> {
+    let mut cursor = Cursor::new(bytes.get(FRAME_HEAD_BYTES..)?);
+    let len = cursor.uvarint_usize()?;
+    (FRAME_HEAD_BYTES + cursor.position() + CHECKSUM_BYTES).checked_add(len)
+}
+
 /// A chunk whose checksum is right: its head and where in `bytes` its data is.
 pub(super) fn check_frame(bytes: &[u8]) -> Result<(FrameHead, std::ops::Range<usize>), &'static str> {
     const SHORT: &str = "a chunk ends beyond the end of the file";

@@ -205,7 +205,12 @@ impl HeadChunks {
     /// For reading chunks. While it lives, no file goes away.
     pub(crate) fn reader(&self) -> ChunkReader<'_> {
         // Recursive: a writer that waits for a long selection must not make all others wait behind it.
-        ChunkReader { store: self, files: self.files.read_recursive() }
+        ChunkReader { store: self, files: self.files.read_recursive(), copies: false }
+    }
+
+    /// The same for whoever reads every chunk once: no page stays in memory.
+    pub(crate) fn copier(&self) -> ChunkReader<'_> {
+        ChunkReader { copies: true, ..self.reader() }
     }
 
     /// Deletes the files before `file`, except the newest, and lets the next chunk begin a new one. Nobody may remember a place
@@ -247,6 +252,7 @@ impl HeadChunks {
 pub(crate) struct ChunkReader<'a> {
     store: &'a HeadChunks,
     files: RwLockReadGuard<'a, BTreeMap<u32, ChunkFile>>,
+    copies: bool,
 }
 
 impl ChunkReader<'_> {
@@ -270,6 +276,6 @@ impl ChunkReader<'_> {
         }
         let missing = HeadChunkError::Corrupt { path: path(), offset: place.offset(), reason: "the file is not there" };
         let file = self.files.get(&place.file()).ok_or(missing)?;
-        file.from(place.offset()).map_err(failed)
+        if self.copies { file.copy(place.offset()) } else { file.from(place.offset()) }.map_err(failed)
     }
 }

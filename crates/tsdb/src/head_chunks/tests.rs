@@ -25,6 +25,7 @@ fn append(store: &HeadChunks, series: u64, start: i64, samples: i64, late: bool)
 
 fn check(store: &HeadChunks, place: ChunkPlace, start: i64, samples: i64) {
     let chunk = store.reader().read(place).expect("readable");
+    assert_eq!(store.copier().read(place).expect("readable").data, chunk.data);
     let mut out = Samples::default();
     chunk.decode(TimeRange::ALL, &mut out).expect("valid");
     assert_eq!(out.times, (0..samples).map(|i| start + i * 10).collect::<Vec<_>>());
@@ -75,6 +76,21 @@ fn a_chunk_is_readable_before_while_and_after_it_is_written() {
     check(&store, second, 100, 7);
     assert_eq!(times(&mut loaded), [(1, 0, false), (2, 100, true)]);
     assert_eq!(append(&store, 3, 0, 1, false).file(), 2);
+}
+
+#[test]
+fn a_copy_is_whole_however_long_the_chunk_is() {
+    let (_dir, store) = fresh();
+    let lengths = [1, 470, 480, 490, 500, 512, 2000, 70_000];
+    let places = lengths.map(|len| {
+        store.append(NewChunk { series: 1, range: (0, 9), encoding: Encoding::Xor, late: false, data: &vec![7; len] })
+    });
+    store.flush().expect("written");
+    for (place, len) in places.iter().zip(lengths) {
+        let copy = store.copier().read(*place).expect("readable");
+        assert_eq!((copy.data.len(), copy.data), (len, store.reader().read(*place).expect("readable").data));
+    }
+    assert!(store.copier().read(ChunkPlace::new(1, 1 << 20)).is_err());
 }
 
 #[test]

@@ -224,8 +224,8 @@ struct World {
     now: i64,
     /// Everything before is in blocks.
     in_blocks: i64,
-    /// What was put in from elsewhere: the same block again would be one that was replaced.
-    backfilled: BTreeSet<(u8, i64, i64, i64)>,
+    /// The names of all blocks that there ever were.
+    seen: BTreeSet<String>,
 }
 
 fn small(dir: &tempfile::TempDir) -> Options {
@@ -236,7 +236,7 @@ impl World {
     fn new() -> Self {
         let dirs = vec![scratch()];
         let db = open(small(&dirs[0])).0;
-        World { dirs, db, want: Model::new(), now: 0, in_blocks: 0, backfilled: BTreeSet::new() }
+        World { dirs, db, want: Model::new(), now: 0, in_blocks: 0, seen: BTreeSet::new() }
     }
 
     fn dir(&self) -> &tempfile::TempDir {
@@ -260,27 +260,26 @@ impl World {
     fn backfill(&mut self, mask: u8, at: i64, step: i64) {
         let first = (self.in_blocks * at / 100 / 60_000) * 60_000;
         let end = (first + 60_000 * (1 + step % 3)).min(self.in_blocks);
-        let blocks: Vec<_> =
-            (first..end).step_by(60_000).map(|start| (mask, start, end.min(start + 60_000), step)).collect();
-        if blocks.iter().any(|block| self.backfilled.contains(block)) {
-            return;
-        }
-        self.backfilled.extend(blocks);
         let elsewhere = scratch();
         let (db, _registry) = open(small(&elsewhere));
+        let mut samples = Vec::new();
         for time in (first..end).step_by(step as usize * 500) {
             for i in series_of(mask) {
                 append(&db, &[(&name(i), time, value(i, time))]);
-                self.want.entry(i).or_default().insert(time, value(i, time).to_bits());
+                samples.push((i, time));
             }
         }
         db.flush_head(ms(end)).expect("cut");
-        let target = self.dir().path().to_owned();
-        for block in db.blocks() {
-            let id = block.ulid.to_string();
-            if !target.join(&id).exists() {
-                copy_dir(&elsewhere.path().join(&id), &target.join(&id));
-            }
+        // The name tells the content: one that is there, or was replaced by another, stays as it is.
+        let blocks: Vec<String> = db.blocks().iter().map(|block| block.ulid.to_string()).collect();
+        if blocks.iter().any(|id| self.seen.contains(id)) {
+            return;
+        }
+        for id in blocks {
+            copy_dir(&elsewhere.path().join(&id), &self.dir().path().join(&id));
+        }
+        for (i, time) in samples {
+            self.want.entry(i).or_default().insert(time, value(i, time).to_bits());
         }
         self.reopen(true);
     }
@@ -317,6 +316,7 @@ impl World {
             Step::Restart => self.reopen(true),
             Step::Kill => self.reopen(false),
         }
+        self.seen.extend(self.db.blocks().iter().map(|block| block.ulid.to_string()));
         self.in_blocks = self.db.blocks().iter().map(|block| block.max_time.as_ms()).max().unwrap_or(0);
     }
 

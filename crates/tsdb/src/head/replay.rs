@@ -154,11 +154,13 @@ impl Replay {
         {
             let index = self.head.index.read();
             // Those that were made since the start have places behind them.
-            let places: Vec<Place> = index.places().take(self.series).collect();
-            let page = |places: &[Place]| places.iter().map(|place| SeriesState::restored(place.reference)).collect();
-            self.history =
-                places.chunks(PAGE_SERIES as usize).map(|places| Arc::new(Mutex::new(page(places)))).collect();
-            self.seen = vec![i64::MIN; places.len()];
+            let mut states = index.places().take(self.series).map(|place| SeriesState::restored(place.reference));
+            for at in (0..self.series).step_by(PAGE_SERIES as usize) {
+                let mut page = Vec::with_capacity((self.series - at).min(PAGE_SERIES as usize));
+                page.extend(states.by_ref().take(PAGE_SERIES as usize));
+                self.history.push(Arc::new(Mutex::new(page)));
+            }
+            self.seen = vec![i64::MIN; self.series];
         }
         let mut cursor = PageCursor::new(&self.history);
         for chunks in self.loaded.take().chunk_by(|one, next| one.series == next.series) {
@@ -286,8 +288,11 @@ impl Replay {
     }
 
     /// Takes in the number that the log has for a series, which gets it if it has none yet; tells whether it could. There may be
-    /// no room or no label.
+    /// no room or no label, and nobody's number is 0.
     fn add_series(&mut self, index: &mut HeadIndex, reference: u64, pairs: &[(&str, &str)]) -> bool {
+        if reference == 0 {
+            return false;
+        }
         index.reserve_references(reference);
         let is_sorted =
             pairs.is_sorted_by(|one, next| one.0 < next.0) && pairs.iter().all(|(_, value)| !value.is_empty());

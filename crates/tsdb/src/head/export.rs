@@ -55,7 +55,7 @@ impl HeadCut {
     }
 }
 
-/// The numbers below `count` that are `used`, in the order that `compare` gives them, and where each is in it.
+/// The numbers that are `used`, in the order that `compare` gives them, and where each is in it.
 fn ranked(used: &[bool], compare: impl Fn(u32, u32) -> Ordering) -> (Vec<u32>, Vec<u32>) {
     let mut order: Vec<u32> = (0..used.len() as u32).filter(|number| used[*number as usize]).collect();
     order.sort_unstable_by(|a, b| compare(*a, *b));

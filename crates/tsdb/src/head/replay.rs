@@ -153,11 +153,11 @@ impl Replay {
     fn begin_history(&mut self) {
         {
             let index = self.head.index.read();
-            // Those that were made since the start have places behind them.
-            let mut states = index.places().take(self.series).map(|place| SeriesState::restored(place.reference));
-            for at in (0..self.series).step_by(PAGE_SERIES as usize) {
-                let mut page = Vec::with_capacity((self.series - at).min(PAGE_SERIES as usize));
-                page.extend(states.by_ref().take(PAGE_SERIES as usize));
+            // Those that were made since the start have slots behind them.
+            let reference = |slot: usize| index.place(slot as u32).map_or(0, |place| place.reference);
+            for from in (0..self.series).step_by(PAGE_SERIES as usize) {
+                let slots = from..self.series.min(from + PAGE_SERIES as usize);
+                let page = slots.map(|slot| SeriesState::restored(reference(slot))).collect();
                 self.history.push(Arc::new(Mutex::new(page)));
             }
             self.seen = vec![i64::MIN; self.series];

@@ -86,8 +86,9 @@ impl LoadedChunks {
     }
 }
 
-/// Opens the files in `dir`, which is made if it isn't there. Chunks that begin before `min_valid` are in blocks, or the log has the rest
-/// of them: they are left out, late ones excepted. At the first damage the file is cut there and later files are deleted: the log has what they had.
+/// Opens the files in `dir`, which is made if it isn't there. Chunks that begin before `min_valid` are in blocks, or the log has
+/// the rest of them: they are left out, late ones excepted. At the first damage the file is cut there and later files are
+/// deleted: the log has what they had.
 pub(crate) fn open(dir: &Path, min_valid: i64) -> io::Result<(HeadChunks, LoadedChunks)> {
     fs::create_dir_all(dir)?;
     let mut numbers = list_files(dir)?;

@@ -1,12 +1,17 @@
-//! Samples of the log for a series of which some full chunks are here already.
+//! A series at start: the full chunks that were found, the log's samples that these don't hold, and what was appended meanwhile.
 //!
-//! Mostly these hold everything up to the last of them. But chunks are written in the order in which they became full, and while a
+//! Mostly the chunks hold everything up to the last of them. But chunks are written in the order in which they became full, and while a
 //! start is under way, a chunk of new samples may be full before the older ones that are still being read. After a death there is
 //! a gap before such a chunk, and only the log has what belongs there.
 
-use super::SeriesState;
+use model::TimeRange;
+use storage::chunk::Value;
+
+use super::{SeriesState, Verdict};
 use crate::head::cutting::Cutting;
+use crate::head::full::FullChunk;
 use crate::head::native::OpenHistogram;
+use crate::head_chunks::LoadedChunk;
 
 impl SeriesState {
     /// Whether the log's sample at `time` is to be appended: it was in order when it was logged, and no chunk has it. The open chunk
@@ -47,6 +52,67 @@ impl SeriesState {
         self.cut(cutting);
         let histogram = self.rare.as_mut().and_then(|rare| rare.histogram.take());
         self.add_full_histogram(histogram, cutting);
+    }
+
+    /// Takes over chunks that were found in files. What overlaps with others is kept among the late ones, which may.
+    pub(in crate::head) fn attach(&mut self, chunks: &[LoadedChunk]) {
+        let mut in_order: Vec<FullChunk> = std::mem::take(&mut self.full).into_vec();
+        in_order.reserve_exact(chunks.iter().filter(|chunk| !chunk.late).count());
+        let open = self.open_range();
+        for chunk in chunks {
+            let full = FullChunk::from(*chunk);
+            // A series with two numbers in the log has chunks under both, so the older may come second.
+            let at = in_order.partition_point(|other| other.max_time < full.min_time);
+            let fits = in_order.get(at).is_none_or(|next| full.max_time < next.min_time)
+                && open.is_none_or(|open| full.max_time < open.min.as_ms());
+            if fits && !chunk.late {
+                in_order.insert(at, full);
+            } else {
+                self.late_mut().attach(full);
+            }
+        }
+        self.full = in_order.into();
+    }
+
+    /// Goes on with what was appended to `live`, the state of the same series since the start, while this one was read from the
+    /// log. The answer is how many of its samples don't follow the newest one here and are left out.
+    pub(in crate::head) fn continue_with(&mut self, live: SeriesState, cutting: &Cutting<'_>) -> u64 {
+        (self.pending, self.logged) = (live.pending, live.logged);
+        let mut left_out = 0;
+        for full in &live.full {
+            self.close_open(cutting);
+            match self.newest() {
+                Some(newest) if newest >= full.min_time => self.late_mut().attach(*full),
+                _ => self.add_full(*full),
+            }
+        }
+        if let Some(open) = live.open_chunk(TimeRange::ALL) {
+            let chunk = open.to_chunk();
+            let mut values = chunk.values();
+            // An open chunk was written by this process: it can be read to its end.
+            while let Ok(Some((time, value))) = values.next() {
+                let fits = match &value {
+                    Value::Float(value) => self.verdict(time, *value),
+                    Value::Histogram(histogram) => self.verdict_histogram(time, histogram),
+                };
+                match (fits, value) {
+                    (Verdict::Fits, Value::Float(value)) => {
+                        self.push(time, value, cutting);
+                    }
+                    (Verdict::Fits, Value::Histogram(histogram)) => {
+                        self.push_histogram(time, &histogram, cutting);
+                    }
+                    _ => left_out += 1,
+                }
+            }
+        }
+        if let Some(rare) = live.rare {
+            rare.late.full().iter().for_each(|full| self.late_mut().attach(*full));
+            for (time, value) in rare.late.into_samples() {
+                self.late_mut().insert(time, value);
+            }
+        }
+        left_out
     }
 
     fn last_open_time(&self) -> Option<i64> {

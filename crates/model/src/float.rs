@@ -1,69 +1,117 @@
 //! Floats as text, the way Go's `strconv` writes and reads them.
 
+use std::ops::Range;
+
 /// Go's `FormatFloat(v, 'g', -1, 64)`: the shortest digits that read back the same, with an exponent below 1e-4 and from
 /// 1e6 on; `NaN`, `+Inf`, `-Inf`. The exposition format writes this.
 pub fn format_float(value: f64) -> String {
-    format_with(value, -4, 6)
+    format_with(value, EXPOSITION)
+}
+
+/// Appends what [`format_float`] gives, without a string of its own.
+pub fn write_float(out: &mut Vec<u8>, value: f64) {
+    write_with(out, value, EXPOSITION);
 }
 
 /// Go's `FormatFloat(v, 'f', -1, 64)`: the shortest digits that read back the same, never an exponent. PromQL writes
 /// numbers and label values (`count_values`) this way.
 pub fn format_plain_float(value: f64) -> String {
-    format_with(value, i32::MIN, i32::MAX)
+    format_with(value, i32::MIN..i32::MAX)
 }
 
 /// Prometheus's JSON form of a sample value: Go's 'f' form between 1e-6 and 1e21, an exponent outside.
 pub fn format_json_float(value: f64) -> String {
-    format_with(value, -6, 21)
+    format_with(value, -6..21)
 }
 
-/// Digits with an exponent where the decimal exponent is below `low` or at least `high`.
-fn format_with(value: f64, low: i32, high: i32) -> String {
+/// Which decimal exponents are written as digits alone.
+const EXPOSITION: Range<i32> = -4..6;
+
+fn format_with(value: f64, plain: Range<i32>) -> String {
+    let mut out = Vec::with_capacity(24);
+    write_with(&mut out, value, plain);
+    String::from_utf8(out).expect("digits, signs and letters are ASCII")
+}
+
+/// Digits, with an exponent where the decimal exponent is not within `plain`.
+fn write_with(out: &mut Vec<u8>, value: f64, plain: Range<i32>) {
     if value.is_nan() {
-        return "NaN".to_owned();
+        return out.extend_from_slice(b"NaN");
     }
     if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+        return out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
     }
+    if value.is_sign_negative() {
+        out.push(b'-');
+    }
+    let value = value.abs();
     if value == 0.0 {
-        return if value.is_sign_negative() { "-0" } else { "0" }.to_owned();
+        return out.push(b'0');
     }
-    if high > 15 && value.abs() < 1e15 && value.fract() == 0.0 {
-        return itoa::Buffer::new().format(value as i64).to_owned();
+    // Whole numbers, which are most of them, without a detour.
+    if value < WHOLE_MAX && value.trunc() == value {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(value as u64).as_bytes();
+        let exponent = digits.len() as i32 - 1;
+        let trailing = digits.iter().rev().take_while(|digit| **digit == b'0').count();
+        let significant = &digits[..digits.len() - trailing];
+        return write_digits(out, significant, exponent, plain);
     }
-    let (digits, exponent) = shortest_digits(value.abs());
-    let sign = if value < 0.0 { "-" } else { "" };
-    if exponent < low || exponent >= high {
-        let (first, rest) = digits.split_at(1);
-        let point = if rest.is_empty() { "" } else { "." };
-        let exponent_sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{sign}{first}{point}{rest}e{exponent_sign}{:02}", exponent.abs());
+    let mut buffer = ryu::Buffer::new();
+    let text = buffer.format_finite(value).as_bytes();
+    let (mantissa, exponent) = match text.iter().position(|byte| *byte == b'e') {
+        Some(at) => (&text[..at], str::from_utf8(&text[at + 1..]).ok().and_then(|digits| digits.parse().ok())),
+        None => (text, Some(0)),
+    };
+    let mut digits = [0_u8; 24];
+    let (mut len, mut whole) = (0, 0);
+    for byte in mantissa {
+        if *byte == b'.' {
+            whole = len;
+        } else {
+            digits[len] = *byte;
+            len += 1;
+        }
     }
-    let point = exponent + 1; // where the decimal point stands, counted in digits
-    let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    if point <= 0 {
-        format!("{sign}0.{}{digits}", "0".repeat(point.unsigned_abs() as usize))
-    } else if point >= count {
-        format!("{sign}{digits}{}", "0".repeat((point - count).unsigned_abs() as usize))
-    } else {
-        let (whole, fraction) = digits.split_at(point.unsigned_abs() as usize);
-        format!("{sign}{whole}.{fraction}")
-    }
+    whole = if mantissa.contains(&b'.') { whole } else { len };
+    let leading = digits[..len].iter().take_while(|digit| **digit == b'0').count();
+    let trailing = digits[leading..len].iter().rev().take_while(|digit| **digit == b'0').count();
+    let exponent: i32 = exponent.unwrap_or(0) + whole as i32 - 1 - leading as i32;
+    write_digits(out, &digits[leading..len - trailing], exponent, plain);
 }
 
-/// The shortest decimal digits of a positive finite float, and the decimal exponent of the first of them.
-fn shortest_digits(value: f64) -> (String, i32) {
-    let mut buffer = ryu::Buffer::new();
-    let text = buffer.format_finite(value);
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let all = format!("{whole}{fraction}");
-    let leading = all.len() - all.trim_start_matches('0').len();
-    let digits = all.trim_start_matches('0').trim_end_matches('0').to_owned();
-    let whole_len = i32::try_from(whole.len()).unwrap_or(0);
-    let leading = i32::try_from(leading).unwrap_or(0);
-    (digits, exponent + whole_len - 1 - leading)
+/// Beyond this the shortest digits of a whole number are not all of its digits.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Writes significant digits, without zeros at either end; `exponent` is that of the first.
+fn write_digits(out: &mut Vec<u8>, digits: &[u8], exponent: i32, plain: Range<i32>) {
+    if !plain.contains(&exponent) {
+        out.push(digits[0]);
+        if digits.len() > 1 {
+            out.push(b'.');
+            out.extend_from_slice(&digits[1..]);
+        }
+        out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+        if exponent.abs() < 10 {
+            out.push(b'0');
+        }
+        return out.extend_from_slice(itoa::Buffer::new().format(exponent.abs()).as_bytes());
+    }
+    let zeros = |out: &mut Vec<u8>, count: usize| out.resize(out.len() + count, b'0');
+    let point = exponent + 1; // where the decimal point stands, counted in digits
+    if point <= 0 {
+        out.extend_from_slice(b"0.");
+        zeros(out, point.unsigned_abs() as usize);
+        out.extend_from_slice(digits);
+    } else if point as usize >= digits.len() {
+        out.extend_from_slice(digits);
+        zeros(out, point as usize - digits.len());
+    } else {
+        let (whole, fraction) = digits.split_at(point as usize);
+        out.extend_from_slice(whole);
+        out.push(b'.');
+        out.extend_from_slice(fraction);
+    }
 }
 
 /// Go's `strconv.ParseFloat` for what occurs in configuration, expositions and queries: decimal, exponent, `0x` integers

@@ -22,7 +22,7 @@ mod time;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use exemplar::Exemplar;
-pub use float::{format_float, format_json_float, format_plain_float, parse_float};
+pub use float::{format_float, format_json_float, format_plain_float, parse_float, write_float};
 pub use go_regex::{GoRegex, GoSearch, RegexError};
 pub use histogram::{
     Buckets, CUSTOM_BUCKETS_SCHEMA, CounterReset, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, FloatHistogram,

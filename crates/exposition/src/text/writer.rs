@@ -1,8 +1,6 @@
 //! Writes the text format as Prometheus's `/federate` and its client libraries do.
 
-use model::{format_float, is_valid_label_name, is_valid_metric_name};
-
-use model::MetricType;
+use model::{MetricType, is_valid_label_name, is_valid_metric_name, write_float};
 
 /// What happens to names that only UTF-8 expositions can write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -96,21 +94,12 @@ impl Writer {
             self.out.push(b'}');
         }
         self.out.push(b' ');
-        self.number(value);
+        write_float(&mut self.out, value);
         if let Some(timestamp) = timestamp {
             self.out.push(b' ');
             self.out.extend_from_slice(itoa::Buffer::new().format(timestamp).as_bytes());
         }
         self.out.push(b'\n');
-    }
-
-    /// Go's 'g' form; small whole numbers, which are most of them, without a detour.
-    fn number(&mut self, value: f64) {
-        if value.fract() == 0.0 && value.abs() < 1e6 && (value != 0.0 || value.is_sign_positive()) {
-            self.out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
-        } else {
-            self.out.extend_from_slice(format_float(value).as_bytes());
-        }
     }
 
     fn family_name(&mut self, metric: &str) {

@@ -84,6 +84,11 @@ pub struct CommitError {
 pub trait Appendable: Send + Sync {
     /// Begins a transaction. Many may be under way at once.
     fn appender(&self) -> Box<dyn Appender>;
+
+    /// A note that was stored with some transaction, the newest of its name.
+    fn note(&self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// One transaction: what it appended is seen by readers, and by federation, all at once after `commit`, or never.
@@ -129,6 +134,12 @@ pub trait Appender: Send {
     /// Takes note of what the metric of a series is. What is known already costs a comparison.
     fn append_metadata(&mut self, _series: SeriesRef, _metadata: &Metadata) -> Result<(), AppendError> {
         Err(AppendError::Unsupported("metadata"))
+    }
+
+    /// Notes a few bytes under a name. They are stored with everything else of the transaction or not at all, and replace what was
+    /// noted under the name before; no bytes take the note away.
+    fn set_note(&mut self, _name: &str, _content: &[u8]) -> Result<(), AppendError> {
+        Err(AppendError::Unsupported("notes"))
     }
 
     /// Stores everything, in one write to the log, and makes it visible.

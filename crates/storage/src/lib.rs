@@ -7,14 +7,18 @@
 mod append;
 pub mod chunk;
 mod exemplars;
+mod feed;
 mod merge;
+mod newest;
 mod query;
 mod samples;
 mod series;
 
 pub use append::{AppendError, Appendable, Appender, CommitError, SeriesRef};
 pub use exemplars::{ExemplarQueryable, ExemplarSeries};
+pub use feed::{Change, Changes, Described, Feed, Follower, Missed, Place, Progress};
 pub use merge::{Merge, merge_sets, merge_strings};
+pub use newest::{Newest, NewestSamples, VisitNewest};
 pub use query::{Hints, LabelRequest, QueryError, QueryErrorKind, Queryable, SelectRequest, SeriesIter, SeriesSet};
 pub use samples::{HistogramSample, Samples};
 pub use series::Series;

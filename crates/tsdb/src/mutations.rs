@@ -16,7 +16,7 @@ use crate::index::{IndexWriter, IndexedChunk};
 use crate::tombstones::Tombstones;
 use crate::wal::{
     LoggedExemplar, LoggedHistogram, LoggedMarker, LoggedSample, LoggedTombstone, RecordKind, Wal, WalCompression,
-    encode_exemplars, encode_histograms, encode_markers, encode_metadata, encode_samples, encode_series,
+    encode_exemplars, encode_histograms, encode_markers, encode_metadata, encode_note, encode_samples, encode_series,
     encode_tombstones,
 };
 
@@ -89,6 +89,10 @@ fn records() -> Vec<Vec<u8>> {
         Ok::<(), std::convert::Infallible>(())
     })
     .expect("encoded");
+    for name in ["runs", "cursor"] {
+        encode_note(&mut record, name, &[1, 2, 3]);
+    }
+    out.push(record);
     out
 }
 

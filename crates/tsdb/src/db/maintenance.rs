@@ -96,6 +96,7 @@ impl Db {
         let start = Instant::now();
         self.head.flush_chunks();
         self.head.forget_chunk_pages();
+        self.head.end_idle_followers();
         let late = self.head.late_log().map_or(Ok(0), |log| log.sync_complete_segments());
         match self.head.wal().sync_complete_segments().and_then(|synced| Ok(synced + late?)) {
             Ok(0) => {}

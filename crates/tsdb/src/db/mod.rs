@@ -4,6 +4,7 @@ mod attached;
 mod blocks;
 mod compaction;
 mod delete;
+mod feed;
 mod jumps;
 mod late;
 mod loading;

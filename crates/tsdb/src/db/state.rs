@@ -203,4 +203,8 @@ impl Appendable for Db {
     fn appender(&self) -> Box<dyn Appender> {
         Box::new(Transaction::new(Arc::clone(&self.head)))
     }
+
+    fn note(&self, name: &str) -> Option<Vec<u8>> {
+        self.head.note(name)
+    }
 }

@@ -17,9 +17,9 @@ use crate::matching::matching_series;
 use crate::meta::BlockMeta;
 use crate::tombstones::{Tombstones, without_deleted};
 use crate::wal::{
-    RecordKind, SegmentReader, decode_exemplars, decode_histograms, decode_markers, decode_metadata, decode_samples,
-    decode_series, decode_tombstones, encode_exemplars, encode_histograms, encode_markers, encode_metadata,
-    encode_samples, encode_series, encode_tombstones,
+    RecordKind, SegmentReader, decode_exemplars, decode_histograms, decode_markers, decode_metadata, decode_notes,
+    decode_samples, decode_series, decode_tombstones, encode_exemplars, encode_histograms, encode_markers,
+    encode_metadata, encode_note, encode_samples, encode_series, encode_tombstones,
 };
 
 /// A decoder by name.
@@ -94,6 +94,7 @@ pub fn wal_record(record: &[u8]) -> bool {
             recoder.finish();
             read.is_ok()
         }
+        RecordKind::Notes => decode_notes(record, |name, content| encode_note(&mut out, name, content)).is_ok(),
         RecordKind::MinValidTime | RecordKind::Unread(_) | RecordKind::Unknown(_) => false,
     }
 }

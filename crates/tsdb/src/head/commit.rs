@@ -5,16 +5,17 @@ use std::io;
 use model::{Exemplar, Metadata, NativeHistogram};
 use storage::chunk::Value;
 
+use super::feed::recent::{Followed, FollowedFloat, FollowedRare, Rare};
 use super::index::Place;
-use super::late::commit::LateCommit;
+use super::late::commit::{LateCommit, LateTally};
 use super::late::log::LateSample;
 use super::pages::PageCursor;
 use super::series::{SeriesState, Verdict};
 use super::state::Head;
 use crate::metrics::TypeLabel;
 use crate::wal::{
-    Batch, LoggedExemplar, LoggedHistogram, LoggedSample, encode_exemplars, encode_histograms, encode_metadata,
-    encode_samples, encode_series,
+    Batch, LogPosition, LoggedExemplar, LoggedHistogram, LoggedSample, encode_exemplars, encode_histograms,
+    encode_metadata, encode_note, encode_nothing, encode_samples, encode_series,
 };
 
 /// Everything that becomes visible together.
@@ -27,6 +28,7 @@ pub(super) struct Collected {
     pub(super) exemplars: Vec<(Place, Exemplar)>,
     pub(super) metadata: Vec<(Place, Metadata)>,
     pub(super) late: Vec<LateSample>,
+    pub(super) notes: Vec<(String, Vec<u8>)>,
 }
 
 /// Samples that are logged, and put in place, floats first and histograms then, these by their kinds. A series that
@@ -74,7 +76,11 @@ impl Tally {
 
 impl Collected {
     pub(super) fn is_empty(&self) -> bool {
-        self.groups.is_empty() && self.late.is_empty() && self.exemplars.is_empty() && self.metadata.is_empty()
+        self.groups.is_empty()
+            && self.late.is_empty()
+            && self.exemplars.is_empty()
+            && self.metadata.is_empty()
+            && self.notes.is_empty()
     }
 
     fn group(&mut self, must_begin: impl Fn(&Group) -> bool) -> &mut Group {
@@ -108,8 +114,9 @@ impl Collected {
         group.histograms.push(histogram);
     }
 
-    /// Logs everything. With late samples this takes three writes instead of one, see `late::commit`.
-    pub(super) fn log(&mut self, head: &Head, late: Option<&mut LateCommit<'_>>) -> io::Result<()> {
+    /// Logs everything; the answer is where the commit ends in the log. With late samples this takes three writes instead of one, see
+    /// `late::commit`.
+    pub(super) fn log(&mut self, head: &Head, late: Option<&mut LateCommit<'_>>) -> io::Result<LogPosition> {
         let Some(late) = late else { return self.log_in_order(head) };
         self.log_series(head)?;
         late.log(&self.late)?;
@@ -117,11 +124,14 @@ impl Collected {
     }
 
     /// Writes series that are new to the log, then everything else that isn't late, in one batch.
-    fn log_in_order(&mut self, head: &Head) -> io::Result<()> {
+    fn log_in_order(&mut self, head: &Head) -> io::Result<LogPosition> {
         let mut batch = head.wal.batch();
         self.add_series(head, &mut batch)?;
         self.add_rest(&mut batch)?;
-        self.write(head, &mut batch)
+        self.write(head, &mut batch)?;
+        let end = batch.end();
+        head.feed.recent.lock().logged(end);
+        Ok(end)
     }
 
     fn log_series(&mut self, head: &Head) -> io::Result<()> {
@@ -133,7 +143,7 @@ impl Collected {
     fn write(&mut self, head: &Head, batch: &mut Batch<'_>) -> io::Result<()> {
         head.metrics.wal_written_bytes.inc_by(batch.write()? as u64);
         for place in self.unlogged.drain(..) {
-            head.pages.with(place.slot, |state| state.logged = true);
+            head.pages.with(place.slot, SeriesState::set_logged);
         }
         Ok(())
     }
@@ -141,7 +151,7 @@ impl Collected {
     fn add_series(&mut self, head: &Head, batch: &mut Batch<'_>) -> io::Result<()> {
         // Asked again while nobody else writes: another transaction may have logged them meanwhile.
         let is_new = |place: &Place| {
-            head.pages.with(place.slot, |state| state.reference == place.reference && !state.logged) == Some(true)
+            head.pages.with(place.slot, |state| state.reference == place.reference && !state.is_logged()) == Some(true)
         };
         self.unlogged.retain(is_new);
         self.unlogged.sort_unstable_by_key(|place| place.reference);
@@ -177,36 +187,64 @@ impl Collected {
         };
         let exemplars: Vec<LoggedExemplar> = self.exemplars.iter().map(of).collect();
         encode_exemplars(&mut record, &exemplars);
+        add_unless_empty(batch, &mut record)?;
+        for (name, content) in &self.notes {
+            encode_note(&mut record, name, content);
+        }
+        // No two commits end at one place.
+        if !self.late.is_empty() && record.is_empty() {
+            encode_nothing(&mut record);
+        }
         add_unless_empty(batch, &mut record)
     }
 
     /// Puts everything in place. What no longer fits, because another transaction was quicker, is counted and left out.
-    pub(super) fn apply(&mut self, head: &Head, late: Option<&LateCommit<'_>>) {
+    /// `end` is where the commit ends in the log.
+    pub(super) fn apply(&mut self, head: &Head, late: Option<&LateCommit<'_>>, end: LogPosition) {
         let (mut floats, mut histograms) = (Tally::default(), Tally::default());
-        let (mut late_floats, mut late_histograms) = (0, 0);
+        let (mut late_floats, mut late_histograms) = (LateTally::default(), LateTally::default());
         {
             let _shared = head.gate.read();
-            self.put(head, &mut floats, &mut histograms);
+            let mut followed = Followed::default();
+            self.put(head, &mut floats, &mut histograms, &mut followed);
             if let Some(commit) = late {
                 let is_float = |sample: &LateSample| matches!(sample.value, Value::Float(_));
                 let (of_floats, others) = std::mem::take(&mut self.late).into_iter().partition(is_float);
-                (late_floats, late_histograms) = (commit.put(of_floats), commit.put(others));
+                late_floats = commit.put(of_floats, &mut followed);
+                late_histograms = commit.put(others, &mut followed);
             }
             // Under the gate, so that no slot changes hands.
+            self.follow_rare(head, &mut followed);
             head.set_metadata(&std::mem::take(&mut self.metadata));
             head.add_exemplars(&std::mem::take(&mut self.exemplars));
+            self.notes.drain(..).for_each(|(name, content)| head.notes.set(&name, &content));
+            let oldest = [floats.min, histograms.min, late_floats.oldest, late_histograms.oldest].into_iter().min();
+            head.feed.recent.lock().in_place(end, oldest.unwrap_or(i64::MAX), followed);
         }
         head.flush_many_chunks();
         head.add_chunks(floats.new_chunks + histograms.new_chunks);
         let kinds = [(TypeLabel::FLOAT, floats, late_floats), (TypeLabel::HISTOGRAM, histograms, late_histograms)];
         for (kind, tally, late) in kinds {
-            head.metrics.samples_appended.get_or_create(&kind).inc_by(tally.appended + late);
-            head.metrics.out_of_order_samples_appended.get_or_create(&kind).inc_by(late);
+            head.metrics.samples_appended.get_or_create(&kind).inc_by(tally.appended + late.taken);
+            head.metrics.out_of_order_samples_appended.get_or_create(&kind).inc_by(late.taken);
             head.metrics.out_of_order_samples.get_or_create(&kind).inc_by(tally.refused);
         }
     }
 
-    fn put(&mut self, head: &Head, floats: &mut Tally, histograms: &mut Tally) {
+    /// Keeps exemplars and metadata of followed series for those who follow.
+    fn follow_rare(&self, head: &Head, out: &mut Followed) {
+        let followed_by = |place: &Place| head.pages.with(place.slot, |state| state.followed).unwrap_or(0);
+        let mut add = |place: &Place, what: &dyn Fn() -> Rare| {
+            let followed = followed_by(place);
+            if followed != 0 {
+                out.rare.push(FollowedRare { slot: place.slot, followed, what: what() });
+            }
+        };
+        self.exemplars.iter().for_each(|(place, exemplar)| add(place, &|| Rare::Exemplar(exemplar.clone())));
+        self.metadata.iter().for_each(|(place, _)| add(place, &|| Rare::Metadata));
+    }
+
+    fn put(&mut self, head: &Head, floats: &mut Tally, histograms: &mut Tally, out: &mut Followed) {
         let (pages, cutting) = (head.pages.snapshot(), head.cutting());
         let mut cursor = PageCursor::new(&pages);
         for group in self.groups.drain(..) {
@@ -214,14 +252,23 @@ impl Collected {
                 let Some(state) = cursor.get(slot) else { continue };
                 state.pending -= 1;
                 let (time, value) = (sample.time.as_ms(), sample.value);
-                floats.put(state.verdict(time, value), time, || state.push(time, value, &cutting));
+                let (verdict, followed) = (state.verdict(time, value), state.followed);
+                floats.put(verdict, time, || state.push(time, value, &cutting));
+                if followed != 0 && verdict == Verdict::Fits {
+                    out.floats.push(FollowedFloat { time, value, slot, followed });
+                }
             }
             for (slot, logged) in group.histogram_slots.into_iter().zip(&group.histograms) {
                 let Some(state) = cursor.get(slot) else { continue };
                 state.pending -= 1;
                 let (time, histogram) = (logged.time.as_ms(), &logged.histogram);
                 let verdict = state.verdict_histogram(time, histogram);
+                let followed = state.followed;
                 histograms.put(verdict, time, || state.push_histogram(time, histogram, &cutting));
+                if followed != 0 && verdict == Verdict::Fits {
+                    let what = Rare::Histogram(time, histogram.clone());
+                    out.rare.push(FollowedRare { slot, followed, what });
+                }
             }
         }
         drop(cursor);

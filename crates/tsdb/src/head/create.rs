@@ -29,7 +29,9 @@ impl Head {
             reason: "the head holds 4 GiB of label text or 2^32 series already".to_owned(),
         };
         let place = index.add(labels, reference).ok_or_else(full)?;
-        self.pages.put(place.slot, SeriesState::new(reference));
+        let mut state = SeriesState::new(reference);
+        state.followed = self.feed.following.mask_of(labels);
+        self.pages.put(place.slot, state);
         self.metrics.head_series_created.inc();
         self.metrics.head_series.set(index.len() as i64);
         Ok(place)

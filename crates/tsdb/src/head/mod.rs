@@ -13,7 +13,8 @@
 //! a block that readers see before the head drops it, and out of the head before the logs forget it. So files of head
 //! chunks may be lost or damaged at any time, and replay, which reads them first, takes from the logs whatever they lack.
 //!
-//! The ring of exemplars is locked before `index`, the table of metadata after it.
+//! The ring of exemplars is locked before `index`, the table of metadata after it. What is known of commits, `feed`, is locked behind
+//! everything else, also while a log is written to: a commit says where it ends before the next one gets there.
 
 mod ahead;
 mod attached;
@@ -23,6 +24,7 @@ mod cutting;
 mod delete;
 mod exemplars;
 mod export;
+mod feed;
 mod full;
 mod index;
 mod late;
@@ -30,6 +32,9 @@ mod loading;
 mod mapping;
 mod metadata;
 mod native;
+mod newest;
+mod notes;
+mod noting;
 mod numbering;
 mod pages;
 mod pairs;
@@ -47,6 +52,7 @@ mod tombstones;
 mod transaction;
 
 pub(crate) use export::CutError;
+pub(crate) use feed::follower::HeadFollower;
 pub(crate) use late::cut::{LateError, SealedLate};
 pub(crate) use loading::Loading;
 pub(crate) use replay::{Replay, ReplayReport};

@@ -1,6 +1,7 @@
 //! Taking in the log at start-up.
 
 mod snapshot;
+mod times;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,6 +11,7 @@ use model::{Labels, LabelsHasher};
 use parking_lot::Mutex;
 
 use super::cutting::Cutting;
+use super::feed::times::CommitTimes;
 use super::index::{HeadIndex, Place};
 use super::late::samples::Late;
 use super::numbering::Numbering;
@@ -20,9 +22,9 @@ use crate::failpoint;
 use crate::head_chunks::{LoadedChunk, LoadedChunks};
 use crate::metrics::TypeLabel;
 use crate::wal::{
-    LoggedHistogram, LoggedSample, RecordKind, Segment, SegmentReader, decode_exemplars, decode_histograms,
-    decode_metadata, decode_samples, decode_series, decode_tombstones, latest_checkpoint, list_segments,
-    repair_segment,
+    LogPosition, LoggedHistogram, LoggedSample, RecordKind, Segment, SegmentReader, decode_exemplars,
+    decode_histograms, decode_metadata, decode_notes, decode_samples, decode_series, decode_tombstones,
+    latest_checkpoint, list_segments, repair_segment,
 };
 
 /// What a replay found.
@@ -74,13 +76,22 @@ pub(crate) struct Replay {
     seen: Vec<i64>,
     samples: Vec<LoggedSample>,
     min_valid: i64,
+    /// The times of the log's commits, and up to where they were noted.
+    times: CommitTimes,
+    times_until: LogPosition,
+    /// The oldest time of the record that is being read.
+    oldest: i64,
+    /// The newest time of all that were read, `i64::MAX` where something was not.
+    newest: i64,
+    must_note_times: bool,
     /// Full chunks that were found in files, till their series' record comes.
     loaded: LoadedChunks,
 }
 
-/// What the first pass reads. Exemplars and metadata are little, and those of now must come after those of then.
+/// What the first pass reads. Exemplars, metadata and notes are little, and those of now must come after those of then.
 fn is_first(record_kind: u8) -> bool {
-    matches!(RecordKind::of(&[record_kind]), RecordKind::Series | RecordKind::Exemplars | RecordKind::Metadata)
+    let kind = RecordKind::of(&[record_kind]);
+    matches!(kind, RecordKind::Series | RecordKind::Exemplars | RecordKind::Metadata | RecordKind::Notes)
 }
 
 impl Replay {
@@ -109,6 +120,11 @@ impl Replay {
             seen: Vec::new(),
             samples: Vec::new(),
             min_valid: head.min_valid(),
+            times: CommitTimes::new(LogPosition { segment: first, offset: 0 }),
+            times_until: LogPosition { segment: first, offset: 0 },
+            oldest: i64::MAX,
+            newest: i64::MIN,
+            must_note_times: false,
             loaded,
             head,
         };
@@ -120,6 +136,12 @@ impl Replay {
             }
         }
         replay.inputs = inputs;
+        if let Some((times, until)) = replay.head.noted_commit_times() {
+            (replay.times, replay.times_until) = (times, until);
+        }
+        if let Err(error) = replay.head.begin_run() {
+            tracing::warn!(%error, "cannot say in the log that a run begins: who follows it will be told everything again later");
+        }
         replay.series = replay.head.index.read().len();
         replay.head.pages.extend_to(replay.series);
         replay.head.metrics.head_series_created.inc_by(replay.series as u64);
@@ -132,14 +154,17 @@ impl Replay {
     pub(crate) fn finish(mut self) -> io::Result<ReplayReport> {
         self.begin_history();
         let covered = self.take_snapshot()?;
+        self.trust_times(covered);
         for (segment, is_of_checkpoint) in std::mem::take(&mut self.inputs) {
             if let Some(start) = Self::first_uncovered(&segment, is_of_checkpoint, covered) {
                 self.read(&segment, start)?;
             }
         }
         let late = self.head.replay_late(&self.slots, &self.history, &self.loaded)?;
+        self.count_unlogged_chunks();
         self.hand_over();
         self.head.replace_void_markers(&late)?;
+        self.hand_over_times()?;
         let report = &mut self.report;
         report.segments += late.segments;
         report.samples += late.samples;
@@ -210,7 +235,9 @@ impl Replay {
         failpoint::pass("replay.segment")?;
         let mut reader = SegmentReader::open_at(&input.path, start)?;
         while let Some(record) = reader.next()? {
+            self.oldest = i64::MAX;
             self.take(record, input);
+            self.note_time(LogPosition { segment: input.index, offset: reader.good_end() });
             if self.head.is_closing() {
                 return Err(io::Error::other("the database is being closed"));
             }
@@ -231,6 +258,7 @@ impl Replay {
             RecordKind::Series => self.take_series(record),
             RecordKind::Exemplars => self.take_exemplars(record),
             RecordKind::Metadata => self.take_metadata(record),
+            RecordKind::Notes => decode_notes(record, |name, content| self.head.notes.set(name, content)),
             _ => Ok(()),
         }
     }
@@ -242,6 +270,7 @@ impl Replay {
             RecordKind::Series => decode_series(record, |_, _| {}),
             RecordKind::Exemplars => decode_exemplars(record, |_| {}),
             RecordKind::Metadata => decode_metadata(record, |_| {}),
+            RecordKind::Notes => decode_notes(record, |_, _| {}),
             RecordKind::Samples => {
                 let mut samples = std::mem::take(&mut self.samples);
                 samples.clear();
@@ -378,6 +407,8 @@ impl Replay {
         let mut cursor = PageCursor::new(&self.history);
         for sample in samples {
             let (series, time) = at(sample);
+            self.oldest = self.oldest.min(time);
+            self.newest = self.newest.max(time);
             if time < self.min_valid {
                 continue;
             }

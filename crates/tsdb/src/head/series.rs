@@ -30,6 +30,11 @@ pub(super) enum Verdict {
     BeyondWindow,
 }
 
+/// The log knows the series.
+const LOGGED: u8 = 1;
+/// The open chunk lies before a full one: only while the log is read.
+const IN_GAP: u8 = 2;
+
 /// What changes of a series. There are millions of these: see the size in the tests.
 #[derive(Debug, Default)]
 pub(super) struct SeriesState {
@@ -39,10 +44,10 @@ pub(super) struct SeriesState {
     pub(super) pending: u32,
     /// How much of `open_body` is written to.
     open_len: u16,
-    /// Whether the log knows the series.
-    pub(super) logged: bool,
-    /// Whether the open chunk lies before a full one: only while the log is read.
-    is_in_gap: bool,
+    /// `LOGGED` and `IN_GAP`.
+    flags: u8,
+    /// Who follows the series: a bit for each, see `feed`.
+    pub(super) followed: u8,
     /// Oldest first, never overlapping, all before the open chunk.
     full: Box<[FullChunk]>,
     open_body: Box<[u8]>,
@@ -68,7 +73,17 @@ impl SeriesState {
 
     /// A series that the log knows.
     pub(super) fn restored(reference: u64) -> Self {
-        SeriesState { reference, logged: true, ..SeriesState::default() }
+        SeriesState { reference, flags: LOGGED, ..SeriesState::default() }
+    }
+
+    /// Whether the log knows the series.
+    pub(super) fn is_logged(&self) -> bool {
+        self.flags & LOGGED != 0
+    }
+
+    /// The log knows the series now.
+    pub(super) fn set_logged(&mut self) {
+        self.flags |= LOGGED;
     }
 
     /// The time of the newest sample that came in order.
@@ -78,6 +93,11 @@ impl SeriesState {
         }
         let histogram = self.open_histogram().map(OpenHistogram::last_time);
         histogram.or_else(|| self.full.last().map(|chunk| chunk.max_time))
+    }
+
+    /// The newest float that came in order; `None` where the newest sample is a histogram or lies in a full chunk.
+    pub(super) fn newest_float(&self) -> Option<f64> {
+        (!self.open.is_empty()).then(|| self.open.last_value())
     }
 
     /// Whether a sample can be appended now.

@@ -34,6 +34,7 @@ impl Head {
         let _alone = self.barrier.write();
         // A snapshot has the open chunks: the full ones, and the log up to here, must be on disk before it.
         let head_chunks = self.chunks.sync()?;
+        self.note_commit_times()?;
         let at = self.wal.end_page()?;
         self.wal.sync()?;
         let checkpoint = latest_checkpoint(self.wal.dir())?.map(|checkpoint| checkpoint.index);
@@ -53,7 +54,7 @@ impl Head {
                 let index = self.index.read();
                 let states = page.lock();
                 for (at, state) in
-                    (0_u32..).zip(states.iter()).filter(|(_, state)| state.reference != 0 && state.logged)
+                    (0_u32..).zip(states.iter()).filter(|(_, state)| state.reference != 0 && state.is_logged())
                 {
                     let open = state.open_chunk(TimeRange::ALL).zip(state.last_open_value());
                     let open = open.as_ref().map(|(open, last)| {

@@ -10,14 +10,16 @@ use model::{Clock, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
 use super::exemplars::ExemplarRing;
+use super::feed::commits::CommitFeed;
 use super::index::HeadIndex;
 use super::late::log::LateLog;
 use super::metadata::MetadataTable;
+use super::notes::Notes;
 use super::pages::Pages;
 use super::tombstones::HeadTombstones;
 use crate::head_chunks::{self, HeadChunks, LoadedChunks};
 use crate::metrics::Metrics;
-use crate::wal::{CheckpointFilter, Wal, WalCompression, list_segments, write_checkpoint};
+use crate::wal::{CheckpointFilter, LogPosition, Wal, WalCompression, list_segments, write_checkpoint};
 
 /// What a head needs to know.
 #[derive(Debug, Clone)]
@@ -67,6 +69,8 @@ pub(crate) struct Head {
     closing: AtomicBool,
     pub(super) exemplars: Mutex<ExemplarRing>,
     pub(super) metadata: RwLock<MetadataTable>,
+    pub(super) notes: Notes,
+    pub(super) feed: CommitFeed,
     /// `HeadOptions::out_of_order_window_ms`, as it is now.
     out_of_order_window_ms: AtomicI64,
     clock: Arc<dyn Clock>,
@@ -86,6 +90,7 @@ impl Head {
         let (chunks, loaded) = head_chunks::open(&dir.join("chunks_head"), min_valid.as_ms())?;
         let wal = Wal::open(&dir.join("wal"), options.wal_segment_bytes, options.wal_compression)?;
         let late = LateLog::open(&dir.join("wbl"), options.wal_segment_bytes, options.wal_compression)?;
+        let feed = CommitFeed::new(LogPosition { segment: wal.current_segment(), offset: 0 });
         let exemplars = ExemplarRing::new(options.max_exemplars, options.out_of_order_window_ms);
         metrics.max_exemplars.set(exemplars.capacity() as i64);
         Ok(Head {
@@ -109,6 +114,8 @@ impl Head {
             closing: AtomicBool::new(false),
             exemplars: Mutex::new(exemplars),
             metadata: RwLock::default(),
+            notes: Notes::default(),
+            feed,
             clock,
             tombstones: HeadTombstones::default(),
             metrics,
@@ -260,6 +267,7 @@ impl Head {
         // After a crash late samples from before `time` may be here again though a block has what was left of them.
         let deleted_from = self.late.range().map_or(deleted_from, |late| late.min.min(deleted_from));
         self.tombstones.drop_before(deleted_from, |series| !gone.contains_key(&series));
+        self.feed.recent.lock().forget_slots(|slot| empty.binary_search(&slot).is_ok());
         index.remove(&empty);
         let mut metadata = self.metadata.write();
         empty.iter().for_each(|slot| metadata.forget(*slot));
@@ -278,6 +286,7 @@ impl Head {
     /// Replaces the older two thirds of the log's complete segments by a checkpoint. The rest stays as it is, so a sample is
     /// seldom written anew.
     pub(crate) fn truncate_wal(&self, keep_from: Timestamp) -> io::Result<bool> {
+        self.note_commit_times()?;
         self.wal.next_segment()?;
         let segments = list_segments(self.wal.dir())?;
         let (Some(first), Some(current)) = (segments.first(), segments.last()) else { return Ok(false) };

@@ -28,6 +28,11 @@ impl HeadTombstones {
         self.any.store(true, Ordering::Release);
     }
 
+    /// Whether anything is deleted.
+    pub(super) fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
     /// The chunks of a series without what was deleted.
     pub(super) fn apply(&self, series: u64, chunks: Vec<Chunk>) -> Result<Vec<Chunk>, ChunkError> {
         if !self.any.load(Ordering::Acquire) {

@@ -30,11 +30,11 @@ pub(crate) struct Transaction {
 }
 
 /// A place as the outside names it. Half of the log's number tells a series from one that had the slot before.
-fn to_ref(place: Place) -> SeriesRef {
+pub(super) fn to_ref(place: Place) -> SeriesRef {
     SeriesRef(u64::from(place.reference as u32) << 32 | u64::from(place.slot))
 }
 
-fn parts(series: SeriesRef) -> (u32, u32) {
+pub(super) fn parts(series: SeriesRef) -> (u32, u32) {
     (series.0 as u32, (series.0 >> 32) as u32)
 }
 
@@ -67,7 +67,7 @@ impl Transaction {
         let (slot, half) = parts(series);
         let judge = |state: &mut SeriesState| {
             let is_meant = state.reference != 0 && state.reference as u32 == half;
-            is_meant.then_some((Place { slot, reference: state.reference }, state.logged))
+            is_meant.then_some((Place { slot, reference: state.reference }, state.is_logged()))
         };
         self.head.pages.with(slot, judge).flatten().ok_or(AppendError::UnknownSeries(series))
     }
@@ -99,7 +99,7 @@ impl Transaction {
             }
             let is_shared = state.pending > 0;
             state.pending += u32::from(matches!(verdict, Verdict::Fits | Verdict::Late));
-            Some((Place { slot, reference: state.reference }, verdict, state.logged, is_shared))
+            Some((Place { slot, reference: state.reference }, verdict, state.is_logged(), is_shared))
         };
         let (place, verdict, logged, is_shared) = self.head.pages.with(slot, judge)??;
         let taken = matches!(verdict, Verdict::Fits | Verdict::Late);
@@ -200,7 +200,7 @@ impl Appender for Transaction {
         for (at, (series, value)) in samples.iter().enumerate() {
             let (slot, half) = parts(*series);
             let fits = |state: &&mut SeriesState| {
-                state.logged
+                state.is_logged()
                     && state.reference as u32 == half
                     && state.verdict(time.as_ms(), *value) == Verdict::Fits
                     && !is_stale(*value)
@@ -256,6 +256,11 @@ impl Appender for Transaction {
         Ok(())
     }
 
+    fn set_note(&mut self, name: &str, content: &[u8]) -> Result<(), AppendError> {
+        self.collected.notes.push((name.to_owned(), content.to_vec()));
+        Ok(())
+    }
+
     fn commit(mut self: Box<Self>) -> Result<(), CommitError> {
         let head = Arc::clone(&self.head);
         let _steady = head.barrier.read();
@@ -266,12 +271,15 @@ impl Appender for Transaction {
         let mut late = (!self.collected.late.is_empty()).then(|| head.late_commit());
         let logged = self.collected.log(&head, late.as_mut());
         head.metrics.storing_failed.set(i64::from(logged.is_err()));
-        if let Err(error) = logged {
-            head.metrics.wal_writes_failed.inc();
-            let reason = format!("cannot write to the log in {}", head.wal.dir().display());
-            return Err(CommitError { reason, source: Some(error) });
-        }
-        self.collected.apply(&head, late.as_ref());
+        let end = match logged {
+            Ok(end) => end,
+            Err(error) => {
+                head.metrics.wal_writes_failed.inc();
+                let reason = format!("cannot write to the log in {}", head.wal.dir().display());
+                return Err(CommitError { reason, source: Some(error) });
+            }
+        };
+        self.collected.apply(&head, late.as_ref(), end);
         Ok(())
     }
 

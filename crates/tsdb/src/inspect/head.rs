@@ -178,7 +178,11 @@ impl Reading {
                 self.tombstones = tombstones;
                 result
             }
-            RecordKind::MmapMarker | RecordKind::Exemplars | RecordKind::Metadata | RecordKind::MinValidTime => Ok(()),
+            RecordKind::MmapMarker
+            | RecordKind::Exemplars
+            | RecordKind::Metadata
+            | RecordKind::Notes
+            | RecordKind::MinValidTime => Ok(()),
             kind @ (RecordKind::Unread(_) | RecordKind::Unknown(_)) => {
                 *self.report.unread.entry(kind.name()).or_default() += 1;
                 Ok(())

@@ -11,8 +11,8 @@ use super::format::WalCompression;
 use super::reader::SegmentReader;
 use super::record::{
     LoggedExemplar, LoggedHistogram, LoggedSample, LoggedTombstone, RecordKind, decode_exemplars, decode_histograms,
-    decode_metadata, decode_samples, decode_series, decode_tombstones, encode_exemplars, encode_histograms,
-    encode_metadata, encode_samples, encode_series, encode_tombstones,
+    decode_metadata, decode_notes, decode_samples, decode_series, decode_tombstones, encode_exemplars,
+    encode_histograms, encode_metadata, encode_note, encode_samples, encode_series, encode_tombstones,
 };
 use super::segments::{checkpoint_path, latest_checkpoint, list_segments};
 use super::writer::SegmentWriter;
@@ -79,6 +79,7 @@ fn write_to(
         filter,
         metadata: BTreeMap::new(),
         metadata_seen: 0,
+        notes: BTreeMap::new(),
         samples: Vec::new(),
         histograms: Vec::new(),
         exemplars: Vec::new(),
@@ -99,6 +100,8 @@ struct Copy<'a> {
     /// The newest so far of each series that is kept, with its place among all: a series may have two numbers.
     metadata: BTreeMap<u64, (u64, Metadata)>,
     metadata_seen: u64,
+    /// The newest of each name.
+    notes: BTreeMap<String, Vec<u8>>,
     samples: Vec<LoggedSample>,
     histograms: Vec<LoggedHistogram>,
     exemplars: Vec<LoggedExemplar>,
@@ -161,6 +164,11 @@ impl Copy<'_> {
                     }
                 });
             }
+            RecordKind::Notes => {
+                let _ = decode_notes(record, |name, content| {
+                    self.notes.insert(name.to_owned(), content.to_vec());
+                });
+            }
             RecordKind::MmapMarker | RecordKind::MinValidTime => {}
             RecordKind::Unread(_) | RecordKind::Unknown(_) => self.out.extend_from_slice(record),
         }
@@ -179,7 +187,7 @@ impl Copy<'_> {
         encode_histograms(&self.histograms, |record| self.writer.add(record))
     }
 
-    /// Writes the newest metadata of all series, and everything to disk.
+    /// Writes the newest metadata of all series and the newest notes, and everything to disk.
     fn finish(&mut self) -> io::Result<()> {
         self.out.clear();
         let mut all: Vec<_> = std::mem::take(&mut self.metadata).into_iter().collect();
@@ -191,6 +199,13 @@ impl Copy<'_> {
                 self.writer.flush()?;
                 self.out.clear();
             }
+        }
+        if !self.out.is_empty() {
+            self.writer.add(&self.out)?;
+            self.out.clear();
+        }
+        for (name, content) in self.notes.iter().filter(|(_, content)| !content.is_empty()) {
+            encode_note(&mut self.out, name, content);
         }
         if !self.out.is_empty() {
             self.writer.add(&self.out)?;

@@ -39,6 +39,11 @@ impl Batch<'_> {
         self.writer.add(record)
     }
 
+    /// Where the log ends.
+    pub(crate) fn end(&self) -> LogPosition {
+        LogPosition { segment: self.writer.index(), offset: self.writer.position() }
+    }
+
     /// Writes all records in one call; the answer is the bytes written. After a failure none of them is in the log.
     pub(crate) fn write(&mut self) -> io::Result<usize> {
         self.writer.flush()

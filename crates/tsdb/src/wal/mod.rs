@@ -23,9 +23,9 @@ pub(crate) use position::LogPosition;
 pub(crate) use reader::SegmentReader;
 pub(crate) use record::{
     LoggedExemplar, LoggedHistogram, LoggedMarker, LoggedSample, LoggedTombstone, RecordKind, decode_exemplars,
-    decode_histograms, decode_markers, decode_metadata, decode_samples, decode_series, decode_tombstones,
-    encode_exemplars, encode_histograms, encode_markers, encode_metadata, encode_samples, encode_series,
-    encode_tombstones, put_histogram, read_labels,
+    decode_histograms, decode_markers, decode_metadata, decode_notes, decode_samples, decode_series, decode_tombstones,
+    encode_exemplars, encode_histograms, encode_markers, encode_metadata, encode_note, encode_nothing, encode_samples,
+    encode_series, encode_tombstones, put_histogram, read_labels,
 };
 pub(crate) use repair::repair_segment;
 pub(crate) use segments::{Segment, latest_checkpoint, list_segments};

@@ -10,6 +10,7 @@ mod damaged;
 mod db;
 mod deletes;
 mod fixture;
+mod following;
 mod full_disk;
 mod histograms;
 mod inspect;

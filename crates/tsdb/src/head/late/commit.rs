@@ -12,6 +12,7 @@ use parking_lot::MutexGuard;
 use storage::chunk::Value;
 
 use super::log::{LatePart, LateSample, widen};
+use crate::head::feed::recent::Followed;
 use crate::head::pages::PageCursor;
 use crate::head::series::{SeriesState, Verdict};
 use crate::head::state::Head;
@@ -22,6 +23,21 @@ pub(in crate::head) struct LateCommit<'a> {
     head: &'a Head,
     written: usize,
     _alone: MutexGuard<'a, ()>,
+}
+
+/// What came of putting late samples in place.
+#[derive(Debug)]
+pub(in crate::head) struct LateTally {
+    /// How many were new.
+    pub(in crate::head) taken: u64,
+    /// The time of the oldest of these.
+    pub(in crate::head) oldest: i64,
+}
+
+impl Default for LateTally {
+    fn default() -> Self {
+        LateTally { taken: 0, oldest: i64::MAX }
+    }
 }
 
 impl Head {
@@ -118,19 +134,22 @@ impl LateCommit<'_> {
         }
     }
 
-    /// Puts the samples in place; the caller holds the gate. The answer is how many were new.
-    pub(in crate::head) fn put(&self, samples: Vec<LateSample>) -> u64 {
+    /// Puts the samples in place; the caller holds the gate.
+    pub(in crate::head) fn put(&self, samples: Vec<LateSample>, out: &mut Followed) -> LateTally {
         let pages = self.head.pages.snapshot();
         let mut cursor = PageCursor::new(&pages);
-        let (mut range, mut taken, mut chunks) = (None, 0, 0);
+        let (mut range, mut tally, mut chunks) = (None, LateTally::default(), 0);
         for LateSample { slot, time, value, .. } in samples {
             let Some(state) = cursor.get(slot) else { continue };
             state.pending -= 1;
-            let before = state.chunk_count();
+            let (before, followed) = (state.chunk_count(), state.followed);
+            let kept = (followed != 0).then(|| value.clone());
             if state.late_mut().insert(time, value) {
+                out.add_late(slot, followed, time, kept);
+                tally.oldest = tally.oldest.min(time);
                 let time = Timestamp::from_ms(time);
                 widen(&mut range, TimeRange::new(time, time));
-                taken += 1;
+                tally.taken += 1;
                 chunks += (state.chunk_count() - before) as u64;
             }
         }
@@ -139,6 +158,6 @@ impl LateCommit<'_> {
             self.head.late.widen(range);
         }
         self.head.add_chunks(chunks);
-        taken
+        tally
     }
 }

@@ -113,6 +113,7 @@ impl Head {
 
     /// Deletes the log's segments that were sealed, after what is not in blocks yet has been logged anew.
     pub(crate) fn shorten_late_log(&self, sealed: &SealedLate) -> Result<(), LateError> {
+        self.note_commit_times()?; // a start will not find the late ones any more
         let _alone = self.late.lock();
         let (mut samples, mut markers, mut since) = (Vec::new(), Vec::new(), Vec::new());
         let (mut failed, reader) = (None, self.chunks.reader());

@@ -7,7 +7,7 @@
 use model::TimeRange;
 use storage::chunk::Value;
 
-use super::{SeriesState, Verdict};
+use super::{IN_GAP, LOGGED, SeriesState, Verdict};
 use crate::head::cutting::Cutting;
 use crate::head::full::FullChunk;
 use crate::head::native::OpenHistogram;
@@ -21,7 +21,7 @@ impl SeriesState {
     pub(in crate::head) fn misses(&mut self, time: i64, seen: &mut i64, cutting: &Cutting<'_>) -> bool {
         let last = self.last_open_time();
         if let Some(last) = last
-            && !self.is_in_gap
+            && self.flags & IN_GAP == 0
         {
             return time > last;
         }
@@ -36,15 +36,20 @@ impl SeriesState {
         if last.is_some_and(|last| next > 0 && self.full[next - 1].min_time > last) {
             self.close_open(cutting);
         }
-        self.is_in_gap = next < self.full.len();
+        self.set_in_gap(next < self.full.len());
         true
     }
 
     /// Says that the log has been read: what is open may be gone on with only behind all full chunks.
     pub(in crate::head) fn end_restoring(&mut self, cutting: &Cutting<'_>) {
-        if std::mem::take(&mut self.is_in_gap) {
+        if self.flags & IN_GAP != 0 {
+            self.set_in_gap(false);
             self.close_open(cutting);
         }
+    }
+
+    fn set_in_gap(&mut self, is_in_gap: bool) {
+        self.flags = self.flags & LOGGED | if is_in_gap { IN_GAP } else { 0 };
     }
 
     /// Makes the open chunk a full one.
@@ -77,7 +82,7 @@ impl SeriesState {
     /// Goes on with what was appended to `live`, the state of the same series since the start, while this one was read from the
     /// log. The answer is how many of its samples don't follow the newest one here and are left out.
     pub(in crate::head) fn continue_with(&mut self, live: SeriesState, cutting: &Cutting<'_>) -> u64 {
-        (self.pending, self.logged) = (live.pending, live.logged);
+        (self.pending, self.flags, self.followed) = (live.pending, live.flags & LOGGED, live.followed);
         let mut left_out = 0;
         for full in &live.full {
             self.close_open(cutting);

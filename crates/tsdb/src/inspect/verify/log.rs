@@ -13,7 +13,7 @@ use crate::binary::Corrupt;
 use crate::inspect::progress::Progress;
 use crate::wal::{
     RecordKind, Segment, SegmentReader, decode_exemplars, decode_histograms, decode_markers, decode_metadata,
-    decode_samples, decode_series, decode_tombstones, latest_checkpoint, list_segments,
+    decode_notes, decode_samples, decode_series, decode_tombstones, latest_checkpoint, list_segments,
 };
 
 /// The series that a log names. The log of late samples names none: it goes by those of the other.
@@ -141,6 +141,7 @@ impl Records<'_> {
             RecordKind::Exemplars => decode_exemplars(record, drop).map(drop),
             RecordKind::Metadata => decode_metadata(record, drop).map(drop),
             RecordKind::MmapMarker => decode_markers(record, &mut Vec::new()).map(drop),
+            RecordKind::Notes => decode_notes(record, |_, _| {}),
             RecordKind::MinValidTime => Ok(()),
             kind @ (RecordKind::Unread(_) | RecordKind::Unknown(_)) => {
                 *self.unread.entry(kind.name()).or_default() += 1;

@@ -36,7 +36,7 @@ fn check_histogram(record: &[u8], histogram: NativeHistogram) {
 #[test]
 fn wal_md() {
     let examples = examples();
-    let [stone, exemplar, metadata, whole, listed] = &examples[..] else { panic!("{} examples", examples.len()) };
+    let [stone, exemplar, metadata, whole, listed, note] = &examples[..] else { panic!("{} examples", examples.len()) };
 
     let want = LoggedTombstone { series: 1, range: TimeRange::new(AT, Timestamp::from_ms(2000)) };
     let (mut written, mut read) = (Vec::new(), Vec::new());
@@ -79,4 +79,9 @@ fn wal_md() {
         ..FloatHistogram::default()
     };
     check_histogram(listed, NativeHistogram::Float(Box::new(histogram)));
+
+    let (mut written, mut read) = (Vec::new(), Vec::new());
+    encode_note(&mut written, "cursor", &[10, 11]);
+    decode_notes(note, |name, content| read.push((name.to_owned(), content.to_vec()))).expect("valid");
+    assert_eq!((&written, read), (note, vec![("cursor".to_owned(), vec![10, 11])]));
 }

@@ -16,6 +16,8 @@ pub(crate) enum RecordKind {
     FloatHistograms,
     /// At the head of a checkpoint: what the log was cut at. Our own blocks say the same.
     MinValidTime,
+    /// Our own.
+    Notes,
     /// Known by name, not read by this version.
     Unread(&'static str),
     Unknown(u8),
@@ -36,6 +38,7 @@ impl RecordKind {
             Some(12) => RecordKind::Unread("histogram_samples_v2"),
             Some(13) => RecordKind::Unread("float_histogram_samples_v2"),
             Some(14) => RecordKind::MinValidTime,
+            Some(&NOTES) => RecordKind::Notes,
             Some(other) => RecordKind::Unknown(*other),
             None => RecordKind::Unknown(0),
         }
@@ -53,6 +56,7 @@ impl RecordKind {
             RecordKind::Histograms => "histograms",
             RecordKind::FloatHistograms => "float_histograms",
             RecordKind::MinValidTime => "min_valid_time",
+            RecordKind::Notes => "notes",
             RecordKind::Unread(name) => name,
             RecordKind::Unknown(_) => "unknown",
         }
@@ -69,3 +73,5 @@ pub(super) const HISTOGRAMS: u8 = 7;
 pub(super) const FLOAT_HISTOGRAMS: u8 = 8;
 pub(super) const CUSTOM_HISTOGRAMS: u8 = 9;
 pub(super) const CUSTOM_FLOAT_HISTOGRAMS: u8 = 10;
+/// Far from what Prometheus counts on with.
+pub(super) const NOTES: u8 = 200;

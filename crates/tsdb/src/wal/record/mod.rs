@@ -9,6 +9,7 @@ mod histograms;
 mod kind;
 mod markers;
 mod metadata;
+mod notes;
 mod samples;
 mod series;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub(crate) use markers::{LoggedMarker, decode_markers, encode_markers};
 #[cfg(test)]
 pub(crate) use metadata::LoggedMetadata;
 pub(crate) use metadata::{decode_metadata, encode_metadata};
+pub(crate) use notes::{decode_notes, encode_note, encode_nothing};
 pub(crate) use samples::{LoggedSample, decode_samples, encode_samples};
 pub(crate) use series::{decode_series, encode_series, read_labels};
 pub(crate) use tombstones::{LoggedTombstone, decode_tombstones, encode_tombstones};

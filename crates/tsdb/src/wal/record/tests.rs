@@ -137,6 +137,7 @@ fn read_any(record: &[u8]) -> usize {
             drop(decode_histograms(record, &mut out));
             seen = out.len();
         }
+        RecordKind::Notes => drop(decode_notes(record, |_, _| seen += 1)),
         RecordKind::MinValidTime | RecordKind::Unread(_) | RecordKind::Unknown(_) => {}
     }
     seen
@@ -144,7 +145,7 @@ fn read_any(record: &[u8]) -> usize {
 
 /// One record of each kind, as a seed for bytes that are nearly right.
 fn good_records() -> Vec<Vec<u8>> {
-    let mut records = vec![Vec::new(); 6];
+    let mut records = vec![Vec::new(); 7];
     let at = Timestamp::from_ms(1000);
     encode_series(&mut records[0], 7, [("__name__", "up"), ("job", "a")].into_iter());
     encode_samples(&mut records[1], &[LoggedSample { series: 7, time: at, value: 1.5 }]);
@@ -154,6 +155,7 @@ fn good_records() -> Vec<Vec<u8>> {
     encode_markers(&mut records[4], &[LoggedMarker { series: 7, chunk: 9 }]);
     let of_metric = Metadata { kind: MetricType::Counter, unit: "seconds".into(), help: "Busy.".into() };
     encode_metadata(&mut records[5], 7, &of_metric);
+    encode_note(&mut records[6], "cursor", b"x");
     let buckets = |schema| Buckets {
         schema,
         zero_threshold: 1e-128,
@@ -272,7 +274,9 @@ proptest! {
 #[test]
 fn every_kind_is_known_by_its_first_byte() {
     let kinds: Vec<RecordKind> = good_records().iter().map(|record| RecordKind::of(record)).collect();
-    use RecordKind::{Exemplars, FloatHistograms, Histograms, Metadata, MmapMarker, Samples, Series, Tombstones};
+    use RecordKind::{
+        Exemplars, FloatHistograms, Histograms, Metadata, MmapMarker, Notes, Samples, Series, Tombstones,
+    };
     let wanted = [
         Series,
         Samples,
@@ -280,6 +284,7 @@ fn every_kind_is_known_by_its_first_byte() {
         Exemplars,
         MmapMarker,
         Metadata,
+        Notes,
         Histograms,
         Histograms,
         FloatHistograms,

@@ -8,5 +8,6 @@ use crate::base::Base;
 
 /// The serving half of federation over the node's own database.
 pub fn federate(base: &Base) -> Arc<Federate> {
-    Federate::new(base.db.clone(), base.clock.clone(), |text| promql::parse_selectors(text).map_err(|e| e.to_string()))
+    let parse = |text: &str| promql::parse_selectors(text).map_err(|error| error.to_string());
+    Federate::of_database(base.db.clone(), base.clock.clone(), parse)
 }

@@ -10,6 +10,7 @@
 
 mod pull;
 mod serve;
+mod wire;
 
 pub use pull::{Config, Protocol, Puller, RawConfig, ReplicaState, ReplicaStatus, ShardConfig, ShardStatus};
 pub use serve::{Federate, FederateError, router};

@@ -1,60 +1,18 @@
-//! One request to a replica, and everything that can go wrong with a pull.
+//! One request to a replica.
 
 use std::io::Read;
 
-use config::HttpClientError;
-use exposition::text::ParseError;
 use flate2::read::MultiGzDecoder;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
-use storage::CommitError;
 
+use crate::pull::error::{BODY_BYTES_MAX, PullError};
+use crate::pull::follow::Standing;
 use crate::pull::protocol::{self, Protocol};
 use crate::pull::spec::ReplicaSpec;
 
-/// An answer may have so many bytes, compressed or not.
-const BODY_BYTES_MAX: usize = 256 << 20;
 /// So much of an error's text is kept.
 const ERROR_BYTES_MAX: usize = 200;
 const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
-
-/// Why a pull brought nothing.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum PullError {
-    #[error("the HTTP client can't be used")]
-    Client(#[from] HttpClientError),
-    #[error("the request failed")]
-    Request(#[source] reqwest::Error),
-    #[error("the replica answered {status}: {text}")]
-    Status { status: reqwest::StatusCode, text: String },
-    #[error("the content type {0:?} is none that can be pulled")]
-    ContentType(String),
-    #[error("the content encoding {0:?} was not asked for")]
-    ContentEncoding(String),
-    #[error("the answer is larger than {BODY_BYTES_MAX} bytes, the limit of a pull")]
-    TooLarge,
-    #[error("the answer's compression is broken")]
-    Gzip(#[source] std::io::Error),
-    #[error("the answer is no exposition")]
-    Parse(#[from] ParseError),
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    #[error("storing the samples broke off")]
-    Aborted,
-}
-
-impl PullError {
-    /// The error with all its causes.
-    pub(super) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
-        }
-        text
-    }
-}
 
 /// An answer that has come in whole.
 #[derive(Debug)]
@@ -65,6 +23,11 @@ pub(super) struct Body {
 }
 
 impl Body {
+    /// The bytes as they came, of an answer by cursor.
+    pub(super) fn bytes(&self) -> Result<&[u8], PullError> {
+        if self.gzip { Err(PullError::ContentEncoding("gzip".to_owned())) } else { Ok(&self.bytes) }
+    }
+
     /// The text itself. Decompresses, so it belongs on a thread that may block.
     pub(super) fn plain(self) -> Result<Vec<u8>, PullError> {
         if !self.gzip {
@@ -77,10 +40,10 @@ impl Body {
     }
 }
 
-/// Asks the replica for its samples. The client's timeout bounds the whole of it.
-pub(super) async fn fetch(client: &reqwest::Client, spec: &ReplicaSpec) -> Result<Body, PullError> {
+/// Asks the replica for its samples, beginning where the last answer by cursor ended. The client's timeout bounds the whole of it.
+pub(super) async fn fetch(client: &reqwest::Client, spec: &ReplicaSpec, at: &Standing) -> Result<Body, PullError> {
     let request = client
-        .get(spec.federate_url())
+        .get(at.url(spec.federate_url()))
         .header(ACCEPT, protocol::ACCEPT)
         .header(ACCEPT_ENCODING, "gzip")
         .header(TIMEOUT_HEADER, spec.timeout.as_secs_f64().to_string());

@@ -50,6 +50,19 @@ pub(super) struct Brought {
     pub(super) newest: Option<i64>,
 }
 
+impl Brought {
+    /// Both together.
+    pub(super) fn and(&self, other: &Brought) -> Brought {
+        Brought {
+            samples: self.samples + other.samples,
+            appended: self.appended + other.appended,
+            series_added: self.series_added + other.series_added,
+            skipped: self.skipped.and(&other.skipped),
+            newest: self.newest.max(other.newest),
+        }
+    }
+}
+
 impl Ingest {
     /// Appends an answer that was asked for at `pulled_at`, which is also the time of samples without one of their own.
     pub(super) fn append(
@@ -165,15 +178,11 @@ impl Known {
 }
 
 fn count(skipped: &mut Skipped, reason: &Skip) {
-    let counter = match reason {
-        Skip::Repeated => &mut skipped.repeated,
-        Skip::Older | Skip::Refused(AppendError::OutOfOrder) => &mut skipped.out_of_order,
-        Skip::Refused(AppendError::DuplicateTimestamp) => &mut skipped.duplicate,
-        Skip::Refused(AppendError::TooOld { .. } | AppendError::BeyondWindow { .. }) => &mut skipped.too_old,
-        Skip::Refused(AppendError::TooNew { .. }) => &mut skipped.too_new,
-        Skip::Refused(_) => &mut skipped.invalid_labels,
-    };
-    *counter += 1;
+    match reason {
+        Skip::Repeated => skipped.repeated += 1,
+        Skip::Older => skipped.out_of_order += 1,
+        Skip::Refused(error) => skipped.count(error),
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use storage::AppendError;
 
 const SUCCESS: &str = "success";
 const FAILURE: &str = "failure";
@@ -53,6 +54,30 @@ pub(super) struct Skipped {
 }
 
 impl Skipped {
+    /// Both together.
+    pub(super) fn and(&self, other: &Skipped) -> Skipped {
+        Skipped {
+            repeated: self.repeated + other.repeated,
+            out_of_order: self.out_of_order + other.out_of_order,
+            duplicate: self.duplicate + other.duplicate,
+            too_old: self.too_old + other.too_old,
+            too_new: self.too_new + other.too_new,
+            invalid_labels: self.invalid_labels + other.invalid_labels,
+        }
+    }
+
+    /// Counts a sample that the storage refused.
+    pub(super) fn count(&mut self, reason: &AppendError) {
+        let counter = match reason {
+            AppendError::OutOfOrder => &mut self.out_of_order,
+            AppendError::DuplicateTimestamp => &mut self.duplicate,
+            AppendError::TooOld { .. } | AppendError::BeyondWindow { .. } => &mut self.too_old,
+            AppendError::TooNew { .. } => &mut self.too_new,
+            _ => &mut self.invalid_labels,
+        };
+        *counter += 1;
+    }
+
     fn by_reason(self) -> [(&'static str, u64); 6] {
         [
             ("repeated", self.repeated),
@@ -75,6 +100,8 @@ pub(super) struct Metrics {
     skipped: Family<SkipLabels, Counter>,
     last_success: LastSuccess,
     duration: Family<ReplicaLabels, Histogram, fn() -> Histogram>,
+    gaps: Family<ReplicaLabels, Counter>,
+    gap_seconds: Family<ReplicaLabels, Counter<f64, AtomicU64>>,
 }
 
 impl Metrics {
@@ -86,6 +113,8 @@ impl Metrics {
             skipped: Family::default(),
             last_success: Family::default(),
             duration: Family::new_with_constructor(histogram),
+            gaps: Family::default(),
+            gap_seconds: Family::default(),
         };
         let registry = registry.sub_registry_with_prefix("watershed_federation");
         registry.register("pulls", "Pulls of a replica by how they ended", metrics.pulls.clone());
@@ -96,6 +125,10 @@ impl Metrics {
             "When the last pull that succeeded began",
             metrics.last_success.clone(),
         );
+        let help = "How often a replica had deleted samples before they were pulled";
+        registry.register("gaps", help, metrics.gaps.clone());
+        let help = "How much time the samples covered that a replica had deleted before they were pulled";
+        registry.register_with_unit("gap", help, Unit::Seconds, metrics.gap_seconds.clone());
         registry.register_with_unit("pull_duration", "How long pulls took", Unit::Seconds, metrics.duration.clone());
         metrics
     }
@@ -117,6 +150,12 @@ impl Metrics {
         }
     }
 
+    /// Counts samples that are lost.
+    pub(super) fn gap(&self, replica: &ReplicaLabels, seconds: f64) {
+        self.gaps.get_or_create(replica).inc();
+        self.gap_seconds.get_or_create(replica).inc_by(seconds);
+    }
+
     /// Counts a pull that failed.
     pub(super) fn failure(&self, replica: &ReplicaLabels, seconds: f64) {
         self.pull(replica, FAILURE, seconds);
@@ -136,6 +175,8 @@ impl Metrics {
             self.skipped.remove(&skip_labels(replica, reason));
         }
         self.samples.remove(replica);
+        self.gaps.remove(replica);
+        self.gap_seconds.remove(replica);
         self.last_success.remove(replica);
         self.duration.remove(replica);
     }

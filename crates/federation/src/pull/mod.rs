@@ -1,7 +1,9 @@
 //! The pulling half: who is pulled, when, how, and what becomes of it.
 
 mod config;
+mod error;
 mod fetch;
+mod follow;
 mod ingest;
 mod metrics;
 mod protocol;

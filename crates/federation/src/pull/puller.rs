@@ -10,9 +10,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::pull::config::Config;
-use crate::pull::ingest::Ingest;
 use crate::pull::metrics::Metrics;
-use crate::pull::replica::Replica;
+use crate::pull::replica::{Replica, Series};
 use crate::pull::spec::ReplicaSpec;
 use crate::pull::status::{ReplicaStatus, ShardStatus};
 
@@ -83,11 +82,12 @@ impl Puller {
             self.retire(task).await;
         }
         for (spec, status, replaced) in changed {
-            let ingest = match replaced {
-                Some(task) => stopped(task).await.map(Replica::into_ingest).unwrap_or_default(),
-                None => Ingest::default(),
+            let series = match replaced {
+                Some(task) => stopped(task).await.map(Replica::into_series),
+                None => None,
             };
-            tasks.push(self.start(spec, status, ingest));
+            let series = series.unwrap_or_else(|| Series::resume(self.appendable.as_ref(), &spec));
+            tasks.push(self.start(spec, status, series));
         }
         *self.view.write() = view;
     }
@@ -112,7 +112,7 @@ impl Puller {
         self.view.read().iter().map(shard_status).collect()
     }
 
-    fn start(&self, spec: ReplicaSpec, status: Arc<Mutex<ReplicaStatus>>, ingest: Ingest) -> Task {
+    fn start(&self, spec: ReplicaSpec, status: Arc<Mutex<ReplicaStatus>>, series: Series) -> Task {
         let (spec, stop) = (Arc::new(spec), CancellationToken::new());
         let replica = Replica::new(
             spec.clone(),
@@ -120,7 +120,7 @@ impl Puller {
             self.appendable.clone(),
             self.metrics.clone(),
             status.clone(),
-            ingest,
+            series,
         );
         let end = tokio::spawn(replica.run(stop.clone()));
         Task { spec, status, stop, end }

@@ -1,5 +1,7 @@
 //! The task of one replica: wait, pull, store, tell.
 //!
+//! An answer by cursor may say that there is more already: then the next one is asked for at once, till all is there.
+//!
 //! Cancellation: a request that is under way is dropped; a transaction that has begun is finished. A crash between two
 //! pulls loses what this process knows of the series: the next pull may bring samples again, which the storage refuses.
 
@@ -11,12 +13,16 @@ use storage::{Appendable, Appender, CommitError};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::pull::fetch::{Body, PullError, fetch};
+use crate::pull::error::PullError;
+use crate::pull::fetch::{Body, fetch};
+use crate::pull::follow::FollowIngest;
 use crate::pull::ingest::{Brought, Ingest};
 use crate::pull::metrics::{Metrics, ReplicaLabels};
+use crate::pull::protocol::Protocol;
 use crate::pull::schedule::{phase_ms, wait};
 use crate::pull::spec::ReplicaSpec;
 use crate::pull::status::{ReplicaState, ReplicaStatus};
+use crate::wire::Gap;
 
 /// What is stored about each pull, as a Prometheus stores it about a scrape.
 const REPORTS: [&str; 5] = [
@@ -27,6 +33,35 @@ const REPORTS: [&str; 5] = [
     "scrape_series_added",
 ];
 
+/// What is known of a replica's series, by the way they came.
+#[derive(Debug, Default)]
+pub(super) struct Series {
+    text: Ingest,
+    follow: FollowIngest,
+}
+
+impl Series {
+    /// Of a replica that this process has not pulled yet.
+    pub(super) fn resume(appendable: &dyn Appendable, spec: &ReplicaSpec) -> Self {
+        Series { text: Ingest::default(), follow: FollowIngest::resume(appendable, &spec.cursor_note()) }
+    }
+
+    fn label_value(&self, names: &[String]) -> Option<&str> {
+        self.follow.label_value(names).or_else(|| self.text.label_value(names))
+    }
+}
+
+/// What came of a pull: of all its answers, if there were several.
+#[derive(Debug, Clone, Copy, Default)]
+struct Outcome {
+    brought: Brought,
+    protocol: Option<Protocol>,
+    more: bool,
+    gap: Option<Gap>,
+    /// How far the replica's clock is ahead of ours.
+    ahead_ms: Option<i64>,
+}
+
 /// Pulls one replica.
 pub(super) struct Replica {
     spec: Arc<ReplicaSpec>,
@@ -36,7 +71,7 @@ pub(super) struct Replica {
     status: Arc<Mutex<ReplicaStatus>>,
     /// Made for the first pull, and again until it can be made.
     client: Option<reqwest::Client>,
-    ingest: Ingest,
+    series: Series,
 }
 
 impl Replica {
@@ -46,14 +81,14 @@ impl Replica {
         appendable: Arc<dyn Appendable>,
         metrics: Metrics,
         status: Arc<Mutex<ReplicaStatus>>,
-        ingest: Ingest,
+        series: Series,
     ) -> Self {
-        Replica { spec, clock, appendable, metrics, status, client: None, ingest }
+        Replica { spec, clock, appendable, metrics, status, client: None, series }
     }
 
     /// What is known of the replica's series, for a task that goes on with them.
-    pub(super) fn into_ingest(self) -> Ingest {
-        self.ingest
+    pub(super) fn into_series(self) -> Series {
+        self.series
     }
 
     pub(super) fn metric_labels(&self) -> ReplicaLabels {
@@ -70,15 +105,20 @@ impl Replica {
                 () = sleep(pause) => {}
             }
             let (began, started) = (self.clock.now(), Instant::now());
-            let fetched = tokio::select! {
-                () = stop.cancelled() => return self,
-                fetched = self.fetch() => fetched,
+            let mut all = Outcome::default();
+            let stored = loop {
+                let fetched = tokio::select! {
+                    () = stop.cancelled() => return self,
+                    fetched = self.fetch() => fetched,
+                };
+                match self.store(fetched, all.brought, began, started).await {
+                    Ok(outcome) => all = Outcome { gap: outcome.gap.or(all.gap), ..outcome },
+                    Err(error) => break Err(error),
+                }
+                if !all.more {
+                    break Ok(all);
+                }
             };
-            let protocol = fetched.as_ref().map(|body| body.protocol).ok();
-            let stored = self.store(fetched, began, started).await;
-            if let Some(protocol) = protocol {
-                self.status.lock().protocol = protocol;
-            }
             self.tell(stored, began, started);
         }
     }
@@ -88,35 +128,49 @@ impl Replica {
             Some(client) => client,
             None => self.client.insert(self.spec.http.reqwest_client(self.spec.timeout)?),
         };
-        fetch(client, &self.spec).await
+        fetch(client, &self.spec, self.series.follow.standing()).await
     }
 
-    /// Stores an answer, or that there was none, on a thread that may block.
+    /// Stores an answer, or that there was none, on a thread that may block. `before` is what earlier answers of the pull have brought.
     async fn store(
         &mut self,
         fetched: Result<Body, PullError>,
+        before: Brought,
         began: Timestamp,
         started: Instant,
-    ) -> Result<Brought, PullError> {
-        let (spec, appendable) = (self.spec.clone(), self.appendable.clone());
-        let mut ingest = std::mem::take(&mut self.ingest);
+    ) -> Result<Outcome, PullError> {
+        let (spec, appendable, clock) = (self.spec.clone(), self.appendable.clone(), self.clock.clone());
+        let mut series = std::mem::take(&mut self.series);
+        let came_at = clock.now();
         let work = tokio::task::spawn_blocking(move || {
-            let stored = store(&mut ingest, fetched, &spec, appendable.as_ref(), began, started);
-            (ingest, stored)
+            let store = Store { spec: &spec, appendable: appendable.as_ref(), before, began, started, came_at };
+            let stored = store.store(&mut series, fetched);
+            (series, stored)
         });
-        let (ingest, stored) = work.await.map_err(|_| PullError::Aborted)?;
-        self.ingest = ingest;
+        let Ok((series, stored)) = work.await else {
+            // What was known went with the thread. The cursor is noted.
+            self.series = Series::resume(self.appendable.as_ref(), &self.spec);
+            return Err(PullError::Aborted);
+        };
+        self.series = series;
         stored
     }
 
-    fn tell(&self, stored: Result<Brought, PullError>, began: Timestamp, started: Instant) {
+    fn tell(&self, stored: Result<Outcome, PullError>, began: Timestamp, started: Instant) {
         let elapsed = started.elapsed();
         let labels = self.metric_labels();
         let mut status = self.status.lock();
         status.last_pull = Some(began);
         status.last_pull_duration = elapsed;
         match stored {
-            Ok(brought) => {
+            Ok(Outcome { brought, protocol, gap, ahead_ms, .. }) => {
+                if let Some(gap) = gap {
+                    self.tell_gap(&labels, gap);
+                }
+                status.protocol = protocol.unwrap_or(status.protocol);
+                status.gap =
+                    gap.map(|gap| (Timestamp::from_ms(gap.from), Timestamp::from_ms(gap.until))).or(status.gap);
+                status.clock_ahead_ms = ahead_ms;
                 self.metrics.success(
                     &labels,
                     began.as_secs_f64(),
@@ -128,7 +182,7 @@ impl Replica {
                 status.last_error = None;
                 status.last_pull_samples = brought.appended;
                 status.newest_sample = status.newest_sample.max(brought.newest.map(Timestamp::from_ms));
-                if let Some(value) = self.ingest.label_value(&self.spec.replica_labels) {
+                if let Some(value) = self.series.label_value(&self.spec.replica_labels) {
                     value.clone_into(&mut status.replica);
                 }
             }
@@ -145,42 +199,96 @@ impl Replica {
         }
     }
 
+    /// Samples are lost for good: the replica deleted them before they were pulled.
+    fn tell_gap(&self, labels: &ReplicaLabels, gap: Gap) {
+        self.metrics.gap(labels, (gap.until - gap.from) as f64 / 1000.0);
+        tracing::error!(
+            shard = %labels.shard, replica = %labels.replica,
+            from = %Timestamp::from_ms(gap.from), until = %Timestamp::from_ms(gap.until),
+            "samples are missing: the replica had deleted them before they were pulled"
+        );
+    }
+
     /// Ends the series of a replica that is no longer pulled.
     pub(super) fn end_series(&mut self, at: Timestamp) -> Result<(), CommitError> {
         let mut appender = self.appendable.appender();
-        self.ingest.end_all(at, appender.as_mut());
+        self.series.text.end_all(at, appender.as_mut());
+        self.series.follow.end_all(at, &self.spec.cursor_note(), appender.as_mut());
         report(&self.spec, [STALE_NAN; REPORTS.len()], at, appender.as_mut());
         appender.commit()
     }
 }
 
-fn store(
-    ingest: &mut Ingest,
-    fetched: Result<Body, PullError>,
-    spec: &ReplicaSpec,
-    appendable: &dyn Appendable,
+/// Stores an answer.
+struct Store<'a> {
+    spec: &'a ReplicaSpec,
+    appendable: &'a dyn Appendable,
+    before: Brought,
     began: Timestamp,
     started: Instant,
-) -> Result<Brought, PullError> {
-    let stored = fetched.and_then(Body::plain).and_then(|text| {
-        let mut appender = appendable.appender();
-        let brought = ingest.append(&text, began, appender.as_mut())?;
-        let numbers = [brought.samples, brought.samples, brought.series_added].map(|count| count as f64);
-        let values = [1.0, started.elapsed().as_secs_f64(), numbers[0], numbers[1], numbers[2]];
-        report(spec, values, began, appender.as_mut());
-        appender.commit()?;
-        Ok(brought)
-    });
-    match &stored {
-        Ok(_) => ingest.settle(),
-        Err(_) => {
-            ingest.abandon();
-            let mut appender = appendable.appender();
-            report(spec, [0.0, started.elapsed().as_secs_f64(), 0.0, 0.0, 0.0], began, appender.as_mut());
+    came_at: Timestamp,
+}
+
+impl Store<'_> {
+    fn store(&self, series: &mut Series, fetched: Result<Body, PullError>) -> Result<Outcome, PullError> {
+        let stored = fetched.and_then(|body| match body.protocol {
+            Protocol::Text => self.store_text(&mut series.text, body),
+            Protocol::Cursor => self.store_followed(&mut series.follow, &body),
+        });
+        if stored.is_err() {
+            let mut appender = self.appendable.appender();
+            self.report([0.0, self.seconds(), 0.0, 0.0, 0.0], appender.as_mut());
             appender.commit()?;
         }
+        stored
     }
-    stored
+
+    fn store_text(&self, ingest: &mut Ingest, body: Body) -> Result<Outcome, PullError> {
+        let store = |ingest: &mut Ingest| -> Result<Brought, PullError> {
+            let text = body.plain()?;
+            let mut appender = self.appendable.appender();
+            let brought = ingest.append(&text, self.began, appender.as_mut())?;
+            self.report_success(&brought, appender.as_mut());
+            appender.commit()?;
+            Ok(brought)
+        };
+        match store(ingest) {
+            Ok(brought) => {
+                ingest.settle();
+                Ok(Outcome { brought, protocol: Some(Protocol::Text), ..Outcome::default() })
+            }
+            Err(error) => {
+                ingest.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    fn store_followed(&self, ingest: &mut FollowIngest, body: &Body) -> Result<Outcome, PullError> {
+        let mut appender = self.appendable.appender();
+        let followed = ingest.append(body.bytes()?, &self.spec.cursor_note(), appender.as_mut())?;
+        let brought = self.before.and(&followed.brought);
+        if !followed.more {
+            self.report_success(&brought, appender.as_mut());
+        }
+        appender.commit()?;
+        let (more, gap, ahead_ms) = (followed.more, followed.gap, Some(followed.now - self.came_at.as_ms()));
+        ingest.settle(followed);
+        Ok(Outcome { brought, protocol: Some(Protocol::Cursor), more, gap, ahead_ms })
+    }
+
+    fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    fn report_success(&self, brought: &Brought, appender: &mut dyn Appender) {
+        let [samples, added] = [brought.samples, brought.series_added].map(|count| count as f64);
+        self.report([1.0, self.seconds(), samples, samples, added], appender);
+    }
+
+    fn report(&self, values: [f64; REPORTS.len()], appender: &mut dyn Appender) {
+        report(self.spec, values, self.began, appender);
+    }
 }
 
 /// Appends what is known of the pull itself.

@@ -50,6 +50,11 @@ impl ReplicaSpec {
         format!("{}:{port}", self.url.host_str().unwrap_or_default())
     }
 
+    /// The name under which the cursor of its pulls is noted.
+    pub(super) fn cursor_note(&self) -> String {
+        format!("cursor {} {}", self.shard, self.url)
+    }
+
     /// The address that is pulled.
     pub(super) fn federate_url(&self) -> Url {
         let mut url = self.url.clone();

@@ -57,6 +57,10 @@ pub struct ReplicaStatus {
     pub last_pull_samples: u64,
     /// The newest sample that any pull brought.
     pub newest_sample: Option<Timestamp>,
+    /// How far its clock was ahead of ours at the last pull, where it says what it shows.
+    pub clock_ahead_ms: Option<i64>,
+    /// The last stretch of time of which samples are missing, because they had been deleted before they were pulled.
+    pub gap: Option<(Timestamp, Timestamp)>,
     /// Why the last pull failed, where it did.
     pub last_error: Option<String>,
 }
@@ -73,6 +77,8 @@ impl ReplicaStatus {
             last_pull_duration: Duration::ZERO,
             last_pull_samples: 0,
             newest_sample: None,
+            clock_ahead_ms: None,
+            gap: None,
             last_error: None,
         }
     }

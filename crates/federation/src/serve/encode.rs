@@ -4,8 +4,7 @@ use bytes::Bytes;
 use exposition::MetricType;
 use exposition::text::{Escaping, Writer};
 use model::{INSTANCE, Labels, METRIC_NAME};
-
-use crate::serve::newest::Newest;
+use storage::NewestSamples;
 
 /// A piece is sent when it has so many bytes.
 const PIECE_BYTES: usize = 64 << 10;
@@ -21,34 +20,24 @@ pub(super) fn outside_labels(external: &Labels) -> Vec<(String, String)> {
     labels
 }
 
-/// Writes series, sorted by name, as one family after another. Each piece is made when it is wanted.
+/// Writes series, those of a metric one after the other. Each piece is made when it is wanted.
 pub(super) struct Pieces {
-    series: std::vec::IntoIter<Newest>,
+    series: Box<dyn NewestSamples>,
+    has_more: bool,
     outside: Vec<(String, String)>,
     family: String,
     writer: Writer,
 }
 
 impl Pieces {
-    pub(super) fn new(series: Vec<Newest>, external: &Labels, escaping: Escaping) -> Self {
+    pub(super) fn new(series: Box<dyn NewestSamples>, external: &Labels, escaping: Escaping) -> Self {
         Pieces {
-            series: series.into_iter(),
+            series,
+            has_more: true,
             outside: outside_labels(external),
             family: String::new(),
             writer: Writer::new(escaping),
         }
-    }
-
-    fn write(&mut self, newest: &Newest) {
-        let Newest { labels, sample } = newest;
-        let name = labels.metric_name();
-        if name != self.family {
-            self.writer.metric_type(name, MetricType::Unknown);
-            name.clone_into(&mut self.family);
-        }
-        let own = labels.iter().filter(|(label, _)| *label != METRIC_NAME);
-        let added = self.outside.iter().map(|(n, v)| (n.as_str(), v.as_str())).filter(|(n, _)| labels.get(n).is_none());
-        self.writer.sample(name, own.chain(added), sample.value, Some(sample.time.as_ms()));
     }
 }
 
@@ -56,12 +45,21 @@ impl Iterator for Pieces {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        while self.writer.len() < PIECE_BYTES
-            && let Some(newest) = self.series.next()
-        {
-            self.write(&newest);
+        let Pieces { series, has_more, outside, family, writer } = self;
+        while writer.len() < PIECE_BYTES && *has_more {
+            *has_more = series.next(&mut |labels, sample| {
+                let name = labels.iter().find(|(label, _)| *label == METRIC_NAME).map_or("", |(_, name)| name);
+                if name != family {
+                    writer.metric_type(name, MetricType::Unknown);
+                    name.clone_into(family);
+                }
+                let own = labels.iter().copied().filter(|(label, _)| *label != METRIC_NAME);
+                let is_missing = |label: &str| labels.iter().all(|(own, _)| *own != label);
+                let added = outside.iter().map(|(n, v)| (n.as_str(), v.as_str())).filter(|(n, _)| is_missing(n));
+                writer.sample(name, own.chain(added), sample.value, Some(sample.time.as_ms()));
+            });
         }
-        (!self.writer.is_empty()).then(|| Bytes::from(self.writer.take()))
+        (!writer.is_empty()).then(|| Bytes::from(writer.take()))
     }
 }
 
@@ -70,6 +68,7 @@ mod tests {
     use model::{Sample, Timestamp};
 
     use super::*;
+    use crate::serve::newest::{Collected, Newest};
 
     fn newest(pairs: &[(&str, &str)], time: i64, value: f64) -> Newest {
         Newest {
@@ -80,7 +79,8 @@ mod tests {
 
     fn text(series: Vec<Newest>, external: &[(&str, &str)]) -> String {
         let external = Labels::from_pairs(external.iter().copied());
-        let pieces: Vec<u8> = Pieces::new(series, &external, Escaping::AllowUtf8).flatten().collect();
+        let pieces: Vec<u8> =
+            Pieces::new(Box::new(Collected::new(series)), &external, Escaping::AllowUtf8).flatten().collect();
         String::from_utf8(pieces).expect("text")
     }
 
@@ -112,9 +112,10 @@ mod tests {
     #[test]
     fn pieces_are_bounded_and_whole_lines() {
         let series: Vec<_> = (0..5000).map(|i| newest(&[("__name__", "a"), ("i", &i.to_string())], i, 1.0)).collect();
-        let pieces: Vec<Bytes> = Pieces::new(series, &Labels::empty(), Escaping::AllowUtf8).collect();
+        let pieces: Vec<Bytes> =
+            Pieces::new(Box::new(Collected::new(series)), &Labels::empty(), Escaping::AllowUtf8).collect();
         assert!(pieces.len() > 1);
-        assert!(pieces.iter().all(|piece| piece.len() < PIECE_BYTES + 100 && piece.ends_with(b"\n")));
+        assert!(pieces.iter().all(|piece| piece.len() < PIECE_BYTES + 20_000 && piece.ends_with(b"\n")));
         let lines: usize = pieces.iter().map(|piece| piece.iter().filter(|byte| **byte == b'\n').count()).sum();
         assert_eq!(lines, 5001);
     }

@@ -5,42 +5,18 @@ use std::sync::Arc;
 
 use exposition::text::Escaping;
 use futures::future::try_join_all;
-use model::{Clock, Labels, Matcher, TimeRange};
+use model::{Clock, Labels, Matcher, TimeRange, Timestamp};
 use parking_lot::{Mutex, RwLock};
-use storage::{QueryError, QueryErrorKind, Queryable, SelectRequest, merge_sets};
+use storage::{ExemplarQueryable, Feed, Newest, Place, Queryable, SelectRequest, merge_sets};
 
+use crate::serve::asked::{Asked, read_session};
 use crate::serve::encode::Pieces;
-use crate::serve::newest::newest_samples;
-
-/// A sample is current for so long, as in Prometheus.
-const LOOKBACK_MS: i64 = 5 * 60_000;
+use crate::serve::error::FederateError;
+use crate::serve::follow::{Following, LOOKBACK_MS, Question};
+use crate::serve::newest::{Collected, newest_samples};
+use crate::wire::Cursor;
 
 type ParseSelector = dyn Fn(&str) -> Result<Vec<Matcher>, String> + Send + Sync;
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum FederateError {
-    /// A `match[]` is no selector.
-    #[error("{0}")]
-    Selector(String),
-    /// The storage can't answer.
-    #[error(transparent)]
-    Query(#[from] QueryError),
-    /// The work broke off.
-    #[error("collecting samples broke off")]
-    Aborted(#[from] tokio::task::JoinError),
-}
-
-impl FederateError {
-    /// What a client should do about it.
-    pub fn kind(&self) -> QueryErrorKind {
-        match self {
-            FederateError::Selector(_) => QueryErrorKind::Input,
-            FederateError::Query(error) => error.kind,
-            FederateError::Aborted(_) => QueryErrorKind::Retry,
-        }
-    }
-}
 
 /// The serving half of federation.
 pub struct Federate {
@@ -48,6 +24,9 @@ pub struct Federate {
     clock: Arc<dyn Clock>,
     parse_selector: Box<ParseSelector>,
     external: RwLock<Labels>,
+    /// What else the queryable can do, if it can.
+    following: Option<Following>,
+    newest: Option<Arc<dyn Newest>>,
     /// Metrics that the log says are not federated.
     told: Mutex<BTreeSet<String>>,
 }
@@ -59,9 +38,57 @@ impl Federate {
         clock: Arc<dyn Clock>,
         parse_selector: impl Fn(&str) -> Result<Vec<Matcher>, String> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let external = RwLock::new(Labels::empty());
-        let told = Mutex::default();
-        Arc::new(Federate { queryable, clock, parse_selector: Box::new(parse_selector), external, told })
+        Arc::new(Federate::unshared(queryable, clock, Box::new(parse_selector)))
+    }
+
+    /// Answers from a database that can be followed, so that it can be pulled by cursor, too, and that finds newest samples quickly.
+    pub fn of_database<D>(
+        database: Arc<D>,
+        clock: Arc<dyn Clock>,
+        parse_selector: impl Fn(&str) -> Result<Vec<Matcher>, String> + Send + Sync + 'static,
+    ) -> Arc<Self>
+    where
+        D: Feed + Newest + Queryable + ExemplarQueryable + 'static,
+    {
+        Arc::new(Federate {
+            following: Some(Following::new(database.clone(), clock.clone())),
+            newest: Some(database.clone()),
+            ..Federate::unshared(database, clock, Box::new(parse_selector))
+        })
+    }
+
+    fn unshared(queryable: Arc<dyn Queryable>, clock: Arc<dyn Clock>, parse_selector: Box<ParseSelector>) -> Self {
+        let (external, told) = (RwLock::new(Labels::empty()), Mutex::default());
+        Federate { queryable, clock, parse_selector, external, following: None, newest: None, told }
+    }
+
+    /// When somebody pulled by cursor last.
+    pub fn pulled_at(&self) -> Option<Timestamp> {
+        self.following.as_ref()?.pulled_at()
+    }
+
+    /// Whether it can be pulled by cursor.
+    pub(super) fn following(&self) -> Option<&Following> {
+        self.following.as_ref()
+    }
+
+    /// What was committed since a cursor, as the body of an answer. A cursor that can't be read is one of which nothing is known: its
+    /// owner gets everything.
+    pub(super) async fn follow(&self, following: &Following, asked: &Asked) -> Result<Vec<u8>, FederateError> {
+        let unknown = Cursor { place: Place::default(), history: None };
+        let question = Question {
+            selectors: self.selectors(&asked.selectors)?,
+            cursor: asked.cursor.as_deref().map(|cursor| Cursor::decode(cursor).unwrap_or(unknown)),
+            session: asked.parse("session", &asked.session, read_session)?,
+            since: asked.parse("since", &asked.since, |since| since.parse().ok())?,
+        };
+        let external = self.external.read().clone();
+        following.answer(question, &external).await
+    }
+
+    fn selectors(&self, selectors: &[String]) -> Result<Vec<Vec<Matcher>>, FederateError> {
+        let parsed = selectors.iter().map(|selector| (self.parse_selector)(selector));
+        parsed.collect::<Result<_, _>>().map_err(FederateError::Selector)
     }
 
     /// Sets the labels that every series gets that doesn't have them, from the next answer on.
@@ -70,20 +97,22 @@ impl Federate {
     }
 
     /// The newest sample of every series that one of the selectors matches, as text in pieces. All samples are collected when
-    /// this returns, so an answer that has begun doesn't fail.
+    /// this returns, so an answer that has begun doesn't fail. Most databases know them; if not, chunks are read.
     pub(super) async fn answer(&self, selectors: &[String], escaping: Escaping) -> Result<Pieces, FederateError> {
         let now = self.clock.now();
         let range = TimeRange::new(now.saturating_sub(LOOKBACK_MS), now);
-        let requests = selectors
-            .iter()
-            .map(|selector| Ok(SelectRequest::new((self.parse_selector)(selector)?, range)))
-            .collect::<Result<Vec<_>, String>>()
-            .map_err(FederateError::Selector)?;
+        let selectors = self.selectors(selectors)?;
+        let external = self.external.read().clone();
+        if let Some(newest) = &self.newest
+            && let Some(samples) = newest.newest(&selectors, range).await?
+        {
+            return Ok(Pieces::new(samples, &external, escaping));
+        }
+        let requests: Vec<_> = selectors.into_iter().map(|selector| SelectRequest::new(selector, range)).collect();
         let sets = try_join_all(requests.iter().map(|request| self.queryable.select(request))).await?;
         let current = tokio::task::spawn_blocking(move || newest_samples(merge_sets(sets, 0), range)).await??;
         self.tell_histograms(current.histograms);
-        let external = self.external.read().clone();
-        Ok(Pieces::new(current.samples, &external, escaping))
+        Ok(Pieces::new(Box::new(Collected::new(current.samples)), &external, escaping))
     }
 
     /// Says once of each metric that it is not federated.

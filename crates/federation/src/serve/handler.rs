@@ -13,7 +13,10 @@ use axum::routing::get;
 use exposition::text::Escaping;
 use storage::QueryErrorKind;
 
-use crate::serve::federate::{Federate, FederateError};
+use crate::serve::asked::Asked;
+use crate::serve::error::FederateError;
+use crate::serve::federate::Federate;
+use crate::wire::{MEDIA_TYPE, VERSION};
 
 /// Serves `GET /federate?match[]=…`.
 pub fn router(federate: Arc<Federate>) -> Router {
@@ -21,12 +24,17 @@ pub fn router(federate: Arc<Federate>) -> Router {
 }
 
 async fn handle(State(federate): State<Arc<Federate>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let selectors: Vec<String> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-        .filter(|(key, _)| key == "match[]")
-        .map(|(_, selector)| selector.into_owned())
-        .collect();
+    let asked = Asked::from_query(&query.unwrap_or_default());
+    if let Some(following) = federate.following()
+        && accepts(&headers, |accept| accept.contains(MEDIA_TYPE))
+    {
+        return match federate.follow(following, &asked).await {
+            Ok(body) => ([(CONTENT_TYPE, format!("{MEDIA_TYPE};version={VERSION}"))], body).into_response(),
+            Err(error) => refuse(&error),
+        };
+    }
     let (escaping, content_type) = negotiate(&headers);
-    match federate.answer(&selectors, escaping).await {
+    match federate.answer(&asked.selectors, escaping).await {
         Ok(pieces) => {
             let body = Body::from_stream(futures::stream::iter(pieces.map(Ok::<_, Infallible>)));
             ([(CONTENT_TYPE, content_type)], body).into_response()
@@ -35,10 +43,14 @@ async fn handle(State(federate): State<Arc<Federate>>, RawQuery(query): RawQuery
     }
 }
 
+fn accepts(headers: &HeaderMap, is_meant: impl Fn(&str) -> bool) -> bool {
+    headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).any(is_meant)
+}
+
 /// A client that can read names in quotes says so; for others such names are rewritten.
 fn negotiate(headers: &HeaderMap) -> (Escaping, &'static str) {
-    let accepts = |accept: &str| accept.contains("escaping=allow-utf-8") && accept.contains("version=1.0.0");
-    if headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).any(accepts) {
+    let quotes = |accept: &str| accept.contains("escaping=allow-utf-8") && accept.contains("version=1.0.0");
+    if accepts(headers, quotes) {
         (Escaping::AllowUtf8, "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8")
     } else {
         (Escaping::Underscores, "text/plain; version=0.0.4; charset=utf-8")

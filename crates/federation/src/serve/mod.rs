@@ -1,9 +1,16 @@
 //! The serving half: `/federate`.
 
+mod answer;
+mod asked;
 mod encode;
+mod error;
 mod federate;
+mod follow;
 mod handler;
+mod history;
 mod newest;
+mod session;
 
-pub use federate::{Federate, FederateError};
+pub use error::FederateError;
+pub use federate::Federate;
 pub use handler::router;

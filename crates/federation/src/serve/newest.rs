@@ -3,13 +3,33 @@
 use std::collections::BTreeSet;
 
 use model::{Labels, Sample, TimeRange, Timestamp, is_stale};
-use storage::{QueryError, Samples, Series, SeriesSet};
+use storage::{NewestSamples, QueryError, Samples, Series, SeriesSet, VisitNewest};
 
 /// A series with its newest sample.
 #[derive(Debug, Clone)]
 pub(super) struct Newest {
     pub(super) labels: Labels,
     pub(super) sample: Sample,
+}
+
+/// Newest samples that were found in chunks.
+pub(super) struct Collected {
+    samples: std::vec::IntoIter<Newest>,
+}
+
+impl Collected {
+    pub(super) fn new(samples: Vec<Newest>) -> Self {
+        Collected { samples: samples.into_iter() }
+    }
+}
+
+impl NewestSamples for Collected {
+    fn next(&mut self, visit: &mut VisitNewest<'_>) -> bool {
+        for Newest { labels, sample } in self.samples.by_ref().take(256) {
+            visit(&labels.iter().collect::<Vec<_>>(), sample);
+        }
+        self.samples.len() > 0
+    }
 }
 
 /// What a set of series is now.

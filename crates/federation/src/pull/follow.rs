@@ -1,0 +1,303 @@
+//! From an answer by cursor to samples in a transaction.
+//!
+//! The cursor is noted in the same transaction as the samples before it, so that after a crash both are there or neither is. What
+//! belongs to a session is only in memory; whoever has lost it, or an answer of it, begins a new one.
+
+use model::{Exemplar, Labels, Metadata, MetricType, Timestamp};
+use serde_bytes::ByteBuf;
+use storage::chunk::{Chunk, Encoding, Value};
+use storage::{AppendError, Appendable, Appender, SeriesRef};
+use url::Url;
+
+use crate::pull::error::{BODY_BYTES_MAX, PullError};
+use crate::pull::ingest::Brought;
+use crate::wire::{
+    BodyReader, Definition, FIRST_VALUE, FloatReader, Floats, Frame, Gap, Header, Histograms, WireError, WireExemplar,
+};
+
+/// How far the pulls of a replica have come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    cursor: Option<String>,
+    /// Session and number of the answer that comes next.
+    session: Option<(u64, u64)>,
+}
+
+impl Standing {
+    /// The address to ask at.
+    pub(super) fn url(&self, mut url: Url) -> Url {
+        let session = self.session.map(|(session, next)| format!("{session}.{next}"));
+        let parameters = [("cursor", self.cursor.as_deref()), ("session", session.as_deref())];
+        url.query_pairs_mut().extend_pairs(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        url
+    }
+}
+
+/// What is known of a replica that is pulled by cursor.
+#[derive(Debug, Default)]
+pub(super) struct FollowIngest {
+    standing: Standing,
+    /// The labels that name the replica to the outside.
+    external: Vec<(String, String)>,
+    /// The series of the session, by their numbers.
+    series: Vec<Option<Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    labels: Labels,
+    metadata: Option<Metadata>,
+    series: Option<SeriesRef>,
+    last: f64,
+}
+
+/// What an answer says beside its samples.
+#[derive(Debug)]
+pub(super) struct Followed {
+    pub(super) brought: Brought,
+    pub(super) more: bool,
+    pub(super) gap: Option<Gap>,
+    /// The clock of who answered.
+    pub(super) now: i64,
+    /// What holds once the transaction is stored.
+    standing: Standing,
+    external: Vec<(String, String)>,
+    series: Option<Vec<Option<Known>>>,
+}
+
+impl FollowIngest {
+    /// Goes on where a transaction of an earlier run noted that it stood.
+    pub(super) fn resume(appendable: &dyn Appendable, note: &str) -> Self {
+        let cursor = appendable.note(note).and_then(|cursor| String::from_utf8(cursor).ok());
+        FollowIngest { standing: Standing { cursor, session: None }, ..FollowIngest::default() }
+    }
+
+    pub(super) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Appends an answer and notes the cursor under this name. It holds after [`FollowIngest::settle`]; if that doesn't come, the next pull
+    /// asks for the same again.
+    pub(super) fn append(
+        &mut self,
+        body: &[u8],
+        note: &str,
+        appender: &mut dyn Appender,
+    ) -> Result<Followed, PullError> {
+        // Whatever goes wrong, the session is over.
+        let session = self.standing.session.take();
+        let known = std::mem::take(&mut self.series);
+        let mut reader = BodyReader::new(body, BODY_BYTES_MAX)?;
+        let header = reader.header().clone();
+        let (is_local, series) = match header.session {
+            0 => (true, Vec::new()),
+            _ if session == Some((header.session, header.answer)) => (false, known),
+            _ if header.answer == 0 => (false, Vec::new()),
+            _ => return Err(WireError::Order("the answer goes on with a session that is over").into()),
+        };
+        let mut transaction =
+            Transaction { series, header: &header, described: Vec::new(), brought: Brought::default(), appender };
+        while let Some(frame) = reader.next()? {
+            transaction.take(frame)?;
+        }
+        let Transaction { series, brought, .. } = transaction.finish();
+        let trailer = reader.trailer();
+        appender_note(appender, note, &trailer.cursor)?;
+        let next = (header.session, header.answer + 1);
+        Ok(Followed {
+            brought,
+            more: trailer.more,
+            gap: trailer.gap,
+            now: header.now,
+            standing: Standing { cursor: Some(trailer.cursor.clone()), session: (!is_local).then_some(next) },
+            series: (!is_local).then_some(series),
+            external: header.external,
+        })
+    }
+
+    /// The transaction is stored.
+    pub(super) fn settle(&mut self, followed: Followed) -> Brought {
+        self.standing = followed.standing;
+        self.external = followed.external;
+        self.series = followed.series.unwrap_or_default();
+        followed.brought
+    }
+
+    /// Ends all series that are known: the replica is no longer pulled.
+    pub(super) fn end_all(&mut self, at: Timestamp, note: &str, appender: &mut dyn Appender) {
+        for known in self.series.iter_mut().flatten() {
+            if let Err(error) = known.append(at.as_ms(), model::STALE_NAN, appender) {
+                tracing::debug!(%error, series = %known.labels, "no stale marker for a series that ended");
+            }
+        }
+        if let Err(error) = appender.set_note(note, &[]) {
+            tracing::debug!(%error, note, "a cursor that is of no more use stays");
+        }
+    }
+
+    /// The value of the first of these labels that the replica has.
+    pub(super) fn label_value(&self, names: &[String]) -> Option<&str> {
+        let of = |name: &String| self.external.iter().find(|(label, _)| label == name);
+        names.iter().find_map(of).map(|(_, value)| value.as_str())
+    }
+}
+
+fn appender_note(appender: &mut dyn Appender, note: &str, cursor: &str) -> Result<(), PullError> {
+    appender.set_note(note, cursor.as_bytes()).map_err(PullError::Note)
+}
+
+impl Known {
+    fn append(&mut self, time: i64, value: f64, appender: &mut dyn Appender) -> Result<(), AppendError> {
+        let time = Timestamp::from_ms(time);
+        if let Some(series) = self.series {
+            match appender.append_ref(series, time, value) {
+                Err(AppendError::UnknownSeries(_)) => {}
+                done => return done,
+            }
+        }
+        self.series = Some(appender.append(&self.labels, time, value)?);
+        Ok(())
+    }
+}
+
+/// An answer on its way into the storage.
+struct Transaction<'a> {
+    header: &'a Header,
+    appender: &'a mut dyn Appender,
+    series: Vec<Option<Known>>,
+    /// The numbers of series of which something new is known.
+    described: Vec<u32>,
+    brought: Brought,
+}
+
+impl<'a> Transaction<'a> {
+    fn take(&mut self, frame: Frame) -> Result<(), PullError> {
+        match frame {
+            Frame::Definitions(definitions) => definitions.into_iter().try_for_each(|one| self.define(one)),
+            Frame::Floats(floats) => self.floats(&floats),
+            Frame::Histograms(all) => all.into_iter().try_for_each(|chunk| self.histograms(chunk)),
+            Frame::Exemplars(all) => all.into_iter().try_for_each(|exemplar| self.exemplar(exemplar)),
+        }
+    }
+
+    fn define(&mut self, definition: Definition) -> Result<(), PullError> {
+        let Definition { id, labels, kind, unit, help } = definition;
+        let at = id as usize;
+        // Numbers are given one after the other, so that nobody makes us hold room for what isn't there.
+        if at > self.series.len() {
+            return Err(WireError::Order("the number of a series is not the next one").into());
+        }
+        if at == self.series.len() {
+            self.series.push(None);
+        }
+        let (own, rest) = labels.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(WireError::Order("a label has no value").into());
+        }
+        let is_missing = |name: &str| own.iter().all(|[own, _]| own != name);
+        let external = self.header.external.iter().filter(|(name, _)| is_missing(name));
+        let pairs = own.iter().map(|[name, value]| (name.as_str(), value.as_str()));
+        let labels = Labels::from_pairs(pairs.chain(external.map(|(name, value)| (name.as_str(), value.as_str()))));
+        let metadata = (!kind.is_empty()).then(|| Metadata { kind: kind_of(&kind), unit, help });
+        let before = self.series[at].take();
+        let (series, last) = match before {
+            Some(before) if before.labels == labels => (before.series, before.last),
+            Some(_) => return Err(WireError::Order("a series is defined anew as another one").into()),
+            None => {
+                self.brought.series_added += 1;
+                (None, FIRST_VALUE)
+            }
+        };
+        if metadata.is_some() {
+            self.described.push(id);
+        }
+        self.series[at] = Some(Known { labels, metadata, series, last });
+        Ok(())
+    }
+
+    fn floats(&mut self, floats: &Floats) -> Result<(), PullError> {
+        let mut reader = FloatReader::new(floats)?;
+        while let Some((id, time)) = reader.next()? {
+            let known = self.series.get_mut(id as usize).and_then(Option::as_mut).ok_or(WireError::Unknown(id))?;
+            let value = reader.value(&mut known.last)?;
+            let stored = known.append(time, value, self.appender);
+            count(&mut self.brought, time, stored);
+        }
+        Ok(())
+    }
+
+    fn histograms(&mut self, Histograms { id, encoding, data }: Histograms) -> Result<(), PullError> {
+        let known = self.series.get_mut(id as usize).and_then(Option::as_mut).ok_or(WireError::Unknown(id))?;
+        let broken = |reason: String| PullError::from(WireError::Chunk(id, reason));
+        let encoding = Encoding::from_byte(encoding).map_err(|error| broken(error.to_string()))?;
+        let data = ByteBuf::into_vec(data).into();
+        let chunk = Chunk { min_time: Timestamp::MIN, max_time: Timestamp::MAX, encoding, data };
+        let mut values = chunk.values();
+        while let Some((time, value)) = values.next().map_err(|error| broken(error.to_string()))? {
+            let stored = match value {
+                Value::Float(value) => known.append(time, value, self.appender),
+                Value::Histogram(histogram) => {
+                    let at = Timestamp::from_ms(time);
+                    self.appender
+                        .append_histogram(&known.labels, at, histogram)
+                        .map(|series| known.series = Some(series))
+                }
+            };
+            count(&mut self.brought, time, stored);
+        }
+        Ok(())
+    }
+
+    /// An exemplar that is not taken is none the worse: there are newer ones.
+    fn exemplar(&mut self, exemplar: WireExemplar) -> Result<(), PullError> {
+        let WireExemplar { id, time, value, labels } = exemplar;
+        let known = self.series.get(id as usize).and_then(Option::as_ref).ok_or(WireError::Unknown(id))?;
+        let (pairs, rest) = labels.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(WireError::Order("a label has no value").into());
+        }
+        let labels = Labels::from_pairs(pairs.iter().map(|[name, value]| (name, value)));
+        let exemplar = Exemplar { labels, value, time: Timestamp::from_ms(time) };
+        if let Some(series) = known.series
+            && let Err(error) = self.appender.append_exemplar(series, &exemplar)
+        {
+            tracing::debug!(%error, series = %known.labels, "exemplar not stored");
+        }
+        Ok(())
+    }
+
+    /// Hands on what is known of the series' metrics, now that they have references.
+    fn finish(self) -> Self {
+        for id in &self.described {
+            if let Some(Known { labels, metadata: Some(metadata), series: Some(series), .. }) =
+                &self.series[*id as usize]
+                && let Err(error) = self.appender.append_metadata(*series, metadata)
+            {
+                tracing::debug!(%error, series = %labels, "metadata not stored");
+            }
+        }
+        self
+    }
+}
+
+fn kind_of(word: &str) -> MetricType {
+    let all = [
+        MetricType::Counter,
+        MetricType::Gauge,
+        MetricType::Histogram,
+        MetricType::GaugeHistogram,
+        MetricType::Summary,
+        MetricType::Info,
+        MetricType::StateSet,
+    ];
+    all.into_iter().find(|kind| kind.as_str() == word).unwrap_or_default()
+}
+
+fn count(brought: &mut Brought, time: i64, stored: Result<(), AppendError>) {
+    brought.samples += 1;
+    brought.newest = brought.newest.max(Some(time));
+    match stored {
+        Ok(()) => brought.appended += 1,
+        Err(reason) => brought.skipped.count(&reason),
+    }
+}

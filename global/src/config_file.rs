@@ -8,6 +8,9 @@ use daemon::{Loaded, RawAlerting, RawCommon, RawStorage, read_config};
 use scrape::{RawGlobalConfig, RawScrapeConfig};
 use serde::Deserialize;
 
+/// What a shard brings after its link was cut is late by as long as it was. Shards keep samples for 15 days where nobody says otherwise.
+const LATE_MS: i64 = 15 * 86_400_000;
+
 /// The file as written. Sections that are known and not served are refused by name.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -54,7 +57,7 @@ pub fn load(file: &Path) -> Result<Loaded<GlobalOwnConfig>, Errors> {
         scrape_configs: raw.scrape_configs,
         rule_files: raw.rule_files,
         alerting: raw.alerting,
-        storage: raw.storage,
+        storage: raw.storage.with_default_window(LATE_MS),
     };
     let common = common.validate(&text, &mut report);
     report.finish(())?;

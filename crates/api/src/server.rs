@@ -7,9 +7,13 @@ use axum::Router;
 use axum::routing::{any, get, post};
 use tokio::net::TcpListener;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 use crate::node::Node;
 use crate::{health, metrics, ui, v1};
+
+/// What our nodes say to each other is compressed already.
+const COMPRESSED: &str = "application/vnd.watershed.";
 
 /// Everything a node serves: the API, health, metrics, UI, and what the tier adds (`/federate`, Alertmanager's API).
 pub fn router(node: Arc<Node>, extra: Router) -> Router {
@@ -26,7 +30,8 @@ pub fn router(node: Arc<Node>, extra: Router) -> Router {
     for page in ui::PAGES {
         router = router.route(page, get(ui::page));
     }
-    router.with_state(node).merge(extra).layer(CompressionLayer::new())
+    let worth_it = DefaultPredicate::new().and(NotForContentType::const_new(COMPRESSED));
+    router.with_state(node).merge(extra).layer(CompressionLayer::new().compress_when(worth_it))
 }
 
 /// Serves until `stop` resolves, then lets requests that are under way end.

@@ -17,7 +17,7 @@ pub struct RawStorage {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawTsdb {
-    out_of_order_time_window: DurationMs,
+    out_of_order_time_window: Option<DurationMs>,
     retention: Option<Spanned<Ignored>>,
     stale_series_compaction_threshold: Option<Spanned<Ignored>>,
 }
@@ -26,6 +26,14 @@ struct RawTsdb {
 #[serde(deny_unknown_fields, default)]
 struct RawExemplars {
     max_exemplars: Option<i64>,
+}
+
+impl RawStorage {
+    /// Takes late samples within this window where the file doesn't say how late they may be.
+    pub fn with_default_window(mut self, window_ms: i64) -> Self {
+        self.tsdb.out_of_order_time_window.get_or_insert(DurationMs(window_ms));
+        self
+    }
 }
 
 /// `storage`, validated, with defaults in place.
@@ -51,7 +59,10 @@ impl StorageConfig {
         report.unsupported("storage.tsdb.stale_series_compaction_threshold", threshold);
         let defaults = StorageConfig::default();
         StorageConfig {
-            out_of_order_window_ms: raw.tsdb.out_of_order_time_window.0,
+            out_of_order_window_ms: raw
+                .tsdb
+                .out_of_order_time_window
+                .map_or(defaults.out_of_order_window_ms, |window| window.0),
             // As in Prometheus, less than nothing is nothing.
             max_exemplars: raw
                 .exemplars
@@ -83,6 +94,7 @@ mod tests {
         };
         check("{}", 0, 100_000);
         check("tsdb: {out_of_order_time_window: 30m}", 1_800_000, 100_000);
+        check("tsdb: {out_of_order_time_window: 0s}", 0, 100_000);
         check("exemplars: {max_exemplars: 500}", 0, 500);
         check("exemplars: {max_exemplars: -1}", 0, 0);
     }

@@ -257,16 +257,35 @@ impl<'de> serde::Deserialize<'de> for Labels {
 
 /// Whether a metric name can be written without quotes: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
 pub fn is_valid_metric_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_' || b == b':')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
+    is_name(name.as_bytes(), IN_LABEL | COLON)
 }
 
 /// Whether a label name can be written without quotes: `[a-zA-Z_][a-zA-Z0-9_]*`.
 pub fn is_valid_label_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    is_name(name.as_bytes(), IN_LABEL)
+}
+
+/// Letters, digits, the underscore.
+const IN_LABEL: u8 = 1;
+/// The colon, which only names of metrics may have.
+const COLON: u8 = 2;
+/// What a byte may be in a name. A table, because expositions ask for every label of every series.
+const NAME_BYTES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            table[byte as usize] = IN_LABEL;
+        }
+        byte += 1;
+    }
+    table[b':' as usize] = COLON;
+    table
+};
+
+fn is_name(name: &[u8], allowed: u8) -> bool {
+    name.first().is_some_and(|first| !first.is_ascii_digit())
+        && name.iter().all(|byte| NAME_BYTES[usize::from(*byte)] & allowed != 0)
 }
 
 #[cfg(test)]

@@ -113,8 +113,14 @@ impl Writer {
     }
 
     fn quoted(&mut self, text: &str) {
+        self.out.reserve(text.len() + 2);
         self.out.push(b'"');
-        escape(&mut self.out, text, true);
+        // Values are short: looking at each byte is quicker than setting out to find one.
+        if text.bytes().fold(false, |found, byte| found | matches!(byte, b'"' | b'\\' | b'\n')) {
+            escape(&mut self.out, text, true);
+        } else {
+            self.out.extend_from_slice(text.as_bytes());
+        }
         self.out.push(b'"');
     }
 

@@ -34,6 +34,8 @@ pub(super) enum PullError {
     Commit(#[from] CommitError),
     #[error("the cursor can't be noted")]
     Note(#[source] AppendError),
+    #[error("the replica was pulled by cursor and answers with text now, which may be a mistake on the way")]
+    Downgrade,
     #[error("storing the samples broke off")]
     Aborted,
 }

@@ -23,12 +23,7 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// The bytes as they came, of an answer by cursor.
-    pub(super) fn bytes(&self) -> Result<&[u8], PullError> {
-        if self.gzip { Err(PullError::ContentEncoding("gzip".to_owned())) } else { Ok(&self.bytes) }
-    }
-
-    /// The text itself. Decompresses, so it belongs on a thread that may block.
+    /// The answer itself. Decompresses, so it belongs on a thread that may block.
     pub(super) fn plain(self) -> Result<Vec<u8>, PullError> {
         if !self.gzip {
             return Ok(self.bytes);

@@ -13,6 +13,7 @@ use crate::pull::error::{BODY_BYTES_MAX, PullError};
 use crate::pull::ingest::Brought;
 use crate::wire::{
     BodyReader, Definition, FIRST_VALUE, FloatReader, Floats, Frame, Gap, Header, Histograms, WireError, WireExemplar,
+    with_checksum,
 };
 
 /// How far the pulls of a replica have come.
@@ -24,11 +25,18 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// Whether there was an answer by cursor, in this run or in an earlier one.
+    pub(super) fn has_cursor(&self) -> bool {
+        self.cursor.is_some()
+    }
+
     /// The address to ask at.
     pub(super) fn url(&self, mut url: Url) -> Url {
         let session = self.session.map(|(session, next)| format!("{session}.{next}"));
         let parameters = [("cursor", self.cursor.as_deref()), ("session", session.as_deref())];
         url.query_pairs_mut().extend_pairs(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        let query = with_checksum(url.query().unwrap_or_default());
+        url.set_query(Some(&query));
         url
     }
 }

@@ -24,6 +24,9 @@ use crate::pull::spec::ReplicaSpec;
 use crate::pull::status::{ReplicaState, ReplicaStatus};
 use crate::wire::Gap;
 
+/// A replica that was pulled by cursor and answers so often with text has become another one.
+const TEXTS_BELIEVED: u32 = 3;
+
 /// What is stored about each pull, as a Prometheus stores it about a scrape.
 const REPORTS: [&str; 5] = [
     "up",
@@ -38,12 +41,14 @@ const REPORTS: [&str; 5] = [
 pub(super) struct Series {
     text: Ingest,
     follow: FollowIngest,
+    /// How many answers came as text since the last one by cursor.
+    texts: u32,
 }
 
 impl Series {
     /// Of a replica that this process has not pulled yet.
     pub(super) fn resume(appendable: &dyn Appendable, spec: &ReplicaSpec) -> Self {
-        Series { text: Ingest::default(), follow: FollowIngest::resume(appendable, &spec.cursor_note()) }
+        Series { follow: FollowIngest::resume(appendable, &spec.cursor_note()), ..Series::default() }
     }
 
     fn label_value(&self, names: &[String]) -> Option<&str> {
@@ -232,8 +237,17 @@ struct Store<'a> {
 impl Store<'_> {
     fn store(&self, series: &mut Series, fetched: Result<Body, PullError>) -> Result<Outcome, PullError> {
         let stored = fetched.and_then(|body| match body.protocol {
-            Protocol::Text => self.store_text(&mut series.text, body),
-            Protocol::Cursor => self.store_followed(&mut series.follow, &body),
+            Protocol::Text => {
+                series.texts += 1;
+                if series.follow.standing().has_cursor() && series.texts < TEXTS_BELIEVED {
+                    return Err(PullError::Downgrade);
+                }
+                self.store_text(&mut series.text, body)
+            }
+            Protocol::Cursor => {
+                series.texts = 0;
+                self.store_followed(&mut series.follow, body)
+            }
         });
         if stored.is_err() {
             let mut appender = self.appendable.appender();
@@ -264,9 +278,10 @@ impl Store<'_> {
         }
     }
 
-    fn store_followed(&self, ingest: &mut FollowIngest, body: &Body) -> Result<Outcome, PullError> {
+    fn store_followed(&self, ingest: &mut FollowIngest, body: Body) -> Result<Outcome, PullError> {
+        let body = body.plain()?;
         let mut appender = self.appendable.appender();
-        let followed = ingest.append(body.bytes()?, &self.spec.cursor_note(), appender.as_mut())?;
+        let followed = ingest.append(&body, &self.spec.cursor_note(), appender.as_mut())?;
         let brought = self.before.and(&followed.brought);
         if !followed.more {
             self.report_success(&brought, appender.as_mut());

@@ -41,6 +41,13 @@ impl Pieces {
     }
 }
 
+impl Pieces {
+    /// Whether there are series that were not written yet.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
 impl Iterator for Pieces {
     type Item = Bytes;
 

@@ -1,6 +1,6 @@
 //! What `/federate` answers, without HTTP.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use exposition::text::Escaping;
@@ -16,6 +16,10 @@ use crate::serve::follow::{Following, LOOKBACK_MS, Question};
 use crate::serve::newest::{Collected, newest_samples};
 use crate::wire::Cursor;
 
+/// So many lists of selectors are remembered.
+const KNOWN_MAX: usize = 64;
+
+type Selectors = Arc<Vec<Vec<Matcher>>>;
 type ParseSelector = dyn Fn(&str) -> Result<Vec<Matcher>, String> + Send + Sync;
 
 /// The serving half of federation.
@@ -27,6 +31,8 @@ pub struct Federate {
     /// What else the queryable can do, if it can.
     following: Option<Following>,
     newest: Option<Arc<dyn Newest>>,
+    /// What selectors mean, of those who asked last: reading them takes longer than a small answer.
+    known: Mutex<HashMap<Vec<String>, Selectors>>,
     /// Metrics that the log says are not federated.
     told: Mutex<BTreeSet<String>>,
 }
@@ -58,8 +64,8 @@ impl Federate {
     }
 
     fn unshared(queryable: Arc<dyn Queryable>, clock: Arc<dyn Clock>, parse_selector: Box<ParseSelector>) -> Self {
-        let (external, told) = (RwLock::new(Labels::empty()), Mutex::default());
-        Federate { queryable, clock, parse_selector, external, following: None, newest: None, told }
+        let (external, known, told) = (RwLock::new(Labels::empty()), Mutex::default(), Mutex::default());
+        Federate { queryable, clock, parse_selector, external, following: None, newest: None, known, told }
     }
 
     /// When somebody pulled by cursor last.
@@ -86,9 +92,18 @@ impl Federate {
         following.answer(question, &external).await
     }
 
-    fn selectors(&self, selectors: &[String]) -> Result<Vec<Vec<Matcher>>, FederateError> {
+    fn selectors(&self, selectors: &[String]) -> Result<Selectors, FederateError> {
+        if let Some(known) = self.known.lock().get(selectors) {
+            return Ok(known.clone());
+        }
         let parsed = selectors.iter().map(|selector| (self.parse_selector)(selector));
-        parsed.collect::<Result<_, _>>().map_err(FederateError::Selector)
+        let parsed: Selectors = Arc::new(parsed.collect::<Result<_, _>>().map_err(FederateError::Selector)?);
+        let mut known = self.known.lock();
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(selectors.to_vec(), parsed.clone());
+        Ok(parsed)
     }
 
     /// Sets the labels that every series gets that doesn't have them, from the next answer on.
@@ -108,7 +123,7 @@ impl Federate {
         {
             return Ok(Pieces::new(samples, &external, escaping));
         }
-        let requests: Vec<_> = selectors.into_iter().map(|selector| SelectRequest::new(selector, range)).collect();
+        let requests: Vec<_> = selectors.iter().map(|selector| SelectRequest::new(selector.clone(), range)).collect();
         let sets = try_join_all(requests.iter().map(|request| self.queryable.select(request))).await?;
         let current = tokio::task::spawn_blocking(move || newest_samples(merge_sets(sets, 0), range)).await??;
         self.tell_histograms(current.histograms);

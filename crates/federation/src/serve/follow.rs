@@ -25,7 +25,7 @@ pub(super) const LOOKBACK_MS: i64 = 5 * 60_000;
 /// What a puller asks with.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Question {
-    pub(super) selectors: Vec<Vec<Matcher>>,
+    pub(super) selectors: Arc<Vec<Vec<Matcher>>>,
     /// Where it stands; without it the answer begins at `since`, or as far back as plain federation looks.
     pub(super) cursor: Option<Cursor>,
     /// Session and number of the answer that it expects.

@@ -10,13 +10,19 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
 use exposition::text::Escaping;
 use storage::QueryErrorKind;
+use tokio::sync::mpsc;
 
 use crate::serve::asked::Asked;
+use crate::serve::encode::Pieces;
 use crate::serve::error::FederateError;
 use crate::serve::federate::Federate;
-use crate::wire::{MEDIA_TYPE, VERSION};
+use crate::wire::{MEDIA_TYPE, VERSION, is_unchanged};
+
+/// So many pieces of an answer wait to be sent.
+const PIECES_WAITING_MAX: usize = 4;
 
 /// Serves `GET /federate?match[]=…`.
 pub fn router(federate: Arc<Federate>) -> Router {
@@ -24,10 +30,16 @@ pub fn router(federate: Arc<Federate>) -> Router {
 }
 
 async fn handle(State(federate): State<Arc<Federate>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let asked = Asked::from_query(&query.unwrap_or_default());
+    let query = query.unwrap_or_default();
+    let asked = Asked::from_query(&query);
     if let Some(following) = federate.following()
         && accepts(&headers, |accept| accept.contains(MEDIA_TYPE))
     {
+        if !is_unchanged(&query) {
+            return refuse(&FederateError::Parameter(
+                "the question was changed on its way: its checksum is wrong".to_owned(),
+            ));
+        }
         return match federate.follow(following, &asked).await {
             Ok(body) => ([(CONTENT_TYPE, format!("{MEDIA_TYPE};version={VERSION}"))], body).into_response(),
             Err(error) => refuse(&error),
@@ -35,12 +47,27 @@ async fn handle(State(federate): State<Arc<Federate>>, RawQuery(query): RawQuery
     }
     let (escaping, content_type) = negotiate(&headers);
     match federate.answer(&asked.selectors, escaping).await {
-        Ok(pieces) => {
-            let body = Body::from_stream(futures::stream::iter(pieces.map(Ok::<_, Infallible>)));
-            ([(CONTENT_TYPE, content_type)], body).into_response()
-        }
+        Ok(pieces) => ([(CONTENT_TYPE, content_type)], body(pieces)).into_response(),
         Err(error) => refuse(&error),
     }
+}
+
+/// Small answers at once, large ones piece by piece, one piece being made while others are sent.
+fn body(mut pieces: Pieces) -> Body {
+    let first = pieces.next().unwrap_or_default();
+    if !pieces.has_more() {
+        return Body::from(first);
+    }
+    let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
+    tokio::task::spawn_blocking(move || {
+        // Who hung up needs no more of them.
+        let _ = std::iter::once(first).chain(pieces).try_for_each(|piece| sender.blocking_send(piece));
+    });
+    let next = |mut receiver: mpsc::Receiver<Bytes>| async {
+        let piece = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(piece), receiver))
+    };
+    Body::from_stream(futures::stream::unfold(receiver, next))
 }
 
 fn accepts(headers: &HeaderMap, is_meant: impl Fn(&str) -> bool) -> bool {

@@ -1,8 +1,10 @@
-//! What a puller says to go on from where it was. To it a cursor is a word without a meaning.
+//! What a puller says to go on from where it was, to which a cursor is a word without a meaning; and the question as a whole, which nobody
+//! may change on its way: a selector that lost a letter would be answered with nothing, and the cursor behind it would skip what was meant.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use storage::Place;
+use xxhash_rust::xxh3::xxh3_64;
 
 const VERSION: u8 = 1;
 const BYTES: usize = 1 + 3 * 8 + 2 * 8;
@@ -60,9 +62,33 @@ impl Cursor {
     }
 }
 
+/// Stands before the checksum of a question.
+const CHECKSUM: &str = "&checksum=";
+
+/// The query of a question with its checksum behind it.
+pub(crate) fn with_checksum(query: &str) -> String {
+    format!("{query}{CHECKSUM}{:016x}", xxh3_64(query.as_bytes()))
+}
+
+/// Whether a query is what it was when its checksum was put behind it. One without a checksum is believed.
+pub(crate) fn is_unchanged(query: &str) -> bool {
+    query.rsplit_once(CHECKSUM).is_none_or(|(rest, _)| with_checksum(rest) == query)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_changed_question_is_known() {
+        let query = with_checksum("match[]=up&cursor=x");
+        assert!(is_unchanged(&query) && is_unchanged("match[]=up"));
+        for at in 0.."match[]=up&cursor=x".len() {
+            let mut changed = query.clone().into_bytes();
+            changed[at] ^= 1;
+            assert!(!is_unchanged(&String::from_utf8(changed).expect("ASCII")), "{at}");
+        }
+    }
 
     #[test]
     fn cursors_come_back() {

@@ -9,7 +9,7 @@ mod floats;
 mod frame;
 
 pub(crate) use body::{BodyReader, BodyWriter, WireError};
-pub(crate) use cursor::{Cursor, History};
+pub(crate) use cursor::{Cursor, History, is_unchanged, with_checksum};
 pub(crate) use floats::{FIRST_VALUE, FloatReader, FloatWriter, WireFloat};
 pub(crate) use frame::{Definition, Floats, Frame, Gap, Header, Histograms, Trailer, WireExemplar};
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use model::{Exemplar, Metadata, NativeHistogram};
+use model::{Exemplar, Metadata, NativeHistogram, Timestamp};
 use storage::chunk::Value;
 
 use super::feed::recent::{Followed, FollowedFloat, FollowedRare, Rare};
@@ -293,18 +293,28 @@ impl Collected {
         self.late.drain(..).for_each(|late| release(late.slot));
     }
 
-    /// Leaves out samples whose range has been cut since they were appended.
-    pub(super) fn leave_out_cut(&mut self, head: &Head) {
+    /// Samples whose range has been cut since they were appended are late now, or left out where none are taken that late.
+    pub(super) fn set_aside_cut(&mut self, head: &Head, newest: Timestamp) {
         let oldest = head.min_valid();
-        let refuse = |slot: u32, kind: &TypeLabel| {
+        let oldest_late = head.oldest_late(newest);
+        let late = &mut self.late;
+        let mut take = |slot: u32, series: u64, time: i64, value: Value, kind: &TypeLabel| {
+            if oldest_late.is_some_and(|oldest| time >= oldest) {
+                late.push(LateSample { slot, series, time, value });
+                return;
+            }
             head.pages.with(slot, |state: &mut SeriesState| state.pending -= 1);
             head.metrics.out_of_bound_samples.get_or_create(kind).inc();
         };
         for Group { slots, samples, histogram_slots, histograms } in &mut self.groups {
             let is_cut = |sample: &LoggedSample| sample.time.as_ms() < oldest;
-            retain_pairs(slots, samples, is_cut, |slot| refuse(slot, &TypeLabel::FLOAT));
+            take_pairs(slots, samples, is_cut, |slot, LoggedSample { series, time, value }| {
+                take(slot, series, time.as_ms(), Value::Float(value), &TypeLabel::FLOAT);
+            });
             let is_cut = |histogram: &LoggedHistogram| histogram.time.as_ms() < oldest;
-            retain_pairs(histogram_slots, histograms, is_cut, |slot| refuse(slot, &TypeLabel::HISTOGRAM));
+            take_pairs(histogram_slots, histograms, is_cut, |slot, LoggedHistogram { series, time, histogram }| {
+                take(slot, series, time.as_ms(), Value::Histogram(histogram), &TypeLabel::HISTOGRAM);
+            });
         }
         self.groups.retain(|group| !group.slots.is_empty() || !group.histogram_slots.is_empty());
     }
@@ -324,15 +334,20 @@ fn add_unless_empty(batch: &mut Batch<'_>, record: &mut Vec<u8>) -> io::Result<(
     Ok(())
 }
 
-/// Takes out the values that `is_out` names, with their slots, which are told to `taken`.
-fn retain_pairs<T>(slots: &mut Vec<u32>, values: &mut Vec<T>, is_out: impl Fn(&T) -> bool, mut taken: impl FnMut(u32)) {
+/// Takes out the values that `is_out` names, with their slots, which go to `taken`.
+fn take_pairs<T>(
+    slots: &mut Vec<u32>,
+    values: &mut Vec<T>,
+    is_out: impl Fn(&T) -> bool,
+    mut taken: impl FnMut(u32, T),
+) {
     if !values.iter().any(&is_out) {
         return;
     }
     let pairs = std::mem::take(slots).into_iter().zip(std::mem::take(values));
     for (slot, value) in pairs {
         if is_out(&value) {
-            taken(slot);
+            taken(slot, value);
         } else {
             slots.push(slot);
             values.push(value);

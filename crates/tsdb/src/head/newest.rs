@@ -6,8 +6,9 @@ use hashbrown::HashMap;
 use model::{METRIC_NAME, Matcher, Sample, TimeRange, Timestamp, is_stale};
 use storage::{NewestSamples, VisitNewest};
 
-use super::index::{HeadIndex, Place};
+use super::index::HeadIndex;
 use super::pages::PageCursor;
+use super::series::SeriesState;
 use super::state::Head;
 use crate::matching::{matching_series, sort_union};
 
@@ -42,16 +43,20 @@ impl Head {
         if head.tombstones.any() {
             return None;
         }
-        let places = head.matching_by_name(selectors);
-        let mut found = Vec::with_capacity(places.len());
+        let (mut slots, mut last_reference) = head.matching_by_name(selectors);
+        let mut found = Vec::with_capacity(slots.len());
         {
             let _alone = head.gate.write();
+            if head.index.read().last_reference() != last_reference {
+                // Series were made since: now no commit can come between.
+                (slots, last_reference) = head.matching_by_name(selectors);
+            }
             let pages = head.pages.snapshot();
             let mut cursor = PageCursor::new(&pages);
-            for place in places {
-                let Some(state) = cursor.get(place.slot).filter(|state| state.reference == place.reference) else {
-                    continue;
-                };
+            for slot in slots {
+                // One with a higher number has got the slot since.
+                let is_meant = |state: &&mut SeriesState| (1..=last_reference).contains(&state.reference);
+                let Some(state) = cursor.get(slot).filter(is_meant) else { continue };
                 let Some(time) = state.newest() else {
                     // Where there is a newer one, late ones don't count.
                     if state.touches(range) {
@@ -64,15 +69,15 @@ impl Head {
                 }
                 let value = state.newest_float().filter(|_| time <= range.max.as_ms())?;
                 if !is_stale(value) {
-                    found.push(Found { time, value, slot: place.slot, half: place.reference as u32 });
+                    found.push(Found { time, value, slot, half: state.reference as u32 });
                 }
             }
         }
         Some(Box::new(HeadNewest { head: Arc::clone(head), found, at: 0 }))
     }
 
-    /// The series that any of the selectors matches, by the name of their metric.
-    fn matching_by_name(&self, selectors: &[Vec<Matcher>]) -> Vec<Place> {
+    /// The slots of the series that any of the selectors matches, by the name of their metric, and the highest number of a series.
+    fn matching_by_name(&self, selectors: &[Vec<Matcher>]) -> (Vec<u32>, u64) {
         let index = self.index.read();
         let mut slots = Vec::new();
         for selector in selectors {
@@ -82,18 +87,29 @@ impl Head {
         if selectors.len() > 1 {
             sort_union(&mut slots);
         }
-        let mut by_name: HashMap<u32, Vec<u32>, foldhash::fast::FixedState> = HashMap::default();
-        let Some(name) = index.symbols().find(METRIC_NAME) else { return Vec::new() };
+        let Some(name) = index.symbols().find(METRIC_NAME) else { return (Vec::new(), 0) };
+        // Metrics are few, series are many: the metrics are sorted, and each series is put behind those before it.
+        let mut by_label: HashMap<u32, u32, foldhash::fast::FixedState> = HashMap::default();
+        let labels = slots.iter().filter_map(|slot| name_label(&index, name, *slot));
+        labels.for_each(|label| *by_label.entry(label).or_default() += 1);
+        let mut metrics: Vec<(&str, u32, u32)> = by_label
+            .iter()
+            .map(|(label, count)| (index.symbols().get(index.label(*label).1), *label, *count))
+            .collect();
+        metrics.sort_unstable();
+        let mut next = 0;
+        for (_, label, count) in metrics {
+            by_label.insert(label, next);
+            next += count;
+        }
+        let mut sorted = vec![0; next as usize];
         for slot in slots {
-            if let Some(label) = name_label(&index, name, slot) {
-                by_name.entry(label).or_default().push(slot);
+            if let Some(at) = name_label(&index, name, slot).and_then(|label| by_label.get_mut(&label)) {
+                sorted[*at as usize] = slot;
+                *at += 1;
             }
         }
-        let name_of = |label: u32| index.symbols().get(index.label(label).1);
-        let mut names: Vec<(&str, Vec<u32>)> =
-            by_name.into_iter().map(|(label, slots)| (name_of(label), slots)).collect();
-        names.sort_unstable_by_key(|(name, _)| *name);
-        names.into_iter().flat_map(|(_, slots)| slots).filter_map(|slot| index.place(slot)).collect()
+        (sorted, index.last_reference())
     }
 }
 

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::cutting::Cutting;
 use super::feed::times::CommitTimes;
 use super::index::{HeadIndex, Place};
+use super::late::log::LateSample;
 use super::late::samples::Late;
 use super::numbering::Numbering;
 use super::pages::{PAGE_SERIES, PageCursor, PageList};
@@ -20,7 +21,6 @@ use super::series::SeriesState;
 use super::state::Head;
 use crate::failpoint;
 use crate::head_chunks::{LoadedChunk, LoadedChunks};
-use crate::metrics::TypeLabel;
 use crate::wal::{
     LogPosition, LoggedHistogram, LoggedSample, RecordKind, Segment, SegmentReader, decode_exemplars,
     decode_histograms, decode_metadata, decode_notes, decode_samples, decode_series, decode_tombstones,
@@ -212,14 +212,19 @@ impl Replay {
     /// Puts the history in the place of the states that samples have been appended to since the start.
     fn hand_over(&mut self) {
         let cutting = self.head.cutting();
-        let (mut left_out, mut more) = (0, 0);
-        for (live, history) in self.head.pages.snapshot().iter().zip(&self.history) {
+        let (mut older, mut more) = (Vec::new(), 0);
+        for ((live, history), first) in
+            self.head.pages.snapshot().iter().zip(&self.history).zip((0..).step_by(PAGE_SERIES as usize))
+        {
             let mut live = live.lock();
             let mut history = std::mem::take(&mut *history.lock());
             more -= count_chunks(&live);
             history.iter_mut().for_each(|state| state.end_restoring(&cutting));
-            for (history, live) in history.iter_mut().zip(live.iter_mut()).filter(|(_, live)| live.reference != 0) {
-                left_out += history.continue_with(std::mem::take(live), &cutting);
+            let both = history.iter_mut().zip(live.iter_mut()).zip(first..);
+            for ((history, live), slot) in both.filter(|((_, live), _)| live.reference != 0) {
+                let series = live.reference;
+                let late = history.continue_with(std::mem::take(live), &cutting);
+                older.extend(late.into_iter().map(|(time, value)| LateSample { slot, series, time, value }));
             }
             let made_since = live.len().min(history.len());
             history.extend(live.drain(made_since..));
@@ -228,7 +233,7 @@ impl Replay {
         }
         self.head.change_chunks(more);
         self.head.metrics.head_chunks_created.inc_by(more.max(0) as u64);
-        self.head.metrics.out_of_order_samples.get_or_create(&TypeLabel::FLOAT).inc_by(left_out);
+        self.head.late_after_all(older);
     }
 
     fn read(&mut self, input: &Segment, start: u64) -> io::Result<()> {

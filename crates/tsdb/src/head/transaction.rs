@@ -264,7 +264,7 @@ impl Appender for Transaction {
     fn commit(mut self: Box<Self>) -> Result<(), CommitError> {
         let head = Arc::clone(&self.head);
         let _steady = head.barrier.read();
-        self.collected.leave_out_cut(&head);
+        self.collected.set_aside_cut(&head, self.newest);
         if self.collected.is_empty() {
             return Ok(());
         }

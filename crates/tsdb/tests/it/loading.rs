@@ -34,6 +34,7 @@ fn what_is_appended_meanwhile_goes_on_from_there() {
 
     let (db, _registry) = in_background(dir.path());
     assert_eq!(db.head_stats().series, SERIES as u64, "all series are known before their samples");
+    append(&db, &[(&series[9], 14_850, 0.5)]); // late, though nobody may know it yet
     append(&db, &all(15_000, 150.0));
     append(&db, &all(15_100, 151.0));
     append(&db, &[(&labels(&[("__name__", "new")]), 15_100, 1.0)]);
@@ -47,6 +48,7 @@ fn what_is_appended_meanwhile_goes_on_from_there() {
         series.decode(model::TimeRange::ALL, &mut samples).expect("readable");
         let want = match (series.labels.get("i"), series.labels.get("__name__")) {
             (Some("7"), _) => 154,
+            (Some("9"), _) => 153,
             (_, Some("new")) => 1,
             _ => 152,
         };

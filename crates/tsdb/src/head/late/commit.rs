@@ -16,6 +16,7 @@ use crate::head::feed::recent::Followed;
 use crate::head::pages::PageCursor;
 use crate::head::series::{SeriesState, Verdict};
 use crate::head::state::Head;
+use crate::metrics::TypeLabel;
 use crate::wal::{LoggedMarker, Wal};
 
 /// A commit that has late samples, from before they are logged until they are in place.
@@ -75,6 +76,37 @@ impl Head {
                 verdict => verdict,
             },
         }
+    }
+
+    /// Takes samples in that came while the history was being read, and turned out to be older than what it has. They were committed, so
+    /// they are late samples from now on; where none are taken, they are out of order, as they would have been at any other time.
+    pub(in crate::head) fn late_after_all(&self, mut samples: Vec<LateSample>) {
+        let oldest_late = self.oldest_late(self.newest_appendable());
+        let mut late = self.late_commit();
+        let before = samples.len();
+        samples.retain(|LateSample { slot, series, time, value }| {
+            let judge = |state: &mut SeriesState| {
+                let is_late =
+                    state.reference == *series && self.judge_late(state, *time, value, oldest_late) == Verdict::Late;
+                state.pending += u32::from(is_late);
+                is_late
+            };
+            self.pages.with(*slot, judge) == Some(true)
+        });
+        let refused = (before - samples.len()) as u64;
+        self.metrics.out_of_order_samples.get_or_create(&TypeLabel::FLOAT).inc_by(refused);
+        if samples.is_empty() {
+            return;
+        }
+        if let Err(error) = late.log(&samples) {
+            tracing::error!(%error, samples = samples.len(), "late samples that came while the history was being read can't be logged: they are lost");
+            samples.iter().for_each(|sample| {
+                self.pages.with(sample.slot, |state| state.pending -= 1);
+            });
+            return;
+        }
+        let _shared = self.gate.read();
+        late.put(samples, &mut Followed::default());
     }
 
     /// The times of all samples, late ones included; `None` while there is none.

@@ -80,10 +80,10 @@ impl SeriesState {
     }
 
     /// Goes on with what was appended to `live`, the state of the same series since the start, while this one was read from the
-    /// log. The answer is how many of its samples don't follow the newest one here and are left out.
-    pub(in crate::head) fn continue_with(&mut self, live: SeriesState, cutting: &Cutting<'_>) -> u64 {
+    /// log. The answer is those of its samples that are older than the newest one here.
+    pub(in crate::head) fn continue_with(&mut self, live: SeriesState, cutting: &Cutting<'_>) -> Vec<(i64, Value)> {
         (self.pending, self.flags, self.followed) = (live.pending, live.flags & LOGGED, live.followed);
-        let mut left_out = 0;
+        let mut older = Vec::new();
         for full in &live.full {
             self.close_open(cutting);
             match self.newest() {
@@ -107,7 +107,8 @@ impl SeriesState {
                     (Verdict::Fits, Value::Histogram(histogram)) => {
                         self.push_histogram(time, &histogram, cutting);
                     }
-                    _ => left_out += 1,
+                    (Verdict::Repeated, _) => {}
+                    (_, value) => older.push((time, value)),
                 }
             }
         }
@@ -117,7 +118,7 @@ impl SeriesState {
                 self.late_mut().insert(time, value);
             }
         }
-        left_out
+        older
     }
 
     fn last_open_time(&self) -> Option<i64> {

@@ -1,0 +1,143 @@
+//! Federation loses nothing: shards and globals are killed, links between them cut, delay, truncate, corrupt and stall, and in the end
+//! each global has every sample that a replica stored, once.
+//!
+//! `WATERSHED_LOSSLESS_SEED` repeats a run's plan, `WATERSHED_LOSSLESS_SECONDS` makes it longer (CI: 60; the long form: 1800).
+
+mod links;
+mod target;
+mod topology;
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use tests::{Points, eventually};
+use tokio::time::{Instant, sleep};
+
+use links::{Random, Weather};
+use topology::{Topology, now};
+
+const SECONDS: u64 = 60;
+/// How long the globals may take to have everything once the links are fine again.
+const CATCH_UP: Duration = Duration::from_secs(60);
+const SELECTOR: &str = "{__name__=~\"job:.*|up|made_.*\",job!=\"federation\"}";
+
+fn setting(name: &str, default: impl FnOnce() -> u64) -> Result<u64> {
+    Ok(match std::env::var(name) {
+        Ok(text) => text.parse()?,
+        Err(_) => default(),
+    })
+}
+
+#[derive(Debug, Default)]
+struct Report {
+    kills: u64,
+    samples: u64,
+    missing: u64,
+    doubled: u64,
+    other: u64,
+}
+
+/// What a replica has must be at the global, once; what it hasn't must not.
+fn compare(who: &str, source: &Points, global: &Points, report: &mut Report, told: &mut Vec<String>) {
+    for (series, points) in source {
+        let there = global.get(series).map(Vec::as_slice).unwrap_or_default();
+        let by_time: BTreeMap<i64, &String> = there.iter().map(|(time, value)| (*time, value)).collect();
+        report.samples += points.len() as u64;
+        report.doubled += (there.len() - by_time.len()) as u64;
+        let missing: Vec<i64> = points.iter().filter(|(time, _)| !by_time.contains_key(time)).map(|p| p.0).collect();
+        let other =
+            points.iter().filter(|(time, value)| by_time.get(time).is_some_and(|there| *there != value)).count();
+        let more = there.iter().filter(|(time, _)| points.binary_search_by_key(time, |p| p.0).is_err()).count();
+        report.missing += missing.len() as u64;
+        report.other += (other + more) as u64;
+        if !missing.is_empty() || other + more > 0 {
+            told.push(format!("{who}: {series}: {} of {} missing ({:?} …), {other} with other values, {more} that are not at the source",
+                missing.len(), points.len(), missing.iter().take(3).collect::<Vec<_>>()));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_between_edge_and_centre() -> Result<()> {
+    let seed = setting("WATERSHED_LOSSLESS_SEED", || RandomState::new().hash_one("lossless"))?;
+    let seconds = setting("WATERSHED_LOSSLESS_SECONDS", || SECONDS)?;
+    println!("WATERSHED_LOSSLESS_SEED={seed}");
+    let mut random = Random::new(seed);
+    let dir = tempfile::tempdir()?;
+    let mut topology = Topology::start(dir.path(), seed).await?;
+    let (begin, start) = (Instant::now(), now());
+    let mut report = Report::default();
+    while begin.elapsed() < Duration::from_secs(seconds) {
+        topology.set_weather(random.pick(&[Weather::Clear, Weather::Bad, Weather::Bad, Weather::Cut]));
+        sleep(Duration::from_millis(1000 + random.below(4000))).await;
+        if random.below(2) == 0 {
+            topology.kill_one(&mut random).await?;
+            report.kills += 1;
+        }
+    }
+    topology.set_weather(Weather::Clear);
+    let end = now();
+    let length = (end - start).ceil() as u64 + 30;
+    let mut told = Vec::new();
+    let compared = eventually("the globals have everything", CATCH_UP, || async {
+        let (mut report, mut told) = (Report::default(), Vec::new());
+        for (name, replica) in topology.replicas() {
+            // Its own external labels are what the globals have of it besides.
+            let mine = topology.as_pulled(name, replica.client.samples(SELECTOR, length, end).await?);
+            ensure!(mine.values().map(Vec::len).sum::<usize>() > 100, "{name} has stored nothing");
+            for (number, global) in topology.globals().iter().enumerate() {
+                let (cluster, letter) = topology::labels_of(name);
+                let selector = SELECTOR.replace('{', &format!("{{cluster=\"{cluster}\",replica=\"{letter}\","));
+                let pulled = topology::sorted(global.client.samples(&selector, length, end).await?);
+                compare(&format!("global {number} of {name}"), &mine, &pulled, &mut report, &mut told);
+            }
+        }
+        told.truncate(5);
+        ensure!(report.missing == 0, "{report:?}\n{}", told.join("\n"));
+        Ok((report, told))
+    })
+    .await;
+    match compared {
+        Ok((found, what)) => {
+            report = Report { kills: report.kills, ..found };
+            told.extend(what);
+        }
+        Err(error) => return Err(error.context(format!("seed {seed}, {}, {report:?}", topology.link_report()))),
+    }
+    println!("{seconds} s, {}, {report:?}", topology.link_report());
+    ensure!(report.missing + report.doubled + report.other == 0, "seed {seed}: {report:?}\n{}", told.join("\n"));
+    same_answers(&topology, &mut random, start, end).await
+}
+
+/// Both globals answer alike.
+async fn same_answers(topology: &Topology, random: &mut Random, start: f64, end: f64) -> Result<()> {
+    let templates = [
+        "SELECTOR",
+        "sum by (cluster, replica) (rate(made_counter_total[RANGE]))",
+        "max by (cluster) (SELECTOR)",
+        "avg_over_time(made_gauge[RANGE])",
+        "count by (cluster, replica, __name__) (SELECTOR)",
+        "changes(made_gauge[RANGE])",
+        "job:made_counter:rate - on (cluster) group_left () min by (cluster) (job:made_counter:rate)",
+        "quantile(0.9, made_gauge)",
+        "increase(made_counter_total[RANGE] offset 3s)",
+        "last_over_time(up{job=\"made\"}[RANGE])",
+    ];
+    for number in 0..100 {
+        let range = format!("{}s", 2 + random.below(40));
+        let query = random.pick(&templates).replace("SELECTOR", SELECTOR).replace("RANGE", &range);
+        let at = start + (end - start) * random.below(1000) as f64 / 1000.0;
+        let mut answers = Vec::new();
+        for global in topology.globals() {
+            let mut result = global.client.query(&query, Some(at)).await?;
+            if let Some(list) = result.as_array_mut() {
+                list.sort_by_key(|series| series["metric"].to_string());
+            }
+            answers.push(result);
+        }
+        ensure!(answers[0] == answers[1], "query {number}, {query} at {at}:\n{}\n{}", answers[0], answers[1]);
+    }
+    Ok(())
+}

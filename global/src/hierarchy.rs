@@ -39,6 +39,9 @@ fn replica_json(replica: ReplicaStatus, now: Timestamp) -> Replica {
         last_pull_samples: replica.last_pull_samples,
         newest_sample: rfc3339(replica.newest_sample),
         freshness_seconds: replica.newest_sample.map(|newest| (now - newest) as f64 / 1000.0),
+        clock_ahead_seconds: replica.clock_ahead_ms.map(|ms| ms as f64 / 1000.0),
+        gap_from: rfc3339(replica.gap.map(|(from, _)| from)),
+        gap_until: rfc3339(replica.gap.map(|(_, until)| until)),
         last_error: replica.last_error.unwrap_or_default(),
     }
 }

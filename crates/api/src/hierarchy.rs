@@ -50,6 +50,12 @@ pub struct Replica {
     pub newest_sample: String,
     /// The age of the newest sample.
     pub freshness_seconds: Option<f64>,
+    /// How far its clock is ahead of this node's, where it says what it shows.
+    pub clock_ahead_seconds: Option<f64>,
+    /// From when on samples are missing that it had deleted before they were pulled, RFC 3339, empty where none are.
+    pub gap_from: String,
+    /// Until when.
+    pub gap_until: String,
     /// Why the last pull failed, empty where it didn't.
     pub last_error: String,
 }

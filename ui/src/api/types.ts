@@ -104,6 +104,9 @@ export interface Replica {
   lastPullSamples: number | null;
   newestSample: string;
   freshnessSeconds: number | null;
+  clockAheadSeconds: number | null;
+  gapFrom: string;
+  gapUntil: string;
   lastError: string;
 }
 

@@ -154,12 +154,46 @@ function ReplicaView({ replica, at }: { replica: Replica; at: number }) {
         </div>
         <div>
           <dt>Protocol</dt>
-          <dd>{replica.protocol || '–'}</dd>
+          <dd title={protocolMeaning(replica.protocol)}>{pulled ? replica.protocol || '–' : '–'}</dd>
+        </div>
+        <div>
+          <dt>Clock</dt>
+          <dd>{clockText(replica.clockAheadSeconds)}</dd>
         </div>
       </dl>
+      {pulled && replica.state === 'up' && replica.protocol === 'text' && (
+        <p class="muted">
+          Plain federation: only the newest sample of each series is seen, and what comes and goes between two pulls is
+          lost.
+        </p>
+      )}
+      {replica.gapUntil && (
+        <div class="error-text inline-error">
+          Samples from {replica.gapFrom} to {replica.gapUntil} are missing: the replica had deleted them before they
+          were pulled.
+        </div>
+      )}
       {replica.lastError && <div class="error-text inline-error">{replica.lastError}</div>}
     </div>
   );
+}
+
+function protocolMeaning(protocol: string): string | undefined {
+  switch (protocol) {
+    case 'cursor':
+      return 'Everything that was committed since the last pull';
+    case 'text':
+      return 'The newest sample of each series';
+    default:
+      return undefined;
+  }
+}
+
+// A pull takes a moment, so small differences say nothing.
+function clockText(ahead: number | null): string {
+  if (ahead === null) return '–';
+  if (Math.abs(ahead) < 1) return 'agrees';
+  return `${formatSeconds(Math.round(Math.abs(ahead) * 10) / 10)} ${ahead > 0 ? 'ahead' : 'behind'}`;
 }
 
 function BucketSection({ bucket }: { bucket: Bucket | null }) {

@@ -6,6 +6,8 @@ mod fetch;
 mod follow;
 mod ingest;
 mod metrics;
+#[cfg(test)]
+mod mutations;
 mod protocol;
 mod puller;
 mod replica;

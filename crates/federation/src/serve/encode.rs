@@ -7,7 +7,7 @@ use model::{INSTANCE, Labels, METRIC_NAME};
 use storage::NewestSamples;
 
 /// A piece is sent when it has so many bytes.
-const PIECE_BYTES: usize = 64 << 10;
+const PIECE_BYTES: usize = 32 << 10;
 
 /// The labels that name this node to the outside, as they are added to every series that doesn't have them. `instance` is
 /// among them, empty if need be: the puller then keeps it empty instead of putting its own there.

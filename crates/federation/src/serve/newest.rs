@@ -25,7 +25,7 @@ impl Collected {
 
 impl NewestSamples for Collected {
     fn next(&mut self, visit: &mut VisitNewest<'_>) -> bool {
-        for Newest { labels, sample } in self.samples.by_ref().take(256) {
+        for Newest { labels, sample } in self.samples.by_ref().take(64) {
             visit(&labels.iter().collect::<Vec<_>>(), sample);
         }
         self.samples.len() > 0

@@ -13,7 +13,7 @@ use super::state::Head;
 use crate::matching::{matching_series, sort_union};
 
 /// So many series are handed out under one lock of the index.
-const SERIES_AT_ONCE: usize = 256;
+const SERIES_AT_ONCE: usize = 64;
 
 /// A series with its newest sample. There are as many as were asked for: see the size in the tests.
 #[derive(Debug, Clone, Copy)]

@@ -74,9 +74,9 @@ fn plain() -> Vec<u8> {
     }
     body.add(&Frame::Floats(floats.take())).expect("written");
     let mut recoder = Recoder::default();
-    (0..5).for_each(|i| {
-        recoder.push(i * 1000, Value::from(Histogram { count: 3, zero_count: 3, ..Histogram::default() }))
-    });
+    for i in 0..5 {
+        recoder.push(i * 1000, Value::from(Histogram { count: 3, zero_count: 3, ..Histogram::default() }));
+    }
     let of_chunk = |chunk: storage::chunk::Chunk| Histograms {
         id: 4,
         encoding: chunk.encoding.byte(),

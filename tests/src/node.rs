@@ -41,10 +41,19 @@ impl Node {
         Self::start_with(tier, dir, config, flags).await
     }
 
+    /// The same on a port that nobody takes while the node is down.
+    pub async fn start_on(port: u16, tier: &'static str, dir: &Path, config: &str, flags: &[&str]) -> Result<Self> {
+        let config = write(dir, &format!("{tier}.yml"), config)?;
+        Self::start_as(port, tier, dir, config, flags).await
+    }
+
     /// The same with a configuration file that exists.
     pub async fn start_with(tier: &'static str, dir: &Path, config: PathBuf, flags: &[&str]) -> Result<Self> {
+        Self::start_as(free_port()?, tier, dir, config, flags).await
+    }
+
+    async fn start_as(port: u16, tier: &'static str, dir: &Path, config: PathBuf, flags: &[&str]) -> Result<Self> {
         fs::create_dir_all(dir)?;
-        let port = free_port()?;
         let mut node = Node {
             client: Client::new(format!("http://127.0.0.1:{port}"))?,
             data: dir.join(format!("{tier}-data")),

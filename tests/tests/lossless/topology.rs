@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use anyhow::Result;
 use model::{Clock, SystemClock};
 use serde_json::Value;
-use tests::{Node, Points};
+use tests::{Node, Points, free_ports};
 
 use crate::links::{Link, Random, Weather};
 use crate::target;
@@ -40,6 +40,8 @@ pub(crate) struct Topology {
 impl Topology {
     pub(crate) async fn start(dir: &Path, seed: u64) -> Result<Self> {
         let target = target::serve().await?;
+        let mut ports = free_ports(6)?..;
+        let mut port = || ports.next().unwrap_or_default();
         let mut replicas = Vec::new();
         let rules = "groups:\n- name: made\n  interval: 1s\n  rules:\n  - record: job:made_counter:rate\n    expr: sum(rate(made_counter_total[10s]))\n\
                      \x20 - record: job:made_gauge:avg\n    expr: avg by (series) (made_gauge)\n";
@@ -58,7 +60,7 @@ impl Topology {
                 targets(1),
                 targets(2)
             );
-            replicas.push(Node::start("shard", &dir, &config, &FLAGS).await?);
+            replicas.push(Node::start_on(port(), "shard", &dir, &config, &FLAGS).await?);
         }
         let (mut globals, mut links) = (Vec::new(), Vec::new());
         for number in 0..2 {
@@ -75,7 +77,8 @@ impl Topology {
                  \x20 - {{name: eu, replicas: [{}, {}]}}\n  - {{name: us, replicas: [{}, {}]}}\n",
                 urls[0], urls[1], urls[2], urls[3]
             );
-            globals.push(Node::start("global", &dir.join(format!("global-{number}")), &config, &FLAGS).await?);
+            globals
+                .push(Node::start_on(port(), "global", &dir.join(format!("global-{number}")), &config, &FLAGS).await?);
         }
         Ok(Topology { replicas, globals, links })
     }

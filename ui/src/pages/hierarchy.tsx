@@ -114,6 +114,7 @@ function ReplicaView({ replica, at }: { replica: Replica; at: number }) {
   const age = replica.freshnessSeconds === null ? null : replica.freshnessSeconds + waited;
   const fresh = freshness(age);
   const pulled = replica.lastPull !== '';
+  const clock = clockText(replica.clockAheadSeconds);
   return (
     <div class="replica" data-testid="hierarchy-replica" data-state={replica.state}>
       <div class="replica-head">
@@ -156,10 +157,14 @@ function ReplicaView({ replica, at }: { replica: Replica; at: number }) {
           <dt>Protocol</dt>
           <dd title={protocolMeaning(replica.protocol)}>{pulled ? replica.protocol || '–' : '–'}</dd>
         </div>
-        <div>
-          <dt>Clock</dt>
-          <dd>{clockText(replica.clockAheadSeconds)}</dd>
-        </div>
+        {clock && (
+          <div>
+            <dt>Clock</dt>
+            <dd>
+              <Badge tone="warn">{clock}</Badge>
+            </dd>
+          </div>
+        )}
       </dl>
       {pulled && replica.state === 'up' && replica.protocol === 'text' && (
         <p class="muted">
@@ -189,10 +194,9 @@ function protocolMeaning(protocol: string): string | undefined {
   }
 }
 
-// A pull takes a moment, so small differences say nothing.
-function clockText(ahead: number | null): string {
-  if (ahead === null) return '–';
-  if (Math.abs(ahead) < 1) return 'agrees';
+// What a person should know of a replica's clock. A pull takes a moment, so small differences say nothing.
+function clockText(ahead: number | null): string | null {
+  if (ahead === null || Math.abs(ahead) < 1) return null;
   return `${formatSeconds(Math.round(Math.abs(ahead) * 10) / 10)} ${ahead > 0 ? 'ahead' : 'behind'}`;
 }
 

@@ -110,7 +110,10 @@ impl FollowIngest {
         }
         let Transaction { series, brought, .. } = transaction.finish();
         let trailer = reader.trailer();
-        appender_note(appender, note, &trailer.cursor)?;
+        if trailer.more && self.standing.cursor.as_ref() == Some(&trailer.cursor) {
+            return Err(WireError::Order("the answer has more and goes no further").into());
+        }
+        appender.set_note(note, trailer.cursor.as_bytes()).map_err(PullError::Note)?;
         let next = (header.session, header.answer + 1);
         Ok(Followed {
             brought,
@@ -148,10 +151,6 @@ impl FollowIngest {
         let of = |name: &String| self.external.iter().find(|(label, _)| label == name);
         names.iter().find_map(of).map(|(_, value)| value.as_str())
     }
-}
-
-fn appender_note(appender: &mut dyn Appender, note: &str, cursor: &str) -> Result<(), PullError> {
-    appender.set_note(note, cursor.as_bytes()).map_err(PullError::Note)
 }
 
 impl Known {

@@ -81,6 +81,9 @@ impl Head {
     /// Takes samples in that came while the history was being read, and turned out to be older than what it has. They were committed, so
     /// they are late samples from now on; where none are taken, they are out of order, as they would have been at any other time.
     pub(in crate::head) fn late_after_all(&self, mut samples: Vec<LateSample>) {
+        if samples.is_empty() {
+            return;
+        }
         let oldest_late = self.oldest_late(self.newest_appendable());
         let mut late = self.late_commit();
         let before = samples.len();

@@ -2,7 +2,7 @@
 //!
 //! The columns are such that the compressor finds equal bytes: series follow each other in the order in which they were defined, times
 //! are those of their commit, and a value is the difference to the last one of its series, which both sides remember for a session.
-//! Most values are whole numbers that change little, or don't change.
+//! Most values are whole numbers that change little, or don't change, and many of the others have two digits behind the point.
 
 use serde_bytes::ByteBuf;
 
@@ -18,6 +18,8 @@ const SAME: u8 = 0;
 const STALE: u8 = 1;
 const WHOLE: u8 = 2;
 const BITS: u8 = 3;
+/// By how much a value is multiplied to be a whole number, beginning with the kind after `BITS`: tenths, hundredths, thousandths.
+const SCALES: [f64; 3] = [10.0, 100.0, 1000.0];
 
 /// A float with its series and time.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +50,23 @@ fn whole(value: f64) -> Option<i64> {
     is_whole.then_some(value as i64)
 }
 
+/// The number of tenths, hundredths or thousandths if the value is exactly what so many of them are.
+fn scaled(value: f64, scale: f64) -> Option<i64> {
+    let count = whole((value * scale).round())?;
+    (unscaled(count, scale).to_bits() == value.to_bits()).then_some(count)
+}
+
+fn unscaled(count: i64, scale: f64) -> f64 {
+    count as f64 / scale
+}
+
+/// The kind of a value that is a number of tenths, hundredths or thousandths, as the last one was, and by how many it is larger.
+fn decimal(last: f64, value: f64) -> Option<(u8, i64)> {
+    let difference = |scale: f64| Some(scaled(value, scale)? - scaled(last, scale)?);
+    let kinds = (BITS + 1..).zip(SCALES);
+    kinds.into_iter().find_map(|(kind, scale)| Some((kind, difference(scale)?)))
+}
+
 /// Writes the columns.
 #[derive(Debug, Default)]
 pub(crate) struct FloatWriter {
@@ -76,6 +95,9 @@ impl FloatWriter {
         } else if let (Some(before), Some(now)) = (whole(*last), whole(value)) {
             put_varint(&mut self.whole, now - before);
             WHOLE
+        } else if let Some((kind, difference)) = decimal(*last, value) {
+            put_varint(&mut self.whole, difference);
+            kind
         } else {
             self.bits.push(value.to_bits() ^ last.to_bits());
             BITS
@@ -199,7 +221,15 @@ impl<'a> FloatReader<'a> {
                 *last = f64::from_bits(last.to_bits() ^ bytes.fold(0, |bits, byte| bits << 8 | byte));
                 self.plane += 1;
             }
-            _ => return Err(WireError::Column("kinds")),
+            Some(kind) => {
+                let broken = WireError::Column("kinds");
+                let Some(scale) = kind.checked_sub(BITS + 1).and_then(|at| SCALES.get(usize::from(at))) else {
+                    return Err(broken);
+                };
+                let before = scaled(*last, *scale).ok_or(broken)?;
+                *last = unscaled(before.wrapping_add(self.whole.next()?), *scale);
+            }
+            None => return Err(WireError::Column("kinds")),
         }
         Ok(*last)
     }
@@ -219,9 +249,11 @@ mod tests {
             [WHOLE_MAX, -0.0, 0.0, WHOLE_MAX - 1.0, -WHOLE_MAX + 1.0],
             [0.1, f64::INFINITY, STALE_NAN, 7.0, STALE_NAN],
             [f64::NAN, odd, f64::MIN_POSITIVE, 1.5, 1e300],
+            [1_251_167.96, 1_251_171.49, 0.07, -12.5, 0.001],
+            [-0.01, 3.0, 0.1 + 0.2, 0.3, 90_071_992_547_409.92],
         ];
         let mut writer = FloatWriter::default();
-        let mut last = [FIRST_VALUE; 4];
+        let mut last = [FIRST_VALUE; 6];
         let mut want = Vec::new();
         for column in 0..5 {
             for (id, row) in values.iter().enumerate() {
@@ -230,10 +262,10 @@ mod tests {
                 want.push((id, time, row[column].to_bits()));
             }
         }
-        assert_eq!(writer.len(), 20);
+        assert_eq!(writer.len(), 30);
         let floats = writer.take();
         assert_eq!(writer.len(), 0);
-        let mut last = [FIRST_VALUE; 4];
+        let mut last = [FIRST_VALUE; 6];
         let mut got = Vec::new();
         let mut reader = FloatReader::new(&floats).expect("valid");
         while let Some((id, time)) = reader.next().expect("valid") {
@@ -241,5 +273,41 @@ mod tests {
             got.push((id as usize, time, value.to_bits()));
         }
         assert_eq!(got, want);
+    }
+
+    #[test]
+    fn any_floats_come_back() {
+        let mut state = 1_u64;
+        let mut random = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state >> 11
+        };
+        let values: Vec<f64> = (0..100_000)
+            .map(|_| match random() % 5 {
+                0 => f64::from_bits((random() << 11) | (random() % 2048)),
+                1 => (random() % 2_000_000) as f64 - 1e6,
+                2 => (random() % 2_000_000_000) as f64 / 100.0,
+                3 => (random() as f64 - 4e15) / [10.0, 1000.0][random() as usize % 2],
+                _ => (random() % 1000) as f64 * 0.01,
+            })
+            .collect();
+        let (mut writer, mut last) = (FloatWriter::default(), FIRST_VALUE);
+        values.iter().for_each(|value| writer.add(WireFloat { id: 0, time: 0, value: *value }, &mut last));
+        let floats = writer.take();
+        let (mut reader, mut last) = (FloatReader::new(&floats).expect("valid"), FIRST_VALUE);
+        for value in &values {
+            assert_eq!(reader.next().expect("valid"), Some((0, 0)));
+            assert_eq!(reader.value(&mut last).expect("valid").to_bits(), value.to_bits(), "{value}");
+        }
+        assert_eq!(reader.next().expect("valid"), None);
+    }
+
+    #[test]
+    fn what_has_few_digits_is_short() {
+        let mut last = 1_251_167.96;
+        let mut writer = FloatWriter::default();
+        writer.add(WireFloat { id: 0, time: 0, value: 1_251_171.49 }, &mut last);
+        let floats = writer.take();
+        assert_eq!((floats.kinds.as_slice(), floats.whole.len(), floats.bits.len()), (&[BITS + 2][..], 2, 0));
     }
 }

@@ -53,7 +53,7 @@ pub(crate) struct Floats {
     pub(crate) times: ByteBuf,
     /// How the value of each follows from the one before it of the series.
     pub(crate) kinds: ByteBuf,
-    /// Differences of whole numbers.
+    /// Differences of whole numbers, and of numbers of tenths, hundredths, thousandths.
     pub(crate) whole: ByteBuf,
     /// Differences of bits.
     pub(crate) bits: ByteBuf,

@@ -117,7 +117,10 @@ impl Replica {
                     fetched = self.fetch() => fetched,
                 };
                 match self.store(fetched, all.brought, began, started).await {
-                    Ok(outcome) => all = Outcome { gap: outcome.gap.or(all.gap), ..outcome },
+                    Ok(outcome) => {
+                        self.tell_answer(&outcome);
+                        all = outcome;
+                    }
                     Err(error) => break Err(error),
                 }
                 if !all.more {
@@ -168,14 +171,7 @@ impl Replica {
         status.last_pull = Some(began);
         status.last_pull_duration = elapsed;
         match stored {
-            Ok(Outcome { brought, protocol, gap, ahead_ms, .. }) => {
-                if let Some(gap) = gap {
-                    self.tell_gap(&labels, gap);
-                }
-                status.protocol = protocol.unwrap_or(status.protocol);
-                status.gap =
-                    gap.map(|gap| (Timestamp::from_ms(gap.from), Timestamp::from_ms(gap.until))).or(status.gap);
-                status.clock_ahead_ms = ahead_ms;
+            Ok(Outcome { brought, .. }) => {
                 self.metrics.success(
                     &labels,
                     began.as_secs_f64(),
@@ -186,7 +182,6 @@ impl Replica {
                 status.state = ReplicaState::Up;
                 status.last_error = None;
                 status.last_pull_samples = brought.appended;
-                status.newest_sample = status.newest_sample.max(brought.newest.map(Timestamp::from_ms));
                 if let Some(value) = self.series.label_value(&self.spec.replica_labels) {
                     value.clone_into(&mut status.replica);
                 }
@@ -204,12 +199,19 @@ impl Replica {
         }
     }
 
-    /// Samples are lost for good: the replica deleted them before they were pulled.
-    fn tell_gap(&self, labels: &ReplicaLabels, gap: Gap) {
-        self.metrics.gap(labels, (gap.until - gap.from) as f64 / 1000.0);
+    /// Takes note of an answer, whatever becomes of those after it: a backlog may take many.
+    fn tell_answer(&self, outcome: &Outcome) {
+        let mut status = self.status.lock();
+        status.protocol = outcome.protocol.unwrap_or(status.protocol);
+        status.clock_ahead_ms = outcome.ahead_ms;
+        status.newest_sample = status.newest_sample.max(outcome.brought.newest.map(Timestamp::from_ms));
+        let Some(Gap { from, until }) = outcome.gap else { return };
+        let labels = self.metric_labels();
+        self.metrics.gap(&labels, (until - from) as f64 / 1000.0);
+        let (from, until) = (Timestamp::from_ms(from), Timestamp::from_ms(until));
+        status.gap = Some((from, until));
         tracing::error!(
-            shard = %labels.shard, replica = %labels.replica,
-            from = %Timestamp::from_ms(gap.from), until = %Timestamp::from_ms(gap.until),
+            shard = %labels.shard, replica = %labels.replica, %from, %until,
             "samples are missing: the replica had deleted them before they were pulled"
         );
     }

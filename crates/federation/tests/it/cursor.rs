@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use federation::{Federate, Protocol, Puller, ReplicaState, router};
 use model::{
-    Clock, Exemplar, Histogram, Labels, METRIC_NAME, Matcher, Metadata, MetricType, NativeHistogram, STALE_NAN,
-    SystemClock, TimeRange, Timestamp,
+    Clock, Exemplar, Histogram, Labels, METRIC_NAME, ManualClock, Matcher, Metadata, MetricType, NativeHistogram,
+    STALE_NAN, SystemClock, TimeRange, Timestamp,
 };
 use prometheus_client::registry::Registry;
 use storage::{Appendable, ExemplarQueryable, Queryable, Samples, SelectRequest};
@@ -31,8 +31,12 @@ fn append(db: &Db, name: &str, time: Timestamp, value: f64) {
 
 /// Serves a database; the answer is the base URL.
 async fn serve(db: &Arc<Db>, port: u16) -> (String, tokio::task::JoinHandle<()>) {
+    serve_by(db, port, Arc::new(SystemClock)).await
+}
+
+async fn serve_by(db: &Arc<Db>, port: u16, clock: Arc<dyn Clock>) -> (String, tokio::task::JoinHandle<()>) {
     let parse = |name: &str| Ok(vec![Matcher::equal(METRIC_NAME, name)]);
-    let federate = Federate::of_database(db.clone(), Arc::new(SystemClock), parse);
+    let federate = Federate::of_database(db.clone(), clock, parse);
     federate.set_external_labels(Labels::from_pairs([("replica", "a"), ("job", "outside")]));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -75,8 +79,9 @@ async fn everything_arrives_once_and_in_its_order() {
     let puller = puller(&global_db);
     puller.apply(shard(&url), 50, 5000).await;
     eventually("the first sample", async || (stored(&global_db, "a").await.len() == 1).then_some(())).await;
-    let status = puller.status()[0].replicas[0].clone();
-    assert_eq!((status.state, status.protocol, status.replica.as_str()), (ReplicaState::Up, Protocol::Cursor, "a"));
+    let is_up = async || Some(puller.status()[0].replicas[0].clone()).filter(|status| status.state == ReplicaState::Up);
+    let status = eventually("a word of it", is_up).await;
+    assert_eq!((status.protocol, status.replica.as_str()), (Protocol::Cursor, "a"));
 
     // What comes and goes between two pulls, and what comes late.
     let mut appender = shard_db.appender();
@@ -210,4 +215,64 @@ async fn a_long_backlog_comes_in_steps() {
     let puller = crate::cursor::puller(&global_db);
     puller.apply(shard(&url), 50, 5000).await;
     eventually("the backlog", async || (stored(&global_db, "b").await == want).then_some(())).await;
+}
+
+/// What the shard has deleted before it was asked for is told; the rest arrives.
+#[tokio::test]
+async fn a_gap_is_told() {
+    let dirs = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+    let start = Timestamp::from_ms(1_700_000_000_000).align_down(60_000);
+    let clock = Arc::new(ManualClock::new(start));
+    let open_shard = || {
+        let options = Options {
+            min_block_ms: 60_000,
+            max_block_ms: 60_000,
+            retention_ms: 120_000,
+            ..Options::new(dirs[0].path())
+        };
+        Db::open(options, clock.clone(), &mut Registry::default())
+    };
+    let shard_db = open_shard().expect("the directory opens");
+    let options = Options { out_of_order_window_ms: 3_600_000, ..Options::new(dirs[1].path()) };
+    let global_db = Db::open(options, clock.clone(), &mut Registry::default()).expect("the directory opens");
+    append(&shard_db, "a", start, 1.0);
+    let (url, server) = serve_by(&shard_db, 0, clock.clone()).await;
+    let port = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let mut registry = Registry::default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let puller = Puller::new(clock.clone(), global_db.clone(), &mut registry);
+    puller.apply(shard(&url), 50, 5000).await;
+    eventually("the first sample", async || (stored(&global_db, "a").await.len() == 1).then_some(())).await;
+    puller.shutdown().await;
+    server.abort();
+    let _ = server.await;
+    for _ in 0..60 {
+        clock.advance(10_000);
+        append(&shard_db, "b", clock.now(), 2.0);
+        shard_db.maintain().expect("maintained");
+    }
+    drop(shard_db);
+    let shard_db = eventually("the directory", async || {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        open_shard().ok()
+    })
+    .await;
+    let (_, _server) = serve_by(&shard_db, port, clock.clone()).await;
+    puller.apply(shard(&url), 50, 5000).await;
+    let newest = clock.now().as_ms();
+    eventually("what is left", async || {
+        stored(&global_db, "b").await.last().filter(|(time, _)| *time == newest).copied()
+    })
+    .await;
+    let (from, until) = puller.status()[0].replicas[0].gap.expect("a gap");
+    let arrived = stored(&global_db, "b").await;
+    let first = arrived[0].0;
+    assert!(
+        from <= start + 10_000 && until.as_ms() < first && first > start.as_ms() + 60_000,
+        "{from} {until} {first}"
+    );
+    assert_eq!(arrived.len() as i64, (newest - first) / 10_000 + 1, "everything behind the gap is there");
+    let mut metrics = String::new();
+    prometheus_client::encoding::text::encode(&mut metrics, &registry).expect("text");
+    assert!(metrics.contains("watershed_federation_gaps_total{"), "{metrics}");
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::Context;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,7 +11,6 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bytes::Bytes;
 use exposition::text::Escaping;
 use storage::QueryErrorKind;
 use tokio::sync::mpsc;
@@ -58,16 +58,14 @@ fn body(mut pieces: Pieces) -> Body {
     if !pieces.has_more() {
         return Body::from(first);
     }
-    let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
+    let (sender, mut receiver) = mpsc::channel(PIECES_WAITING_MAX);
     tokio::task::spawn_blocking(move || {
         // Who hung up needs no more of them.
         let _ = std::iter::once(first).chain(pieces).try_for_each(|piece| sender.blocking_send(piece));
     });
-    let next = |mut receiver: mpsc::Receiver<Bytes>| async {
-        let piece = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(piece), receiver))
-    };
-    Body::from_stream(futures::stream::unfold(receiver, next))
+    // Compression asks again behind the end.
+    let next = move |context: &mut Context<'_>| receiver.poll_recv(context).map(|piece| piece.map(Ok::<_, Infallible>));
+    Body::from_stream(futures::stream::poll_fn(next))
 }
 
 fn accepts(headers: &HeaderMap, is_meant: impl Fn(&str) -> bool) -> bool {

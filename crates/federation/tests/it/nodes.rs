@@ -14,6 +14,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves `/federate` of `memory` on a port of its own until the runtime ends; the answer is the base URL.
 pub(crate) async fn serve(memory: &Memory, external: &[(&str, &str)]) -> (String, tokio::task::JoinHandle<()>) {
+    let federate = serving(memory, external);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let server = async move { axum::serve(listener, router(federate)).await.expect("serving") };
+    (url, tokio::spawn(server))
+}
+
+/// What serves `memory`.
+pub(crate) fn serving(memory: &Memory, external: &[(&str, &str)]) -> Arc<Federate> {
     let parse = |text: &str| match text {
         "{}" => Err("1:3: parse error: a selector must not be empty".to_owned()),
         "all" => Ok(vec![]),
@@ -21,10 +30,7 @@ pub(crate) async fn serve(memory: &Memory, external: &[(&str, &str)]) -> (String
     };
     let federate = Federate::new(Arc::new(memory.clone()), Arc::new(SystemClock), parse);
     federate.set_external_labels(Labels::from_pairs(external.iter().copied()));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let server = async move { axum::serve(listener, router(federate)).await.expect("serving") };
-    (url, tokio::spawn(server))
+    federate
 }
 
 /// A puller that stores into `memory`.

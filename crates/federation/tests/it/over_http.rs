@@ -5,7 +5,7 @@ use model::{Clock, STALE_NAN, SystemClock};
 use prometheus_client::registry::Registry;
 
 use crate::memory::Memory;
-use crate::nodes::{config, eventually, puller, serve};
+use crate::nodes::{config, eventually, puller, serve, serving};
 
 #[tokio::test]
 async fn answers_as_prometheus_does() {
@@ -38,6 +38,34 @@ async fn answers_as_prometheus_does() {
     let refused = (400, plain.to_owned(), "1:3: parse error: a selector must not be empty\n".to_owned());
     assert_eq!(get("?match[]=a&match[]=%7B%7D", "*/*").await, refused);
     assert_eq!(get("", "*/*").await, (200, text.to_owned(), String::new()));
+}
+
+/// Long answers are made while they are sent, and something on the way may ask for more behind their end.
+#[tokio::test]
+async fn a_long_answer_is_whole() {
+    let memory = Memory::default();
+    let now = SystemClock.now();
+    for i in 0..5_000 {
+        memory.put(&[("__name__", "a"), ("i", &i.to_string())], now - 1000, f64::from(i));
+    }
+    let federate = serving(&memory, &[]);
+    for compressed in [false, true] {
+        let mut router = federation::router(federate.clone());
+        if compressed {
+            router = router.layer(tower_http::compression::CompressionLayer::new());
+        }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/federate?match[]=all", listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let answer = reqwest::Client::new().get(url).header("accept-encoding", "gzip").send().await.expect("an answer");
+        let mut text = answer.bytes().await.expect("a whole body").to_vec();
+        if compressed {
+            let mut plain = Vec::new();
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(text.as_slice()), &mut plain).expect("gzip");
+            text = plain;
+        }
+        assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 5_001);
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use exposition::text::Escaping;
 use futures::future::try_join_all;
-use model::{Clock, Labels, Matcher, TimeRange, Timestamp};
+use model::{Clock, Labels, Matcher, TimeRange};
 use parking_lot::{Mutex, RwLock};
 use storage::{ExemplarQueryable, Feed, Newest, Place, Queryable, SelectRequest, merge_sets};
 
@@ -66,11 +66,6 @@ impl Federate {
     fn unshared(queryable: Arc<dyn Queryable>, clock: Arc<dyn Clock>, parse_selector: Box<ParseSelector>) -> Self {
         let (external, known, told) = (RwLock::new(Labels::empty()), Mutex::default(), Mutex::default());
         Federate { queryable, clock, parse_selector, external, following: None, newest: None, known, told }
-    }
-
-    /// When somebody pulled by cursor last.
-    pub fn pulled_at(&self) -> Option<Timestamp> {
-        self.following.as_ref()?.pulled_at()
     }
 
     /// Whether it can be pulled by cursor.

@@ -1,7 +1,6 @@
 //! Answering a pull by cursor: what was committed since, or what lies in the next stretch of time where that is no longer known.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures::future::try_join_all;
 use model::{Clock, Labels, Matcher, TimeRange, Timestamp};
@@ -41,8 +40,6 @@ pub(super) struct Following {
     exemplars: Arc<dyn ExemplarQueryable>,
     clock: Arc<dyn Clock>,
     sessions: Sessions,
-    /// When somebody pulled last, in milliseconds since the epoch; 0 where nobody has.
-    pulled_at: AtomicI64,
 }
 
 impl Following {
@@ -56,19 +53,12 @@ impl Following {
             exemplars: database,
             clock,
             sessions: Sessions::default(),
-            pulled_at: AtomicI64::new(0),
         }
-    }
-
-    /// When somebody pulled last.
-    pub(super) fn pulled_at(&self) -> Option<Timestamp> {
-        Some(self.pulled_at.load(Ordering::Relaxed)).filter(|at| *at > 0).map(Timestamp::from_ms)
     }
 
     /// The body of the answer.
     pub(super) async fn answer(&self, question: Question, external: &Labels) -> Result<Vec<u8>, FederateError> {
         let follower = self.feed.follow(&question.selectors).await?;
-        self.pulled_at.store(self.clock.now().as_ms(), Ordering::Relaxed);
         match question.cursor {
             Some(Cursor { place, history: None }) => self.commits(&question, place, follower, external).await,
             Some(Cursor { place, history: Some(history) }) => {

@@ -121,7 +121,11 @@ impl World {
             let _ = if series % 2 == 0 {
                 appender.append(&labels, time, time.as_ms() as f64)
             } else {
-                appender.append_histogram(&labels, time, Histogram { count: 1, ..Histogram::default() }.into())
+                appender.append_histogram(
+                    &labels,
+                    time,
+                    Histogram { count: 1, zero_count: 1, ..Histogram::default() }.into(),
+                )
             };
         }
         appender.commit().expect("stored");

@@ -182,3 +182,37 @@ fn many_at_once_are_as_one_by_one() {
         assert_eq!(places, want, "{:?}", together.0);
     }
 }
+
+/// Between append and commit a cut may take the range of what was appended: then it is late, where late samples are taken.
+#[test]
+fn what_is_cut_meanwhile_is_late() {
+    for (window_ms, is_there) in [(600_000, true), (0, false)] {
+        let dir = scratch();
+        let (db, registry) = open(Options { out_of_order_window_ms: window_ms, ..options(dir.path()) });
+        let (float, histogram) =
+            (labels(&[("__name__", "m"), ("kind", "float")]), labels(&[("__name__", "m"), ("kind", "histogram")]));
+        append(&db, &[(&float, 1000, 1.0), (&labels(&[("__name__", "other")]), 1000, 1.0)]);
+        let mut appender = db.appender();
+        appender.append(&float, ms(2000), 2.0).expect("taken");
+        appender
+            .append_histogram(
+                &histogram,
+                ms(2000),
+                Histogram { count: 1, zero_count: 1, ..Histogram::default() }.into(),
+            )
+            .expect("taken");
+        append(&db, &[(&labels(&[("__name__", "other")]), 70_000, 1.0)]);
+        db.flush_head(ms(70_000)).expect("a block");
+        appender.commit().expect("stored");
+        let check = |db: &Db| {
+            let (_, found) = read(db);
+            let count = found.iter().filter(|(time, _)| *time == 2000).count();
+            assert_eq!(count, if is_there { 2 } else { 0 }, "{found:?}");
+        };
+        check(&db);
+        let refused = metric(&registry, "prometheus_tsdb_out_of_bound_samples_total");
+        assert_eq!(refused, if is_there { 0.0 } else { 2.0 });
+        drop(db);
+        check(&open(Options { out_of_order_window_ms: window_ms, ..options(dir.path()) }).0);
+    }
+}

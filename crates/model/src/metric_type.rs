@@ -39,6 +39,21 @@ impl MetricType {
         }
     }
 
+    /// From the word of OpenMetrics.
+    pub fn from_word(word: &str) -> Option<Self> {
+        const KINDS: [MetricType; 8] = [
+            MetricType::Counter,
+            MetricType::Gauge,
+            MetricType::Histogram,
+            MetricType::GaugeHistogram,
+            MetricType::Summary,
+            MetricType::Info,
+            MetricType::StateSet,
+            MetricType::Unknown,
+        ];
+        KINDS.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word of the text format 0.0.4, which knows five kinds; what it has no word for is `untyped`.
     pub const fn as_text_format_str(self) -> &'static str {
         match self {

@@ -152,8 +152,8 @@ impl<'a> Parser<'a> {
         let entry = match keyword {
             b"# HELP " => Entry::Help { metric, text: unescape_label(text) },
             b"# TYPE " => {
-                let kind =
-                    kind(text).ok_or_else(|| self.fail(metric_end + 1, format!("invalid metric type {text:?}")))?;
+                let kind = MetricType::from_word(text)
+                    .ok_or_else(|| self.fail(metric_end + 1, format!("invalid metric type {text:?}")))?;
                 Entry::Type { metric, kind }
             }
             _ => {
@@ -296,19 +296,4 @@ impl<'a> Iterator for Parser<'a> {
 fn token_end(line: &[u8], at: usize) -> usize {
     let start = (at + 1).min(line.len());
     line[start..].iter().position(|byte| *byte == b' ').map_or(line.len(), |len| start + len)
-}
-
-/// The kind that a word of OpenMetrics names.
-fn kind(word: &str) -> Option<MetricType> {
-    const KINDS: [MetricType; 8] = [
-        MetricType::Counter,
-        MetricType::Gauge,
-        MetricType::Histogram,
-        MetricType::GaugeHistogram,
-        MetricType::Summary,
-        MetricType::Info,
-        MetricType::StateSet,
-        MetricType::Unknown,
-    ];
-    KINDS.into_iter().find(|kind| kind.as_str() == word)
 }

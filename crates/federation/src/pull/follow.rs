@@ -6,11 +6,12 @@
 use model::{Exemplar, Labels, Metadata, MetricType, Timestamp};
 use serde_bytes::ByteBuf;
 use storage::chunk::{Chunk, Encoding, Value};
-use storage::{AppendError, Appendable, Appender, SeriesRef};
+use storage::{AppendError, Appendable, Appender};
 use url::Url;
 
 use crate::pull::error::{BODY_BYTES_MAX, PullError};
 use crate::pull::ingest::Brought;
+use crate::pull::series::PulledSeries;
 use crate::wire::{
     BodyReader, Definition, FIRST_VALUE, FloatReader, Floats, Frame, Gap, Header, Histograms, WireError, WireExemplar,
     with_checksum,
@@ -48,14 +49,13 @@ pub(super) struct FollowIngest {
     /// The labels that name the replica to the outside.
     external: Vec<(String, String)>,
     /// The series of the session, by their numbers.
-    series: Vec<Option<Known>>,
+    series: Vec<Known>,
 }
 
 #[derive(Debug)]
 struct Known {
-    labels: Labels,
-    metadata: Option<Metadata>,
-    series: Option<SeriesRef>,
+    of_series: PulledSeries,
+    /// The last float of the session.
     last: f64,
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Followed {
     /// What holds once the transaction is stored.
     standing: Standing,
     external: Vec<(String, String)>,
-    series: Option<Vec<Option<Known>>>,
+    series: Option<Vec<Known>>,
 }
 
 impl FollowIngest {
@@ -114,7 +114,7 @@ impl FollowIngest {
             return Err(WireError::Order("the answer has more and goes no further").into());
         }
         appender.set_note(note, trailer.cursor.as_bytes()).map_err(PullError::Note)?;
-        let next = (header.session, header.answer + 1);
+        let next = (header.session, header.answer.saturating_add(1));
         Ok(Followed {
             brought,
             more: trailer.more,
@@ -136,11 +136,7 @@ impl FollowIngest {
 
     /// Ends all series that are known: the replica is no longer pulled.
     pub(super) fn end_all(&mut self, at: Timestamp, note: &str, appender: &mut dyn Appender) {
-        for known in self.series.iter_mut().flatten() {
-            if let Err(error) = known.append(at.as_ms(), model::STALE_NAN, appender) {
-                tracing::debug!(%error, series = %known.labels, "no stale marker for a series that ended");
-            }
-        }
+        self.series.iter_mut().for_each(|known| known.of_series.end(at, appender));
         if let Err(error) = appender.set_note(note, &[]) {
             tracing::debug!(%error, note, "a cursor that is of no more use stays");
         }
@@ -153,27 +149,13 @@ impl FollowIngest {
     }
 }
 
-impl Known {
-    fn append(&mut self, time: i64, value: f64, appender: &mut dyn Appender) -> Result<(), AppendError> {
-        let time = Timestamp::from_ms(time);
-        if let Some(series) = self.series {
-            match appender.append_ref(series, time, value) {
-                Err(AppendError::UnknownSeries(_)) => {}
-                done => return done,
-            }
-        }
-        self.series = Some(appender.append(&self.labels, time, value)?);
-        Ok(())
-    }
-}
-
 /// An answer on its way into the storage.
 struct Transaction<'a> {
     header: &'a Header,
     appender: &'a mut dyn Appender,
-    series: Vec<Option<Known>>,
-    /// The numbers of series of which something new is known.
-    described: Vec<u32>,
+    series: Vec<Known>,
+    /// What is new of series, until they have references.
+    described: Vec<(u32, Metadata)>,
     brought: Brought,
 }
 
@@ -194,9 +176,6 @@ impl<'a> Transaction<'a> {
         if at > self.series.len() {
             return Err(WireError::Order("the number of a series is not the next one").into());
         }
-        if at == self.series.len() {
-            self.series.push(None);
-        }
         let (own, rest) = labels.as_chunks::<2>();
         if !rest.is_empty() {
             return Err(WireError::Order("a label has no value").into());
@@ -205,36 +184,34 @@ impl<'a> Transaction<'a> {
         let external = self.header.external.iter().filter(|(name, _)| is_missing(name));
         let pairs = own.iter().map(|[name, value]| (name.as_str(), value.as_str()));
         let labels = Labels::from_pairs(pairs.chain(external.map(|(name, value)| (name.as_str(), value.as_str()))));
-        let metadata = (!kind.is_empty()).then(|| Metadata { kind: kind_of(&kind), unit, help });
-        let before = self.series[at].take();
-        let (series, last) = match before {
-            Some(before) if before.labels == labels => (before.series, before.last),
+        match self.series.get(at) {
+            Some(known) if known.of_series.labels == labels => {}
             Some(_) => return Err(WireError::Order("a series is defined anew as another one").into()),
             None => {
                 self.brought.series_added += 1;
-                (None, FIRST_VALUE)
+                self.series.push(Known { of_series: PulledSeries::new(labels), last: FIRST_VALUE });
             }
-        };
-        if metadata.is_some() {
-            self.described.push(id);
         }
-        self.series[at] = Some(Known { labels, metadata, series, last });
+        if !kind.is_empty() {
+            let kind = MetricType::from_word(&kind).unwrap_or_default();
+            self.described.push((id, Metadata { kind, unit, help }));
+        }
         Ok(())
     }
 
     fn floats(&mut self, floats: &Floats) -> Result<(), PullError> {
         let mut reader = FloatReader::new(floats)?;
         while let Some((id, time)) = reader.next()? {
-            let known = self.series.get_mut(id as usize).and_then(Option::as_mut).ok_or(WireError::Unknown(id))?;
+            let known = self.series.get_mut(id as usize).ok_or(WireError::Unknown(id))?;
             let value = reader.value(&mut known.last)?;
-            let stored = known.append(time, value, self.appender);
+            let stored = known.of_series.append(Timestamp::from_ms(time), value, self.appender);
             count(&mut self.brought, time, stored);
         }
         Ok(())
     }
 
     fn histograms(&mut self, Histograms { id, encoding, data }: Histograms) -> Result<(), PullError> {
-        let known = self.series.get_mut(id as usize).and_then(Option::as_mut).ok_or(WireError::Unknown(id))?;
+        let known = self.series.get_mut(id as usize).ok_or(WireError::Unknown(id))?;
         let broken = |reason: String| PullError::from(WireError::Chunk(id, reason));
         let encoding = Encoding::from_byte(encoding).map_err(|error| broken(error.to_string()))?;
         let data = ByteBuf::into_vec(data).into();
@@ -242,12 +219,12 @@ impl<'a> Transaction<'a> {
         let mut values = chunk.values();
         while let Some((time, value)) = values.next().map_err(|error| broken(error.to_string()))? {
             let stored = match value {
-                Value::Float(value) => known.append(time, value, self.appender),
+                Value::Float(value) => known.of_series.append(Timestamp::from_ms(time), value, self.appender),
                 Value::Histogram(histogram) => {
                     let at = Timestamp::from_ms(time);
                     self.appender
-                        .append_histogram(&known.labels, at, histogram)
-                        .map(|series| known.series = Some(series))
+                        .append_histogram(&known.of_series.labels, at, histogram)
+                        .map(|series| known.of_series.series = Some(series))
                 }
             };
             count(&mut self.brought, time, stored);
@@ -258,26 +235,26 @@ impl<'a> Transaction<'a> {
     /// An exemplar that is not taken is none the worse: there are newer ones.
     fn exemplar(&mut self, exemplar: WireExemplar) -> Result<(), PullError> {
         let WireExemplar { id, time, value, labels } = exemplar;
-        let known = self.series.get(id as usize).and_then(Option::as_ref).ok_or(WireError::Unknown(id))?;
+        let known = self.series.get(id as usize).ok_or(WireError::Unknown(id))?;
         let (pairs, rest) = labels.as_chunks::<2>();
         if !rest.is_empty() {
             return Err(WireError::Order("a label has no value").into());
         }
         let labels = Labels::from_pairs(pairs.iter().map(|[name, value]| (name, value)));
         let exemplar = Exemplar { labels, value, time: Timestamp::from_ms(time) };
-        if let Some(series) = known.series
+        if let Some(series) = known.of_series.series
             && let Err(error) = self.appender.append_exemplar(series, &exemplar)
         {
-            tracing::debug!(%error, series = %known.labels, "exemplar not stored");
+            tracing::debug!(%error, series = %known.of_series.labels, "exemplar not stored");
         }
         Ok(())
     }
 
     /// Hands on what is known of the series' metrics, now that they have references.
     fn finish(self) -> Self {
-        for id in &self.described {
-            if let Some(Known { labels, metadata: Some(metadata), series: Some(series), .. }) =
-                &self.series[*id as usize]
+        for (id, metadata) in &self.described {
+            let PulledSeries { labels, series } = &self.series[*id as usize].of_series;
+            if let Some(series) = series
                 && let Err(error) = self.appender.append_metadata(*series, metadata)
             {
                 tracing::debug!(%error, series = %labels, "metadata not stored");
@@ -285,19 +262,6 @@ impl<'a> Transaction<'a> {
         }
         self
     }
-}
-
-fn kind_of(word: &str) -> MetricType {
-    let all = [
-        MetricType::Counter,
-        MetricType::Gauge,
-        MetricType::Histogram,
-        MetricType::GaugeHistogram,
-        MetricType::Summary,
-        MetricType::Info,
-        MetricType::StateSet,
-    ];
-    all.into_iter().find(|kind| kind.as_str() == word).unwrap_or_default()
 }
 
 fn count(brought: &mut Brought, time: i64, stored: Result<(), AppendError>) {

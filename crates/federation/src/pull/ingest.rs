@@ -9,10 +9,11 @@ use std::collections::HashMap;
 
 use exposition::text::{Entry as Line, ParseError, Parser};
 use foldhash::fast::RandomState;
-use model::{Labels, LabelsScratch, STALE_NAN, Timestamp};
-use storage::{AppendError, Appender, SeriesRef};
+use model::{Labels, LabelsScratch, Timestamp};
+use storage::{AppendError, Appender};
 
 use crate::pull::metrics::Skipped;
+use crate::pull::series::PulledSeries;
 
 /// The series of one replica, as its answers have them.
 #[derive(Debug, Default)]
@@ -25,8 +26,7 @@ pub(super) struct Ingest {
 
 #[derive(Debug)]
 struct Known {
-    labels: Labels,
-    series: Option<SeriesRef>,
+    of_series: PulledSeries,
     /// The newest time that was settled.
     settled: Option<i64>,
     /// The newest time of the transaction under way.
@@ -99,7 +99,7 @@ impl Ingest {
             }
         }
         for ended in self.series.values_mut().filter(|known| known.round != self.round) {
-            ended.end(pulled_at, appender);
+            ended.of_series.end(pulled_at, appender);
         }
         Ok(brought)
     }
@@ -117,7 +117,7 @@ impl Ingest {
     pub(super) fn abandon(&mut self) {
         self.series.retain(|_, known| {
             if known.pending.take().is_some() {
-                known.series = None;
+                known.of_series.series = None;
             }
             known.settled.is_some()
         });
@@ -126,13 +126,13 @@ impl Ingest {
     /// Ends all series: the replica is no longer pulled.
     pub(super) fn end_all(&mut self, at: Timestamp, appender: &mut dyn Appender) {
         for known in self.series.values_mut() {
-            known.end(at, appender);
+            known.of_series.end(at, appender);
         }
     }
 
     /// The value of the first of these labels that a series has.
     pub(super) fn label_value(&self, names: &[String]) -> Option<&str> {
-        self.series.values().find_map(|known| names.iter().find_map(|name| known.labels.get(name)))
+        self.series.values().find_map(|known| names.iter().find_map(|name| known.of_series.labels.get(name)))
     }
 }
 
@@ -146,7 +146,7 @@ enum Skip {
 
 impl Known {
     fn new(labels: Labels) -> Self {
-        Known { labels, series: None, settled: None, pending: None, round: 0 }
+        Known { of_series: PulledSeries::new(labels), settled: None, pending: None, round: 0 }
     }
 
     fn append(&mut self, time: i64, value: f64, appender: &mut dyn Appender) -> Result<(), Skip> {
@@ -155,25 +155,7 @@ impl Known {
             Some(last) if time < last => return Err(Skip::Older),
             _ => self.pending = Some(time), // even where it is refused: it would be refused again
         }
-        self.append_raw(Timestamp::from_ms(time), value, appender).map_err(Skip::Refused)
-    }
-
-    /// A marker that is refused is none the worse: the storage has something newer then.
-    fn end(&mut self, at: Timestamp, appender: &mut dyn Appender) {
-        if let Err(error) = self.append_raw(at, STALE_NAN, appender) {
-            tracing::debug!(%error, series = %self.labels, "no stale marker for a series that ended");
-        }
-    }
-
-    fn append_raw(&mut self, time: Timestamp, value: f64, appender: &mut dyn Appender) -> Result<(), AppendError> {
-        if let Some(series) = self.series {
-            match appender.append_ref(series, time, value) {
-                Err(AppendError::UnknownSeries(_)) => {}
-                done => return done,
-            }
-        }
-        self.series = Some(appender.append(&self.labels, time, value)?);
-        Ok(())
+        self.of_series.append(Timestamp::from_ms(time), value, appender).map_err(Skip::Refused)
     }
 }
 

@@ -12,6 +12,7 @@ mod protocol;
 mod puller;
 mod replica;
 mod schedule;
+mod series;
 mod spec;
 mod status;
 

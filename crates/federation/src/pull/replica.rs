@@ -207,7 +207,7 @@ impl Replica {
         status.newest_sample = status.newest_sample.max(outcome.brought.newest.map(Timestamp::from_ms));
         let Some(Gap { from, until }) = outcome.gap else { return };
         let labels = self.metric_labels();
-        self.metrics.gap(&labels, (until - from) as f64 / 1000.0);
+        self.metrics.gap(&labels, until.saturating_sub(from) as f64 / 1000.0);
         let (from, until) = (Timestamp::from_ms(from), Timestamp::from_ms(until));
         status.gap = Some((from, until));
         tracing::error!(
@@ -289,7 +289,8 @@ impl Store<'_> {
             self.report_success(&brought, appender.as_mut());
         }
         appender.commit()?;
-        let (more, gap, ahead_ms) = (followed.more, followed.gap, Some(followed.now - self.came_at.as_ms()));
+        let (more, gap, ahead_ms) =
+            (followed.more, followed.gap, Some(followed.now.saturating_sub(self.came_at.as_ms())));
         ingest.settle(followed);
         Ok(Outcome { brought, protocol: Some(Protocol::Cursor), more, gap, ahead_ms })
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::is_stale;
-use storage::CommitError;
+
+use storage::{CommitError, SeriesRef};
 
 use super::*;
 

@@ -1,11 +1,14 @@
 //! What all tests need: opening a database, appending, reading everything back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
 use model::{Labels, ManualClock, Matcher, TimeRange, Timestamp};
 use prometheus_client::registry::Registry;
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use storage::{Appendable, Queryable, Samples, SelectRequest};
 use tsdb::{Db, Options};
 
@@ -120,4 +123,25 @@ pub(crate) fn dump(db: &Db) -> BTreeSet<String> {
 /// One line of a dump, with the value written our way.
 pub(crate) fn dump_line(labels: &str, value: f64, time: i64) -> String {
     format!("{labels} {} {time}", model::format_float(value))
+}
+
+/// Runs a property on random cases, of which `WATERSHED_SEED` repeats a failed one and `WATERSHED_CASES` makes more. The failure names
+/// the seed.
+pub(crate) fn check_property<S: Strategy>(
+    name: &str,
+    cases: u32,
+    strategy: &S,
+    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
+) {
+    let setting = |variable: &str| std::env::var(variable).ok().map(|text| text.parse().expect("a number"));
+    let seed: u64 = setting("WATERSHED_SEED").unwrap_or_else(|| RandomState::new().hash_one(name));
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let cases = setting("WATERSHED_CASES").map_or(cases, |cases| cases as u32);
+    let config =
+        ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 4_000, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    if let Err(error) = runner.run(strategy, test) {
+        panic!("WATERSHED_SEED={seed}: {error}");
+    }
 }

@@ -3,20 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
 use model::{Clock, Exemplar, Histogram, ManualClock, Matcher, Metadata, MetricType, TimeRange};
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use storage::{
     Appendable, Change, Changes, Feed, Follower, Missed, Place, Progress, Queryable, Samples, SelectRequest,
 };
 use tsdb::{Db, Options};
 
-use crate::fixture::{block_on, copy_dir, labels, ms, scratch};
+use crate::fixture::{block_on, check_property, copy_dir, labels, ms, scratch};
 
 const START_MS: i64 = 1_699_999_200_000;
 const SERIES: u8 = 5;
@@ -221,15 +219,8 @@ fn cut_log(wal: &Path, lost: u64) {
 
 #[test]
 fn whoever_follows_is_told_everything() {
-    let seed = std::env::var("WATERSHED_SEED")
-        .map_or_else(|_| RandomState::new().hash_one("following"), |text| text.parse().expect("a number"));
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let cases = std::env::var("WATERSHED_CASES").map_or(CASES, |text| text.parse().expect("a number"));
-    let config =
-        ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 4_000, ..ProptestConfig::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let result = runner.run(&proptest::collection::vec(any_step(), 1..90), |steps| {
+    let steps = proptest::collection::vec(any_step(), 1..90);
+    check_property("following", CASES, &steps, |steps| {
         let mut world = World::new();
         for (at, step) in steps.iter().enumerate() {
             if let Some(wrong) = world.take(step) {
@@ -238,9 +229,6 @@ fn whoever_follows_is_told_everything() {
         }
         (0..2).find_map(|reader| world.read(reader)).map_or(Ok(()), |wrong| Err(TestCaseError::fail(wrong)))
     });
-    if let Err(error) = result {
-        panic!("WATERSHED_SEED={seed}: {error}");
-    }
 }
 
 #[test]

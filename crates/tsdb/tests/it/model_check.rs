@@ -6,7 +6,6 @@
 //! commit, or where something was deleted at that time, either answer is right at the commit; from then on it stays.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use model::{
@@ -15,11 +14,10 @@ use model::{
 };
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use storage::{Appendable, Appender, ExemplarQueryable, Queryable, Samples, SelectRequest};
 use tsdb::{BlockMeta, Db, Maintenance, Options};
 
-use crate::fixture::{block_on, copy_dir, labels, ms, scratch};
+use crate::fixture::{block_on, check_property, copy_dir, labels, ms, scratch};
 
 const SERIES: u8 = 6;
 const TRANSACTIONS: usize = 3;
@@ -388,16 +386,8 @@ impl World {
 
 #[test]
 fn reads_what_maps_would() {
-    let seed = std::env::var("WATERSHED_SEED")
-        .map_or_else(|_| RandomState::new().hash_one("model"), |text| text.parse().expect("a number"));
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let cases = std::env::var("WATERSHED_CASES").map_or(CASES, |text| text.parse().expect("a number"));
-    let config =
-        ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 4_000, ..ProptestConfig::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let steps = proptest::collection::vec(any_step(), 1..70);
-    let result = runner.run(&steps, |steps| {
+    check_property("model", CASES, &steps, |steps| {
         let mut world = World::new();
         for (at, step) in steps.iter().enumerate() {
             world.take(step);
@@ -409,7 +399,4 @@ fn reads_what_maps_would() {
         }
         Ok(())
     });
-    if let Err(error) = result {
-        panic!("WATERSHED_SEED={seed}: {error}");
-    }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use model::is_stale;
-
 use storage::{CommitError, SeriesRef};
 
 use super::*;

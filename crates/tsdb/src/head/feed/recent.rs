@@ -172,3 +172,51 @@ impl Recent {
         self.commits.range(from..).take_while(move |commit| commit.end <= settled)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(offset: u64) -> LogPosition {
+        LogPosition { segment: 0, offset }
+    }
+
+    fn floats(slot: u32, count: usize) -> Followed {
+        let float = FollowedFloat { time: 1, value: 1.0, slot, followed: 1 };
+        Followed { floats: vec![float; count], rare: Vec::new() }
+    }
+
+    fn ends(recent: &Recent, after: u64) -> Vec<u64> {
+        recent.since(at(after)).map(|commit| commit.end.offset).collect()
+    }
+
+    #[test]
+    fn a_followed_float_is_small() {
+        assert_eq!(size_of::<FollowedFloat>(), 24);
+    }
+
+    #[test]
+    fn what_is_behind_a_commit_under_way_waits_for_it() {
+        let mut recent = Recent::new(at(0));
+        (1..=3).for_each(|end| recent.logged(at(end * 10)));
+        recent.in_place(at(30), 3, floats(3, 1));
+        recent.in_place(at(10), 1, floats(1, 1));
+        assert_eq!((recent.settled(), ends(&recent, 0)), (at(19), vec![10]));
+        recent.in_place(at(20), 2, floats(2, 1));
+        assert_eq!((recent.settled(), ends(&recent, 0), ends(&recent, 10)), (at(30), vec![10, 20, 30], vec![20, 30]));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_known_to_be() {
+        let mut recent = Recent::new(at(0));
+        for end in 1..=4 {
+            recent.logged(at(end));
+            recent.in_place(at(end), 1, floats(end as u32, BYTES_MAX / 24 / 3));
+        }
+        assert_eq!((recent.begin(), ends(&recent, 2)), (at(2), vec![3, 4]));
+        recent.forget_slots(|slot| slot == 3);
+        assert_eq!((recent.begin(), ends(&recent, 3)), (at(3), vec![4]));
+        recent.clear();
+        assert_eq!((recent.begin(), recent.bytes), (at(4), 0));
+    }
+}

@@ -12,5 +12,8 @@ mod pull;
 mod serve;
 mod wire;
 
-pub use pull::{Config, Protocol, Puller, RawConfig, ReplicaState, ReplicaStatus, ShardConfig, ShardStatus};
+pub use pull::{
+    Config, GLOBAL_LABEL, PeerConfig, Protocol, Puller, RawConfig, RawPeer, ReplicaState, ReplicaStatus, ShardConfig,
+    ShardStatus,
+};
 pub use serve::{Federate, FederateError, router};

@@ -6,6 +6,9 @@ use config::{HttpClientConfig, Ignored, Report, Spanned};
 use serde::Deserialize;
 use url::Url;
 
+use crate::pull::peer::PeerConfig;
+use crate::pull::url::base_url;
+
 /// `federation` as written.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -39,6 +42,10 @@ pub struct Config {
     pub replica_labels: Vec<String>,
     /// In the order of the file.
     pub shards: Vec<ShardConfig>,
+    /// How this global is called: the label `global` of what it stores about its pulls. Empty leaves the label out.
+    pub name: String,
+    /// The other global of the pair.
+    pub peer: Option<PeerConfig>,
 }
 
 /// One shard: the replicas that watch the same targets.
@@ -76,7 +83,8 @@ impl RawConfig {
                 shards.push(shard.value);
             }
         }
-        Config { replica_labels: self.replica_labels.into_iter().map(|label| label.value).collect(), shards }
+        let replica_labels = self.replica_labels.into_iter().map(|label| label.value).collect();
+        Config { replica_labels, shards, ..Config::default() }
     }
 }
 
@@ -102,7 +110,7 @@ fn validate_shard(raw: Spanned<RawShard>, selectors: &[String], report: &mut Rep
     }
     let mut replicas: Vec<Url> = Vec::new();
     for replica in &raw.replicas {
-        match report.check(replica, replica_url(replica)) {
+        match report.check(replica, base_url("replica", replica)) {
             Some(url) if replicas.contains(&url) => report.error(replica, "the replica is given twice"),
             url => replicas.extend(url),
         }
@@ -119,20 +127,6 @@ fn validate_selectors(raw: &[Spanned<String>], report: &mut Report) -> Vec<Strin
         report.error(empty, "the selector is empty");
     }
     raw.iter().map(|selector| selector.value.clone()).collect()
-}
-
-fn replica_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("the replica is not a URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err("the replica's URL must begin with http:// or https:// and name a host".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("credentials don't belong into the replica's URL: use basic_auth".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("the replica's URL is the address of the node, without a query".to_owned());
-    }
-    Ok(url)
 }
 
 #[cfg(test)]

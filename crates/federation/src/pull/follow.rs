@@ -12,6 +12,7 @@ use url::Url;
 use crate::pull::error::{BODY_BYTES_MAX, PullError};
 use crate::pull::ingest::Brought;
 use crate::pull::series::PulledSeries;
+use crate::pull::spec::ReplicaSpec;
 use crate::wire::{
     BodyReader, Definition, FIRST_VALUE, FloatReader, Floats, Frame, Gap, Header, Histograms, WireError, WireExemplar,
     with_checksum,
@@ -26,6 +27,11 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// The cursor, empty before the first answer.
+    pub(super) fn cursor(&self) -> &str {
+        self.cursor.as_deref().unwrap_or_default()
+    }
+
     /// Whether there was an answer by cursor, in this run or in an earlier one.
     pub(super) fn has_cursor(&self) -> bool {
         self.cursor.is_some()
@@ -42,12 +48,17 @@ impl Standing {
     }
 }
 
+/// Labels that name a replica to the outside, with their values.
+pub(super) type External = Vec<(String, String)>;
+
 /// What is known of a replica that is pulled by cursor.
 #[derive(Debug, Default)]
 pub(super) struct FollowIngest {
     standing: Standing,
     /// The labels that name the replica to the outside.
-    external: Vec<(String, String)>,
+    external: External,
+    /// Whether these don't concern what it sends: the other global of a pair calls itself as we do.
+    ignores_external: bool,
     /// The series of the session, by their numbers.
     series: Vec<Known>,
 }
@@ -67,36 +78,51 @@ pub(super) struct Followed {
     pub(super) gap: Option<Gap>,
     /// The clock of who answered.
     pub(super) now: i64,
+    /// The labels that name the replica to the outside.
+    pub(super) external: External,
     /// What holds once the transaction is stored.
     standing: Standing,
-    external: Vec<(String, String)>,
     series: Option<Vec<Known>>,
 }
 
 impl FollowIngest {
     /// Goes on where a transaction of an earlier run noted that it stood.
-    pub(super) fn resume(appendable: &dyn Appendable, note: &str) -> Self {
-        let cursor = appendable.note(note).and_then(|cursor| String::from_utf8(cursor).ok());
-        FollowIngest { standing: Standing { cursor, session: None }, ..FollowIngest::default() }
+    pub(super) fn resume(appendable: &dyn Appendable, spec: &ReplicaSpec) -> Self {
+        let cursor = appendable.note(&spec.cursor_note()).and_then(|cursor| String::from_utf8(cursor).ok());
+        let external = appendable.note(&spec.external_note());
+        FollowIngest {
+            standing: Standing { cursor: cursor.filter(|cursor| !cursor.is_empty()), session: None },
+            external: external.and_then(|noted| rmp_serde::from_slice(&noted).ok()).unwrap_or_default(),
+            ignores_external: spec.is_peer,
+            series: Vec::new(),
+        }
+    }
+
+    /// The labels that name the replica to the outside, as far as they are known and concern what it sends.
+    pub(super) fn external(&self) -> &External {
+        &self.external
     }
 
     pub(super) fn standing(&self) -> &Standing {
         &self.standing
     }
 
-    /// Appends an answer and notes the cursor under this name. It holds after [`FollowIngest::settle`]; if that doesn't come, the next pull
+    /// Appends an answer and notes the cursor. It holds after [`FollowIngest::settle`]; if that doesn't come, the next pull
     /// asks for the same again.
     pub(super) fn append(
         &mut self,
         body: &[u8],
-        note: &str,
+        spec: &ReplicaSpec,
         appender: &mut dyn Appender,
     ) -> Result<Followed, PullError> {
         // Whatever goes wrong, the session is over.
         let session = self.standing.session.take();
         let known = std::mem::take(&mut self.series);
         let mut reader = BodyReader::new(body, BODY_BYTES_MAX)?;
-        let header = reader.header().clone();
+        let mut header = reader.header().clone();
+        if self.ignores_external {
+            header.external.clear();
+        }
         let (is_local, series) = match header.session {
             0 => (true, Vec::new()),
             _ if session == Some((header.session, header.answer)) => (false, known),
@@ -113,7 +139,11 @@ impl FollowIngest {
         if trailer.more && self.standing.cursor.as_ref() == Some(&trailer.cursor) {
             return Err(WireError::Order("the answer has more and goes no further").into());
         }
-        appender.set_note(note, trailer.cursor.as_bytes()).map_err(PullError::Note)?;
+        appender.set_note(&spec.cursor_note(), trailer.cursor.as_bytes()).map_err(PullError::Note)?;
+        if header.external != self.external {
+            let noted = rmp_serde::to_vec(&header.external).unwrap_or_default(); // plain texts can't fail
+            appender.set_note(&spec.external_note(), &noted).map_err(PullError::Note)?;
+        }
         let next = (header.session, header.answer.saturating_add(1));
         Ok(Followed {
             brought,
@@ -135,10 +165,12 @@ impl FollowIngest {
     }
 
     /// Ends all series that are known: the replica is no longer pulled.
-    pub(super) fn end_all(&mut self, at: Timestamp, note: &str, appender: &mut dyn Appender) {
+    pub(super) fn end_all(&mut self, at: Timestamp, spec: &ReplicaSpec, appender: &mut dyn Appender) {
         self.series.iter_mut().for_each(|known| known.of_series.end(at, appender));
-        if let Err(error) = appender.set_note(note, &[]) {
-            tracing::debug!(%error, note, "a cursor that is of no more use stays");
+        for note in [spec.cursor_note(), spec.external_note()] {
+            if let Err(error) = appender.set_note(&note, &[]) {
+                tracing::debug!(%error, note, "a note that is of no more use stays");
+            }
         }
     }
 

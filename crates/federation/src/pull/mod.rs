@@ -8,15 +8,20 @@ mod ingest;
 mod metrics;
 #[cfg(test)]
 mod mutations;
+mod peer;
 mod protocol;
 mod puller;
 mod replica;
+mod report;
 mod schedule;
 mod series;
 mod spec;
 mod status;
+mod url;
 
 pub use config::{Config, RawConfig, ShardConfig};
+pub use peer::{PeerConfig, RawPeer};
 pub use protocol::Protocol;
 pub use puller::Puller;
+pub use spec::GLOBAL_LABEL;
 pub use status::{ReplicaState, ReplicaStatus, ShardStatus};

@@ -8,6 +8,7 @@ use storage::{AppendError, Appender, CommitError, SeriesRef};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::pull::follow::FollowIngest;
+use crate::pull::spec::tests::spec;
 use crate::wire::{
     BodyWriter, Definition, FIRST_VALUE, FloatWriter, Frame, Header, Histograms, Trailer, VERSION, WireExemplar,
     WireFloat,
@@ -97,7 +98,7 @@ fn plain() -> Vec<u8> {
 }
 
 fn is_read(compressed: &[u8]) -> bool {
-    FollowIngest::default().append(compressed, "note", &mut Nowhere).is_ok()
+    FollowIngest::default().append(compressed, &spec("http://h"), &mut Nowhere).is_ok()
 }
 
 /// With the checksum that belongs to it, so that what is behind the check is met, too.

@@ -21,8 +21,15 @@ pub struct Puller {
     appendable: Arc<dyn Appendable>,
     metrics: Metrics,
     tasks: tokio::sync::Mutex<Vec<Task>>,
-    /// What the tasks tell, in the order of the configuration.
-    view: RwLock<Vec<ShardView>>,
+    /// What the tasks tell.
+    view: RwLock<View>,
+}
+
+/// What is told, in the order of the configuration.
+#[derive(Default)]
+struct View {
+    shards: Vec<ShardView>,
+    peer: Option<Arc<Mutex<ReplicaStatus>>>,
 }
 
 struct Task {
@@ -58,23 +65,26 @@ impl Puller {
         let mut take = |is: &dyn Fn(&ReplicaSpec) -> bool| {
             before.iter().position(|task| is(&task.spec)).map(|found| before.swap_remove(found))
         };
-        let (mut view, mut changed) = (Vec::new(), Vec::new());
-        for shard in &config.shards {
-            let mut replicas = Vec::new();
-            for spec in ReplicaSpec::of_shard(&config, shard, interval_ms, timeout_ms) {
-                if let Some(task) = take(&|known| *known == spec) {
-                    replicas.push(task.status.clone());
-                    tasks.push(task);
-                    continue;
-                }
-                let replaced = take(&|known| known.is_same_replica(&spec));
-                let unknown = || Arc::new(Mutex::new(ReplicaStatus::unknown(&spec.url)));
-                let status = replaced.as_ref().map_or_else(unknown, |task| task.status.clone());
-                replicas.push(status.clone());
-                changed.push((spec, status, replaced));
+        let (mut view, mut changed) = (View::default(), Vec::new());
+        let mut replica = |spec: ReplicaSpec| {
+            if let Some(task) = take(&|known| *known == spec) {
+                let status = task.status.clone();
+                tasks.push(task);
+                return status;
             }
-            view.push(ShardView { name: shard.name.clone(), replicas });
+            let replaced = take(&|known| known.is_same_replica(&spec));
+            let unknown = || Arc::new(Mutex::new(ReplicaStatus::unknown(&spec.url)));
+            let status = replaced.as_ref().map_or_else(unknown, |task| task.status.clone());
+            changed.push((spec, status.clone(), replaced));
+            status
+        };
+        for shard in &config.shards {
+            let replicas = ReplicaSpec::of_shard(&config, shard, interval_ms, timeout_ms);
+            let replicas = replicas.into_iter().map(&mut replica).collect();
+            view.shards.push(ShardView { name: shard.name.clone(), replicas });
         }
+        let peer = config.peer.as_ref().map(|peer| ReplicaSpec::of_peer(&config, peer, interval_ms, timeout_ms));
+        view.peer = peer.map(replica);
         for task in before.iter().chain(changed.iter().filter_map(|(_, _, replaced)| replaced.as_ref())) {
             task.stop.cancel();
         }
@@ -109,7 +119,12 @@ impl Puller {
             name: shard.name.clone(),
             replicas: shard.replicas.iter().map(|replica| replica.lock().clone()).collect(),
         };
-        self.view.read().iter().map(shard_status).collect()
+        self.view.read().shards.iter().map(shard_status).collect()
+    }
+
+    /// How the pulls of the other global of the pair are doing; `None` where there is none.
+    pub fn peer_status(&self) -> Option<ReplicaStatus> {
+        self.view.read().peer.as_ref().map(|peer| peer.lock().clone())
     }
 
     fn start(&self, spec: ReplicaSpec, status: Arc<Mutex<ReplicaStatus>>, series: Series) -> Task {

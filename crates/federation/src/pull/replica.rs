@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use model::{Clock, STALE_NAN, Timestamp};
+use model::{Clock, Timestamp};
 use parking_lot::Mutex;
-use storage::{Appendable, Appender, CommitError};
+use storage::{Appendable, CommitError};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,7 @@ use crate::pull::follow::FollowIngest;
 use crate::pull::ingest::{Brought, Ingest};
 use crate::pull::metrics::{Metrics, ReplicaLabels};
 use crate::pull::protocol::Protocol;
+use crate::pull::report::{self, Report};
 use crate::pull::schedule::{phase_ms, wait};
 use crate::pull::spec::ReplicaSpec;
 use crate::pull::status::{ReplicaState, ReplicaStatus};
@@ -26,15 +27,6 @@ use crate::wire::Gap;
 
 /// A replica that was pulled by cursor and answers so often with text has become another one.
 const TEXTS_BELIEVED: u32 = 3;
-
-/// What is stored about each pull, as a Prometheus stores it about a scrape.
-const REPORTS: [&str; 5] = [
-    "up",
-    "scrape_duration_seconds",
-    "scrape_samples_scraped",
-    "scrape_samples_post_metric_relabeling",
-    "scrape_series_added",
-];
 
 /// What is known of a replica's series, by the way they came.
 #[derive(Debug, Default)]
@@ -48,7 +40,7 @@ pub(super) struct Series {
 impl Series {
     /// Of a replica that this process has not pulled yet.
     pub(super) fn resume(appendable: &dyn Appendable, spec: &ReplicaSpec) -> Self {
-        Series { follow: FollowIngest::resume(appendable, &spec.cursor_note()), ..Series::default() }
+        Series { follow: FollowIngest::resume(appendable, spec), ..Series::default() }
     }
 
     fn label_value(&self, names: &[String]) -> Option<&str> {
@@ -63,6 +55,8 @@ struct Outcome {
     protocol: Option<Protocol>,
     more: bool,
     gap: Option<Gap>,
+    /// What the replica's clock showed.
+    replica_now: Option<Timestamp>,
     /// How far the replica's clock is ahead of ours.
     ahead_ms: Option<i64>,
 }
@@ -149,9 +143,11 @@ impl Replica {
     ) -> Result<Outcome, PullError> {
         let (spec, appendable, clock) = (self.spec.clone(), self.appendable.clone(), self.clock.clone());
         let mut series = std::mem::take(&mut self.series);
-        let came_at = clock.now();
+        let (came_at, current_at) = (clock.now(), self.status.lock().current_at);
         let work = tokio::task::spawn_blocking(move || {
-            let store = Store { spec: &spec, appendable: appendable.as_ref(), before, began, started, came_at };
+            let current_at = current_at.filter(|at| *at <= came_at);
+            let store =
+                Store { spec: &spec, appendable: appendable.as_ref(), before, began, started, came_at, current_at };
             let stored = store.store(&mut series, fetched);
             (series, stored)
         });
@@ -171,7 +167,10 @@ impl Replica {
         status.last_pull = Some(began);
         status.last_pull_duration = elapsed;
         match stored {
-            Ok(Outcome { brought, .. }) => {
+            Ok(Outcome { brought, replica_now, .. }) => {
+                // A plain answer says nothing of the clock; samples that were made before it was asked for are in it.
+                status.complete_until = replica_now.or(Some(began));
+                status.current_at = Some(began);
                 self.metrics.success(
                     &labels,
                     began.as_secs_f64(),
@@ -204,6 +203,8 @@ impl Replica {
         let mut status = self.status.lock();
         status.protocol = outcome.protocol.unwrap_or(status.protocol);
         status.clock_ahead_ms = outcome.ahead_ms;
+        status.draining = outcome.more;
+        self.series.follow.standing().cursor().clone_into(&mut status.cursor);
         status.newest_sample = status.newest_sample.max(outcome.brought.newest.map(Timestamp::from_ms));
         let Some(Gap { from, until }) = outcome.gap else { return };
         let labels = self.metric_labels();
@@ -220,8 +221,8 @@ impl Replica {
     pub(super) fn end_series(&mut self, at: Timestamp) -> Result<(), CommitError> {
         let mut appender = self.appendable.appender();
         self.series.text.end_all(at, appender.as_mut());
-        self.series.follow.end_all(at, &self.spec.cursor_note(), appender.as_mut());
-        report(&self.spec, [STALE_NAN; REPORTS.len()], at, appender.as_mut());
+        report::end(&self.spec, self.series.follow.external(), at, appender.as_mut());
+        self.series.follow.end_all(at, &self.spec, appender.as_mut());
         appender.commit()
     }
 }
@@ -234,6 +235,8 @@ struct Store<'a> {
     began: Timestamp,
     started: Instant,
     came_at: Timestamp,
+    /// When everything was here that the replica had, before this pull.
+    current_at: Option<Timestamp>,
 }
 
 impl Store<'_> {
@@ -252,8 +255,10 @@ impl Store<'_> {
             }
         });
         if stored.is_err() {
+            let lag_seconds = self.current_at.map(|at| (self.came_at - at) as f64 / 1000.0);
+            let report = Report { seconds: self.seconds(), lag_seconds, ..Report::default() };
             let mut appender = self.appendable.appender();
-            self.report([0.0, self.seconds(), 0.0, 0.0, 0.0], appender.as_mut());
+            report.append(self.spec, series.follow.external(), self.began, appender.as_mut());
             appender.commit()?;
         }
         stored
@@ -264,7 +269,7 @@ impl Store<'_> {
             let text = body.plain()?;
             let mut appender = self.appendable.appender();
             let brought = ingest.append(&text, self.began, appender.as_mut())?;
-            self.report_success(&brought, appender.as_mut());
+            self.success(&brought, None).append(self.spec, &[], self.began, appender.as_mut());
             appender.commit()?;
             Ok(brought)
         };
@@ -283,37 +288,34 @@ impl Store<'_> {
     fn store_followed(&self, ingest: &mut FollowIngest, body: Body) -> Result<Outcome, PullError> {
         let body = body.plain()?;
         let mut appender = self.appendable.appender();
-        let followed = ingest.append(&body, &self.spec.cursor_note(), appender.as_mut())?;
+        let followed = ingest.append(&body, self.spec, appender.as_mut())?;
         let brought = self.before.and(&followed.brought);
+        let ahead_ms = followed.now.saturating_sub(self.came_at.as_ms());
+        if followed.external != *ingest.external() {
+            report::end(self.spec, ingest.external(), self.began, appender.as_mut());
+        }
         if !followed.more {
-            self.report_success(&brought, appender.as_mut());
+            let report = self.success(&brought, Some(ahead_ms as f64 / 1000.0));
+            report.append(self.spec, &followed.external, self.began, appender.as_mut());
         }
         appender.commit()?;
-        let (more, gap, ahead_ms) =
-            (followed.more, followed.gap, Some(followed.now.saturating_sub(self.came_at.as_ms())));
+        let (more, gap, replica_now) = (followed.more, followed.gap, Some(Timestamp::from_ms(followed.now)));
         ingest.settle(followed);
-        Ok(Outcome { brought, protocol: Some(Protocol::Cursor), more, gap, ahead_ms })
+        Ok(Outcome { brought, protocol: Some(Protocol::Cursor), more, gap, replica_now, ahead_ms: Some(ahead_ms) })
     }
 
     fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
 
-    fn report_success(&self, brought: &Brought, appender: &mut dyn Appender) {
-        let [samples, added] = [brought.samples, brought.series_added].map(|count| count as f64);
-        self.report([1.0, self.seconds(), samples, samples, added], appender);
-    }
-
-    fn report(&self, values: [f64; REPORTS.len()], appender: &mut dyn Appender) {
-        report(self.spec, values, self.began, appender);
-    }
-}
-
-/// Appends what is known of the pull itself.
-fn report(spec: &ReplicaSpec, values: [f64; REPORTS.len()], at: Timestamp, appender: &mut dyn Appender) {
-    for (name, value) in REPORTS.iter().zip(values) {
-        if let Err(error) = appender.append(&spec.report_labels(name), at, value) {
-            tracing::debug!(%error, name, "series about a pull not stored");
+    fn success(&self, brought: &Brought, clock_ahead_seconds: Option<f64>) -> Report {
+        Report {
+            succeeded: true,
+            seconds: self.seconds(),
+            samples: brought.samples,
+            series_added: brought.series_added,
+            lag_seconds: Some(0.0),
+            clock_ahead_seconds,
         }
     }
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use config::HttpClientConfig;
-use model::Labels;
 use url::Url;
 
 use crate::pull::config::{Config, ShardConfig};
+use crate::pull::peer::PeerConfig;
 
-/// The job under which a global stores what it knows of its pulls.
-const JOB: &str = "federation";
+/// Takes the place of a shard's name where the other global of a pair is pulled.
+pub(super) const PEER: &str = "peer";
+/// The label with the name of the global that stores a series about itself or its pulls.
+pub const GLOBAL_LABEL: &str = "global";
 
 /// A replica to pull. Two that are equal are pulled in the same way, so a reload leaves such a task alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,10 @@ pub(super) struct ReplicaSpec {
     pub(super) http: HttpClientConfig,
     pub(super) interval_ms: i64,
     pub(super) timeout: Duration,
+    /// The name of this global, empty where it has none.
+    pub(super) global: String,
+    /// Whether it is the other global of a pair, which is pulled for what it knows of itself.
+    pub(super) is_peer: bool,
 }
 
 impl ReplicaSpec {
@@ -35,8 +41,25 @@ impl ReplicaSpec {
             http: shard.http.clone(),
             interval_ms: interval_ms.max(1),
             timeout: Duration::from_millis(timeout_ms.max(1).unsigned_abs()),
+            global: config.name.clone(),
+            is_peer: false,
         };
         shard.replicas.iter().map(of_replica).collect()
+    }
+
+    /// The other global. What it stores with its name in the label `global` is pulled; what it has from us is left out.
+    pub(super) fn of_peer(config: &Config, peer: &PeerConfig, interval_ms: i64, timeout_ms: i64) -> Self {
+        ReplicaSpec {
+            shard: PEER.to_owned(),
+            url: peer.url.clone(),
+            selectors: vec![format!("{{{GLOBAL_LABEL}!=\"\",{GLOBAL_LABEL}!={:?}}}", config.name)],
+            replica_labels: Vec::new(),
+            http: peer.http.clone(),
+            interval_ms: interval_ms.max(1),
+            timeout: Duration::from_millis(timeout_ms.max(1).unsigned_abs()),
+            global: config.name.clone(),
+            is_peer: true,
+        }
     }
 
     /// Whether both name the same replica of the same shard, however it is pulled.
@@ -55,6 +78,11 @@ impl ReplicaSpec {
         format!("cursor {} {}", self.shard, self.url)
     }
 
+    /// The name under which the labels are noted by which the replica names itself to the outside.
+    pub(super) fn external_note(&self) -> String {
+        format!("external {} {}", self.shard, self.url)
+    }
+
     /// The address that is pulled.
     pub(super) fn federate_url(&self) -> Url {
         let mut url = self.url.clone();
@@ -62,30 +90,31 @@ impl ReplicaSpec {
         url.query_pairs_mut().extend_pairs(self.selectors.iter().map(|selector| ("match[]", selector)));
         url
     }
-
-    /// The labels of a series about this replica.
-    pub(super) fn report_labels(&self, name: &str) -> Labels {
-        let instance = self.instance();
-        Labels::from_pairs([("__name__", name), ("instance", &instance), ("job", JOB), ("shard", &self.shard)])
-    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A replica of the shard `a`.
+    pub(crate) fn spec(base: &str) -> ReplicaSpec {
+        ReplicaSpec {
+            shard: "a".to_owned(),
+            url: Url::parse(base).expect("a URL"),
+            selectors: vec!["up".to_owned(), "{a=~\"b&c\"}".to_owned()],
+            replica_labels: vec![],
+            http: HttpClientConfig::default(),
+            interval_ms: 1,
+            timeout: Duration::from_secs(1),
+            global: String::new(),
+            is_peer: false,
+        }
+    }
 
     #[test]
     fn asks_below_the_base_url() {
         let check = |base: &str, url: &str, instance: &str| {
-            let spec = ReplicaSpec {
-                shard: "a".to_owned(),
-                url: Url::parse(base).expect("a URL"),
-                selectors: vec!["up".to_owned(), "{a=~\"b&c\"}".to_owned()],
-                replica_labels: vec![],
-                http: HttpClientConfig::default(),
-                interval_ms: 1,
-                timeout: Duration::from_secs(1),
-            };
+            let spec = spec(base);
             assert_eq!(
                 spec.federate_url().as_str(),
                 format!("{url}?match%5B%5D=up&match%5B%5D=%7Ba%3D%7E%22b%26c%22%7D")

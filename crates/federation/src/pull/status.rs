@@ -57,6 +57,14 @@ pub struct ReplicaStatus {
     pub last_pull_samples: u64,
     /// The newest sample that any pull brought.
     pub newest_sample: Option<Timestamp>,
+    /// Up to which time of its own clock everything is here that it had stored; later samples of earlier times are possible, they are late.
+    pub complete_until: Option<Timestamp>,
+    /// When, by our clock, everything was here that it had.
+    pub current_at: Option<Timestamp>,
+    /// Whether it had more than the last answer brought.
+    pub draining: bool,
+    /// The cursor that the next pull begins at, where it is pulled by cursor.
+    pub cursor: String,
     /// How far its clock was ahead of ours at the last pull, where it says what it shows.
     pub clock_ahead_ms: Option<i64>,
     /// The last stretch of time of which samples are missing, because they had been deleted before they were pulled.
@@ -77,6 +85,10 @@ impl ReplicaStatus {
             last_pull_duration: Duration::ZERO,
             last_pull_samples: 0,
             newest_sample: None,
+            complete_until: None,
+            current_at: None,
+            draining: false,
+            cursor: String::new(),
             clock_ahead_ms: None,
             gap: None,
             last_error: None,

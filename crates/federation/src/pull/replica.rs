@@ -143,11 +143,14 @@ impl Replica {
     ) -> Result<Outcome, PullError> {
         let (spec, appendable, clock) = (self.spec.clone(), self.appendable.clone(), self.clock.clone());
         let mut series = std::mem::take(&mut self.series);
-        let (came_at, current_at) = (clock.now(), self.status.lock().current_at);
+        let came_at = clock.now();
+        let (newest, ahead_ms) = {
+            let status = self.status.lock();
+            (status.newest_sample, status.clock_ahead_ms.unwrap_or(0))
+        };
         let work = tokio::task::spawn_blocking(move || {
-            let current_at = current_at.filter(|at| *at <= came_at);
             let store =
-                Store { spec: &spec, appendable: appendable.as_ref(), before, began, started, came_at, current_at };
+                Store { spec: &spec, appendable: appendable.as_ref(), before, began, started, came_at, newest, ahead_ms };
             let stored = store.store(&mut series, fetched);
             (series, stored)
         });
@@ -235,8 +238,10 @@ struct Store<'a> {
     began: Timestamp,
     started: Instant,
     came_at: Timestamp,
-    /// When everything was here that the replica had, before this pull.
-    current_at: Option<Timestamp>,
+    /// The newest sample that earlier pulls have brought.
+    newest: Option<Timestamp>,
+    /// How far the replica's clock was ahead of ours.
+    ahead_ms: i64,
 }
 
 impl Store<'_> {
@@ -255,7 +260,7 @@ impl Store<'_> {
             }
         });
         if stored.is_err() {
-            let lag_seconds = self.current_at.map(|at| (self.came_at - at) as f64 / 1000.0);
+            let lag_seconds = self.lag_seconds(None, self.ahead_ms);
             let report = Report { seconds: self.seconds(), lag_seconds, ..Report::default() };
             let mut appender = self.appendable.appender();
             report.append(self.spec, series.follow.external(), self.began, appender.as_mut());
@@ -294,10 +299,9 @@ impl Store<'_> {
         if followed.external != *ingest.external() {
             report::end(self.spec, ingest.external(), self.began, appender.as_mut());
         }
-        if !followed.more {
-            let report = self.success(&brought, Some(ahead_ms as f64 / 1000.0));
-            report.append(self.spec, &followed.external, self.began, appender.as_mut());
-        }
+        let report = self.success(&brought, Some(ahead_ms));
+        let at = if self.before.samples == 0 { self.began } else { self.came_at };
+        report.append(self.spec, &followed.external, at, appender.as_mut());
         appender.commit()?;
         let (more, gap, replica_now) = (followed.more, followed.gap, Some(Timestamp::from_ms(followed.now)));
         ingest.settle(followed);
@@ -308,14 +312,20 @@ impl Store<'_> {
         self.started.elapsed().as_secs_f64()
     }
 
-    fn success(&self, brought: &Brought, clock_ahead_seconds: Option<f64>) -> Report {
+    fn success(&self, brought: &Brought, ahead_ms: Option<i64>) -> Report {
         Report {
             succeeded: true,
             seconds: self.seconds(),
             samples: brought.samples,
             series_added: brought.series_added,
-            lag_seconds: Some(0.0),
-            clock_ahead_seconds,
+            lag_seconds: self.lag_seconds(brought.newest, ahead_ms.unwrap_or(0)),
+            clock_ahead_seconds: ahead_ms.map(|ms| ms as f64 / 1000.0),
         }
+    }
+
+    /// The age of the newest sample that any pull has brought, by the replica's clock.
+    fn lag_seconds(&self, newest: Option<i64>, ahead_ms: i64) -> Option<f64> {
+        let newest = self.newest.map(Timestamp::as_ms).max(newest)?;
+        Some((self.came_at.as_ms() + ahead_ms - newest) as f64 / 1000.0)
     }
 }

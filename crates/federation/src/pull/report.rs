@@ -28,7 +28,7 @@ pub(super) struct Report {
     pub(super) seconds: f64,
     pub(super) samples: u64,
     pub(super) series_added: u64,
-    /// For how long not everything has been here that the replica has.
+    /// The age of the newest sample that any pull has brought.
     pub(super) lag_seconds: Option<f64>,
     /// How far the replica's clock is ahead of ours.
     pub(super) clock_ahead_seconds: Option<f64>,

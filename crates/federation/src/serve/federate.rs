@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use exposition::text::Escaping;
 use futures::future::try_join_all;
-use model::{Clock, Labels, Matcher, TimeRange};
+use model::{Clock, Labels, Matcher, TimeRange, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use storage::{ExemplarQueryable, Feed, Newest, Place, Queryable, SelectRequest, merge_sets};
 
@@ -33,6 +34,8 @@ pub struct Federate {
     newest: Option<Arc<dyn Newest>>,
     /// What selectors mean, of those who asked last: reading them takes longer than a small answer.
     known: Mutex<HashMap<Vec<String>, Selectors>>,
+    /// When somebody was last answered, in milliseconds since the epoch; `i64::MIN` before.
+    last_pull: AtomicI64,
     /// Metrics that the log says are not federated.
     told: Mutex<BTreeSet<String>>,
 }
@@ -65,7 +68,18 @@ impl Federate {
 
     fn unshared(queryable: Arc<dyn Queryable>, clock: Arc<dyn Clock>, parse_selector: Box<ParseSelector>) -> Self {
         let (external, known, told) = (RwLock::new(Labels::empty()), Mutex::default(), Mutex::default());
-        Federate { queryable, clock, parse_selector, external, following: None, newest: None, known, told }
+        let last_pull = AtomicI64::new(i64::MIN);
+        Federate { queryable, clock, parse_selector, external, following: None, newest: None, known, last_pull, told }
+    }
+
+    /// When somebody last pulled; `None` where nobody has since the start.
+    pub fn last_pull(&self) -> Option<Timestamp> {
+        Some(self.last_pull.load(Ordering::Relaxed)).filter(|at| *at != i64::MIN).map(Timestamp::from_ms)
+    }
+
+    /// Notes that somebody was answered.
+    pub(super) fn pulled(&self) {
+        self.last_pull.store(self.clock.now().as_ms(), Ordering::Relaxed);
     }
 
     /// Whether it can be pulled by cursor.

@@ -41,13 +41,19 @@ async fn handle(State(federate): State<Arc<Federate>>, RawQuery(query): RawQuery
             ));
         }
         return match federate.follow(following, &asked).await {
-            Ok(body) => ([(CONTENT_TYPE, format!("{MEDIA_TYPE};version={VERSION}"))], body).into_response(),
+            Ok(body) => {
+                federate.pulled();
+                ([(CONTENT_TYPE, format!("{MEDIA_TYPE};version={VERSION}"))], body).into_response()
+            }
             Err(error) => refuse(&error),
         };
     }
     let (escaping, content_type) = negotiate(&headers);
     match federate.answer(&asked.selectors, escaping).await {
-        Ok(pieces) => ([(CONTENT_TYPE, content_type)], body(pieces)).into_response(),
+        Ok(pieces) => {
+            federate.pulled();
+            ([(CONTENT_TYPE, content_type)], body(pieces)).into_response()
+        }
         Err(error) => refuse(&error),
     }
 }

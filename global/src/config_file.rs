@@ -4,9 +4,12 @@ use std::path::Path;
 
 use bucket::{Location, RawBucket};
 use config::{Errors, Ignored, Report, Spanned};
-use daemon::{Loaded, RawAlerting, RawCommon, RawStorage, read_config};
+use daemon::{Loaded, RawAlerting, RawBuiltIns, RawCommon, RawStorage, read_config};
+use federation::{GLOBAL_LABEL, PeerConfig, RawPeer};
 use scrape::{RawGlobalConfig, RawScrapeConfig};
 use serde::Deserialize;
+
+use crate::alerts;
 
 /// What a shard brings after its link was cut is late by as long as it was. Shards keep samples for 15 days where nobody says otherwise.
 const LATE_MS: i64 = 15 * 86_400_000;
@@ -22,7 +25,9 @@ struct RawConfig {
     rule_files: Vec<Spanned<String>>,
     alerting: RawAlerting,
     storage: RawStorage,
-    peer: Option<Spanned<Ignored>>,
+    built_in_alerts: RawBuiltIns,
+    name: Option<Spanned<String>>,
+    peer: Option<Spanned<RawPeer>>,
     retention: Option<Spanned<Ignored>>,
     remote_write: Option<Spanned<Ignored>>,
 }
@@ -36,21 +41,28 @@ pub struct GlobalOwnConfig {
     pub bucket: Option<Location>,
 }
 
-/// Reads and checks a global's file with everything it names, changing nothing.
+/// Reads and checks a global's file with everything it names, changing nothing. `default_name` is what the global is called if the file
+/// doesn't say.
 ///
 /// # Errors
 /// Everything that is wrong in it and in the rule files, with file, line and column.
-pub fn load(file: &Path) -> Result<Loaded<GlobalOwnConfig>, Errors> {
+pub fn load(file: &Path, default_name: &str) -> Result<Loaded<GlobalOwnConfig>, Errors> {
     let text = read_config(file)?;
     let raw: RawConfig = config::load(&text, file)?;
     let mut report = Report::new(file);
-    for (key, value) in [("peer", &raw.peer), ("retention", &raw.retention), ("remote_write", &raw.remote_write)] {
+    for (key, value) in [("retention", &raw.retention), ("remote_write", &raw.remote_write)] {
         report.unsupported(key, value.as_ref());
     }
     for selector in raw.federation.selectors() {
         report.check(selector, promql::parse_selectors(selector));
     }
-    let federation = raw.federation.validate(&mut report);
+    let mut federation = raw.federation.validate(&mut report);
+    federation.name = match raw.name {
+        Some(name) => report.check(&name, checked_name(&name)).unwrap_or_default(),
+        None => default_name.to_owned(),
+    };
+    federation.peer = raw.peer.and_then(|peer| PeerConfig::validate(peer, &mut report));
+    let built_in = alerts::built_in(&federation.name, &federation.shard_labels, federation.peer.is_some());
     let bucket = raw.bucket.as_ref().and_then(|bucket| bucket.validate(&mut report));
     let common = RawCommon {
         global: raw.global,
@@ -58,8 +70,21 @@ pub fn load(file: &Path) -> Result<Loaded<GlobalOwnConfig>, Errors> {
         rule_files: raw.rule_files,
         alerting: raw.alerting,
         storage: raw.storage.with_default_window(LATE_MS),
+        built_in_alerts: raw.built_in_alerts,
     };
-    let common = common.validate(&text, &mut report);
+    let common = common.validate(&text, &built_in, &mut report);
     report.finish(())?;
-    Ok(Loaded { common: common?, own: GlobalOwnConfig { federation, bucket } })
+    let mut common = common?;
+    // What a global scrapes is its own, as what it knows of its pulls is: the other one of a pair has it under this label.
+    common.scrape.iter_mut().for_each(|job| job.label_targets(GLOBAL_LABEL, &federation.name));
+    Ok(Loaded { common, own: GlobalOwnConfig { federation, bucket } })
+}
+
+/// The name stands in labels, selectors and rules, so it is kept plain.
+fn checked_name(name: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    match !name.is_empty() && name.chars().all(plain) {
+        true => Ok(name.to_owned()),
+        false => Err(format!("the name {name:?} of this global must consist of letters, digits and any of -_.:")),
+    }
 }

@@ -22,6 +22,8 @@ const INDEX_CACHE: &str = "bucket-cache";
 
 /// What makes a node a global.
 pub struct Global {
+    /// What it is called if its file doesn't say.
+    name: String,
     db: Arc<Db>,
     puller: Arc<Puller>,
     bucket: Option<Bucket>,
@@ -42,7 +44,8 @@ struct Bucket {
 /// # Errors
 /// The configuration is wrong, the database or the bucket can't be opened.
 pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> {
-    let loaded = config_file::load(&options.config_file)?;
+    let name = default_name(&options);
+    let loaded = config_file::load(&options.config_file, &name)?;
     options.engine.subquery_step_ms = loaded.common.global.evaluation_interval_ms;
     options.storage = loaded.common.storage;
     let mut base = Base::open(options).await?;
@@ -61,8 +64,14 @@ pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> 
         bucket: bucket.as_ref().map(|b| (b.location.clone(), b.uploader.clone(), b.view.clone())),
     });
     let federate = daemon::federate(&base);
-    let global = Arc::new(Global { db: base.db.clone(), puller, bucket, federate, queryable, hierarchy });
+    let global = Arc::new(Global { name, db: base.db.clone(), puller, bucket, federate, queryable, hierarchy });
     daemon::start(base, global, loaded).await
+}
+
+/// The machine's name, or the address under which others reach the node.
+fn default_name(options: &Options) -> String {
+    let address = || options.listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+    options.hostname.clone().unwrap_or_else(address)
 }
 
 fn open_bucket(base: &mut Base, location: &Location, labels: &Labels) -> Result<Bucket, StartError> {
@@ -86,7 +95,7 @@ impl Tier for Global {
 
     /// The bucket and the labels of its blocks are fixed while the process runs; a file that changes them is refused.
     fn load(&self, file: &Path) -> Result<Loaded<GlobalOwnConfig>, config::Errors> {
-        let loaded = config_file::load(file)?;
+        let loaded = config_file::load(file, &self.name)?;
         let refuse = |message: &str| {
             let error = config::Error { file: file.to_owned(), line: 0, column: 0, message: message.to_owned() };
             Err(config::Errors::from(error))

@@ -4,6 +4,7 @@
 //! what the hierarchy page shows. It decides no critical alert: shards do that. A `peer` to compare with, and retention
 //! and downsampling in the bucket, are not here yet and are refused by name.
 
+mod alerts;
 mod config_file;
 mod global;
 mod hierarchy;

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use config::{Errors, Ignored, Report, Spanned};
-use daemon::{CommonConfig, RawAlerting, RawCommon, RawStorage, read_config};
+use daemon::{CommonConfig, RawAlerting, RawBuiltIns, RawCommon, RawStorage, read_config};
 use scrape::{RawGlobalConfig, RawScrapeConfig};
 use serde::Deserialize;
+
+use crate::alerts;
 
 /// The file as written. Sections that are known and not served are refused by name.
 #[derive(Debug, Default, Deserialize)]
@@ -16,6 +18,7 @@ struct RawConfig {
     rule_files: Vec<Spanned<String>>,
     alerting: RawAlerting,
     storage: RawStorage,
+    built_in_alerts: RawBuiltIns,
     scrape_config_files: Option<Spanned<Ignored>>,
     remote_write: Option<Spanned<Ignored>>,
     remote_read: Option<Spanned<Ignored>>,
@@ -51,7 +54,8 @@ pub fn load(file: &Path) -> Result<CommonConfig, Errors> {
         rule_files: raw.rule_files,
         alerting: raw.alerting,
         storage: raw.storage,
+        built_in_alerts: raw.built_in_alerts,
     };
-    let common = common.validate(&text, &mut report);
+    let common = common.validate(&text, &alerts::built_in(), &mut report);
     report.finish(()).and(common)
 }

@@ -4,7 +4,9 @@
 //! aggregates. Sharing targets between more than one pair, remote write and remote read are not here yet and are
 //! refused by name.
 
+mod alerts;
 mod config_file;
+mod pulls;
 mod shard;
 
 pub use config_file::load;

@@ -8,16 +8,20 @@ use async_trait::async_trait;
 use axum::Router;
 use daemon::{Base, CommonConfig, Loaded, Options, Running, StartError, Tier};
 use federation::Federate;
+use parking_lot::Mutex;
 use scrape::GlobalConfig;
 use storage::Queryable;
+use tokio::task::JoinHandle;
 use tsdb::Db;
 
-use crate::config_file;
+use crate::{config_file, pulls};
 
 /// What makes a node a shard.
 pub struct Shard {
     db: Arc<Db>,
     federate: Arc<Federate>,
+    /// Stores when the shard was last pulled; ends with the node.
+    watch: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Starts a shard.
@@ -31,7 +35,9 @@ pub async fn start(mut options: Options) -> Result<Running<Shard>, StartError> {
     options.storage = common.storage;
     let base = Base::open(options).await?;
     let federate = daemon::federate(&base);
-    let shard = Arc::new(Shard { db: base.db.clone(), federate });
+    let watch = pulls::watch(federate.clone(), base.db.clone(), base.clock.clone(), base.stop.clone());
+    let watch = Mutex::new(Some(tokio::spawn(watch)));
+    let shard = Arc::new(Shard { db: base.db.clone(), federate, watch });
     daemon::start(base, shard, loaded(common)).await
 }
 
@@ -69,5 +75,13 @@ impl Tier for Shard {
 
     async fn maintain(&self) {}
 
-    async fn shutdown(&self) {}
+    async fn shutdown(&self) {
+        let watch = self.watch.lock().take();
+        if let Some(Err(error)) = match watch {
+            Some(watch) => Some(watch.await),
+            None => None,
+        } {
+            tracing::error!(%error, "watching who pulls broke off");
+        }
+    }
 }

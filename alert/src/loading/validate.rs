@@ -65,6 +65,12 @@ impl Config {
         std::mem::replace(report, Report::new(path)).finish(config)
     }
 
+    /// Mutes alerts that match all of `target` while one fires that matches all of `source` and has the same values in `equal`, beside
+    /// what the file says.
+    pub fn inhibit(&mut self, source: Vec<Matcher>, target: Vec<Matcher>, equal: Vec<String>) {
+        self.inhibit_rules.push(InhibitRule { source, target, equal });
+    }
+
     /// The receiver with this name.
     pub(crate) fn receiver(&self, name: &str) -> Option<&Receiver> {
         self.receivers.iter().find(|r| r.name == name)

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use rules::Notifier;
 use scrape::GlobalConfig;
 
+use crate::built_in::Inhibition;
 use crate::error::StartError;
 use crate::file::read_config;
 
@@ -22,17 +23,20 @@ pub struct AlertingConfig {
 }
 
 impl AlertingConfig {
-    /// Checks the section; what is wrong in it goes into `report`.
+    /// Checks the section; what is wrong in it goes into `report`. The pipeline inside the node inhibits what built-in alerts make pointless.
     ///
     /// # Errors
     /// What is wrong in the file of `alerting.local`.
-    pub(crate) fn validate(raw: RawAlerting, report: &mut Report) -> Result<Self, Errors> {
+    pub(crate) fn validate(raw: RawAlerting, inhibitions: &[Inhibition], report: &mut Report) -> Result<Self, Errors> {
         let section = raw.validate(report);
         let read = |local: &alert::LocalConfig| {
             let file = &local.config_file;
             read_config(file).and_then(|text| alert::Config::load(&text, file))
         };
-        let local = section.local.as_ref().map(read).transpose()?;
+        let mut local = section.local.as_ref().map(read).transpose()?;
+        for Inhibition { source, target, equal } in inhibitions {
+            local.iter_mut().for_each(|local| local.inhibit(source.clone(), target.clone(), equal.clone()));
+        }
         Ok(AlertingConfig { section, local })
     }
 }

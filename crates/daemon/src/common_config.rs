@@ -8,6 +8,7 @@ use rules::{GroupDefaults, RuleSet};
 use scrape::{GlobalConfig, RawGlobalConfig, RawScrapeConfig, ScrapeConfig};
 
 use crate::alerting::AlertingConfig;
+use crate::built_in::{BuiltIn, RawBuiltIns};
 use crate::storage_config::{RawStorage, StorageConfig};
 use crate::tier::CommonConfig;
 
@@ -24,24 +25,29 @@ pub struct RawCommon {
     pub alerting: RawAlerting,
     /// `storage:`
     pub storage: RawStorage,
+    /// `built_in_alerts:`
+    pub built_in_alerts: RawBuiltIns,
 }
 
 impl RawCommon {
-    /// Checks the sections, and the rule files that they name. What is wrong in the file itself goes into `report`.
+    /// Checks the sections, and the rule files that they name. What is wrong in the file itself goes into `report`. `built_in` are the
+    /// alerts that the tier raises unwritten.
     ///
     /// # Errors
     /// What is wrong in the rule files, and in the file of `alerting.local`.
-    pub fn validate(self, text: &str, report: &mut Report) -> Result<CommonConfig, Errors> {
+    pub fn validate(self, text: &str, built_in: &[BuiltIn], report: &mut Report) -> Result<CommonConfig, Errors> {
         let global = GlobalConfig::validate(self.global, |name| std::env::var(name).ok(), report);
         let scrape = ScrapeConfig::validate_all(self.scrape_configs, &global, report);
         let patterns: Vec<PathBuf> = self.rule_files.iter().map(|pattern| report.resolve(pattern)).collect();
         let defaults =
             GroupDefaults { interval_ms: global.evaluation_interval_ms, query_offset_ms: global.rule_query_offset_ms };
         let rules = RuleSet::load(&patterns, defaults);
-        let alerting = AlertingConfig::validate(self.alerting, report);
+        let built_in = self.built_in_alerts.validate(built_in, global.evaluation_interval_ms, report);
+        let alerting = AlertingConfig::validate(self.alerting, &built_in.inhibitions, report);
         let storage = StorageConfig::validate(&self.storage, report);
         match (rules, alerting) {
-            (Ok(rules), Ok(alerting)) => {
+            (Ok(mut rules), Ok(alerting)) => {
+                rules.groups.extend(built_in.rules.groups);
                 Ok(CommonConfig { text: config::redact(text), global, scrape, rules, alerting, storage })
             }
             (rules, alerting) => {

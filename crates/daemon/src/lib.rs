@@ -6,6 +6,7 @@
 
 mod alerting;
 mod base;
+mod built_in;
 mod common_config;
 mod error;
 mod federate;
@@ -20,6 +21,7 @@ mod tier;
 pub use alert::RawAlerting;
 pub use alerting::AlertingConfig;
 pub use base::{Base, format_size};
+pub use built_in::{BUILT_IN, BuiltIn, BuiltIns, Inhibited, RawBuiltIns};
 pub use common_config::RawCommon;
 pub use error::StartError;
 pub use federate::federate;

@@ -153,6 +153,17 @@ impl RelabelConfig {
         })
     }
 
+    /// A rule that sets a label, whatever the others are; `None` where the value has a `$`.
+    pub fn constant(label: &str, value: &str) -> Option<RelabelConfig> {
+        let written = |text: &str| Some(Spanned::new(text.to_owned(), Position::default()));
+        let raw = RawRelabelConfig {
+            target_label: written(label),
+            replacement: Some(value.to_owned()).filter(|value| !value.contains('$')),
+            ..RawRelabelConfig::default()
+        };
+        RelabelConfig::validate(Spanned::new(raw, Position::default()), &mut Report::new(""))
+    }
+
     /// What the rule does.
     pub fn action(&self) -> Action {
         self.action

@@ -154,6 +154,11 @@ pub struct ScrapeConfig {
 }
 
 impl ScrapeConfig {
+    /// Gives every target of the job a label, whatever its own rules say; the value has no `$`.
+    pub fn label_targets(&mut self, name: &str, value: &str) {
+        self.relabel_configs.extend(RelabelConfig::constant(name, value));
+    }
+
     /// Checks all jobs of a file, their names against each other included.
     pub fn validate_all(
         raw: Vec<Spanned<RawScrapeConfig>>,

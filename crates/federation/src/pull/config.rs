@@ -9,12 +9,16 @@ use url::Url;
 use crate::pull::peer::PeerConfig;
 use crate::pull::url::base_url;
 
+/// What users call the label that names a cluster, where nobody says otherwise.
+const SHARD_LABEL: &str = "cluster";
+
 /// `federation` as written.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawConfig {
     selectors: Vec<Spanned<String>>,
     replica_labels: Vec<Spanned<String>>,
+    shard_labels: Option<Vec<Spanned<String>>>,
     shards: Vec<Spanned<RawShard>>,
     file_sd_configs: Option<Spanned<Ignored>>,
     dns_sd_configs: Option<Spanned<Ignored>>,
@@ -40,6 +44,8 @@ config::with_http_client! {
 pub struct Config {
     /// The labels in which the replicas of a shard differ.
     pub replica_labels: Vec<String>,
+    /// The external labels that name a shard's cluster in its series and alerts.
+    pub shard_labels: Vec<String>,
     /// In the order of the file.
     pub shards: Vec<ShardConfig>,
     /// How this global is called: the label `global` of what it stores about its pulls. Empty leaves the label out.
@@ -83,8 +89,9 @@ impl RawConfig {
                 shards.push(shard.value);
             }
         }
-        let replica_labels = self.replica_labels.into_iter().map(|label| label.value).collect();
-        Config { replica_labels, shards, ..Config::default() }
+        let values = |labels: Vec<Spanned<String>>| labels.into_iter().map(|label| label.value).collect();
+        let shard_labels = self.shard_labels.map_or_else(|| vec![SHARD_LABEL.to_owned()], values);
+        Config { replica_labels: values(self.replica_labels), shard_labels, shards, ..Config::default() }
     }
 }
 
@@ -155,7 +162,8 @@ mod tests {
         assert_eq!((eu.name.as_str(), eu.selectors.len(), eu.replicas.len()), ("eu-1", 2, 2));
         assert!(eu.http.authorization.is_some() && us.http.authorization.is_none());
         assert_eq!(us.selectors, ["ALERTS"]);
-        assert_eq!(validate("{}"), Ok(Config::default()));
+        let shard_labels = vec!["cluster".to_owned()];
+        assert_eq!(validate("{}"), Ok(Config { shard_labels, ..Config::default() }));
     }
 
     #[test]

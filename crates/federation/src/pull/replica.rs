@@ -149,8 +149,16 @@ impl Replica {
             (status.newest_sample, status.clock_ahead_ms.unwrap_or(0))
         };
         let work = tokio::task::spawn_blocking(move || {
-            let store =
-                Store { spec: &spec, appendable: appendable.as_ref(), before, began, started, came_at, newest, ahead_ms };
+            let store = Store {
+                spec: &spec,
+                appendable: appendable.as_ref(),
+                before,
+                began,
+                started,
+                came_at,
+                newest,
+                ahead_ms,
+            };
             let stored = store.store(&mut series, fetched);
             (series, stored)
         });

@@ -38,8 +38,9 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
 fn check_config(file: &Path) -> Result<String, Errors> {
     let is_global = fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with("federation:")));
     let (tier, common) =
-        if is_global { ("a global", global::load(file)?.common) } else { ("a shard", shard::load(file)?) };
-    Ok(format!("{tier} with {} scrape jobs and {} rule groups", common.scrape.len(), common.rules.groups.len()))
+        if is_global { ("a global", global::load(file, "global")?.common) } else { ("a shard", shard::load(file)?) };
+    let groups = common.rules.groups.iter().filter(|group| group.file != Path::new(daemon::BUILT_IN)).count();
+    Ok(format!("{tier} with {} scrape jobs and {groups} rule groups", common.scrape.len()))
 }
 
 fn check_rules(file: &Path) -> Result<String, Errors> {

@@ -5,11 +5,19 @@
 //! bytes of the series are the key under which the reader remembers what they stand for. Only a series that was not seen
 //! before is parsed into labels. The libraries that exist take every line apart, at a twentieth of the speed or less.
 //!
-//! Not done here: fetching, decompression, limits on bodies and labels; those belong to the scrape.
+//! All three formats are written, too. Protocol buffers are a few lines for the one message there is; a library would make a tree of
+//! objects of each answer first.
+//!
+//! Not done here: reading protocol buffers; fetching, decompression, limits on bodies and labels, which belong to the scrape.
 
+mod classic;
+mod escaping;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod openmetrics;
+pub mod protobuf;
 pub mod text;
 
+pub use classic::{ClassicBucket, classic_buckets};
+pub use escaping::Escaping;
 pub use model::MetricType;

@@ -37,7 +37,7 @@ mod options;
 mod tombstones;
 mod wal;
 
-pub use backfill::{Backfill, BackfillError, BackfillOptions};
+pub use backfill::{Backfill, BackfillError, BackfillOptions, SeriesBlock, SeriesBlockError};
 pub use binary::Corrupt;
 pub use block::{IndexSelection, map_file, select_index};
 pub use chunks::{ChunkFileError, check_header, decode_chunk, frame_bytes, segment_name};

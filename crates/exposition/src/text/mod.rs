@@ -13,7 +13,7 @@ mod writer;
 pub use error::ParseError;
 pub use parser::{Description, Entry, Parser, Remark, SampleLine};
 pub use series::parse_series;
-pub use writer::{Escaping, Writer};
+pub use writer::Writer;
 
 #[cfg(test)]
 mod tests;

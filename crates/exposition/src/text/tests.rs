@@ -3,7 +3,8 @@
 use model::{Labels, LabelsScratch};
 use proptest::prelude::*;
 
-use crate::text::{Description, Entry, Escaping, ParseError, Parser, Writer, parse_series};
+use crate::escaping::Escaping;
+use crate::text::{Description, Entry, ParseError, Parser, Writer, parse_series};
 use model::MetricType;
 
 #[derive(Debug, PartialEq)]

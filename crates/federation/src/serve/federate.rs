@@ -1,20 +1,20 @@
 //! What `/federate` answers, without HTTP.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use exposition::text::Escaping;
 use futures::future::try_join_all;
 use model::{Clock, Labels, Matcher, TimeRange, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use storage::{ExemplarQueryable, Feed, Newest, Place, Queryable, SelectRequest, merge_sets};
 
 use crate::serve::asked::{Asked, read_session};
-use crate::serve::encode::Pieces;
+use crate::serve::encode::{Pieces, Source};
 use crate::serve::error::FederateError;
 use crate::serve::follow::{Following, LOOKBACK_MS, Question};
-use crate::serve::newest::{Collected, newest_samples};
+use crate::serve::format::Format;
+use crate::serve::newest::newest_samples;
 use crate::wire::Cursor;
 
 /// So many lists of selectors are remembered.
@@ -36,8 +36,8 @@ pub struct Federate {
     known: Mutex<HashMap<Vec<String>, Selectors>>,
     /// When somebody was last answered, in milliseconds since the epoch; `i64::MIN` before.
     last_pull: AtomicI64,
-    /// Metrics that the log says are not federated.
-    told: Mutex<BTreeSet<String>>,
+    /// Whether the log says that native histograms were left out.
+    told: AtomicBool,
 }
 
 impl Federate {
@@ -67,7 +67,7 @@ impl Federate {
     }
 
     fn unshared(queryable: Arc<dyn Queryable>, clock: Arc<dyn Clock>, parse_selector: Box<ParseSelector>) -> Self {
-        let (external, known, told) = (RwLock::new(Labels::empty()), Mutex::default(), Mutex::default());
+        let (external, known, told) = (RwLock::new(Labels::empty()), Mutex::default(), AtomicBool::default());
         let last_pull = AtomicI64::new(i64::MIN);
         Federate { queryable, clock, parse_selector, external, following: None, newest: None, known, last_pull, told }
     }
@@ -120,9 +120,9 @@ impl Federate {
         *self.external.write() = labels;
     }
 
-    /// The newest sample of every series that one of the selectors matches, as text in pieces. All samples are collected when
-    /// this returns, so an answer that has begun doesn't fail. Most databases know them; if not, chunks are read.
-    pub(super) async fn answer(&self, selectors: &[String], escaping: Escaping) -> Result<Pieces, FederateError> {
+    /// The newest sample of every series that one of the selectors matches, in pieces. All samples are collected when this returns, so
+    /// an answer that has begun doesn't fail. Most databases know them; if not, chunks are read.
+    pub(super) async fn answer(&self, selectors: &[String], format: Format) -> Result<Pieces, FederateError> {
         let now = self.clock.now();
         let range = TimeRange::new(now.saturating_sub(LOOKBACK_MS), now);
         let selectors = self.selectors(selectors)?;
@@ -130,24 +130,16 @@ impl Federate {
         if let Some(newest) = &self.newest
             && let Some(samples) = newest.newest(&selectors, range).await?
         {
-            return Ok(Pieces::new(samples, &external, escaping));
+            return Ok(Pieces::new(Source::Known(samples), &external, format));
         }
         let requests: Vec<_> = selectors.iter().map(|selector| SelectRequest::new(selector.clone(), range)).collect();
         let sets = try_join_all(requests.iter().map(|request| self.queryable.select(request))).await?;
-        let current = tokio::task::spawn_blocking(move || newest_samples(merge_sets(sets, 0), range)).await??;
-        self.tell_histograms(current.histograms);
-        Ok(Pieces::new(Box::new(Collected::new(current.samples)), &external, escaping))
-    }
-
-    /// Says once of each metric that it is not federated.
-    fn tell_histograms(&self, metrics: BTreeSet<String>) {
-        if metrics.is_empty() {
-            return;
+        let work = tokio::task::spawn_blocking(move || newest_samples(merge_sets(sets, 0), range, format.kind));
+        let current = work.await??;
+        if current.left_out > 0 && !self.told.swap(true, Ordering::Relaxed) {
+            let series = current.left_out;
+            tracing::warn!(series, "native histograms are left out for who doesn't ask for protocol buffers");
         }
-        let mut told = self.told.lock();
-        for metric in metrics.difference(&told.clone()) {
-            tracing::warn!(metric, "native histograms are not federated by this version yet");
-        }
-        told.extend(metrics);
+        Ok(Pieces::new(Source::Found(current.samples.into_iter()), &external, format))
     }
 }

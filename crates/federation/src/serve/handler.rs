@@ -11,7 +11,6 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use exposition::text::Escaping;
 use storage::QueryErrorKind;
 use tokio::sync::mpsc;
 
@@ -19,6 +18,7 @@ use crate::serve::asked::Asked;
 use crate::serve::encode::Pieces;
 use crate::serve::error::FederateError;
 use crate::serve::federate::Federate;
+use crate::serve::format::Format;
 use crate::wire::{MEDIA_TYPE, VERSION, is_unchanged};
 
 /// So many pieces of an answer wait to be sent.
@@ -32,8 +32,9 @@ pub fn router(federate: Arc<Federate>) -> Router {
 async fn handle(State(federate): State<Arc<Federate>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query = query.unwrap_or_default();
     let asked = Asked::from_query(&query);
+    let accept = accept(&headers);
     if let Some(following) = federate.following()
-        && accepts(&headers, |accept| accept.contains(MEDIA_TYPE))
+        && accept.contains(MEDIA_TYPE)
     {
         if !is_unchanged(&query) {
             return refuse(&FederateError::Parameter(
@@ -48,11 +49,11 @@ async fn handle(State(federate): State<Arc<Federate>>, RawQuery(query): RawQuery
             Err(error) => refuse(&error),
         };
     }
-    let (escaping, content_type) = negotiate(&headers);
-    match federate.answer(&asked.selectors, escaping).await {
+    let format = Format::negotiate(&accept);
+    match federate.answer(&asked.selectors, format).await {
         Ok(pieces) => {
             federate.pulled();
-            ([(CONTENT_TYPE, content_type)], body(pieces)).into_response()
+            ([(CONTENT_TYPE, format.content_type())], body(pieces)).into_response()
         }
         Err(error) => refuse(&error),
     }
@@ -74,18 +75,10 @@ fn body(mut pieces: Pieces) -> Body {
     Body::from_stream(futures::stream::poll_fn(next))
 }
 
-fn accepts(headers: &HeaderMap, is_meant: impl Fn(&str) -> bool) -> bool {
-    headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).any(is_meant)
-}
-
-/// A client that can read names in quotes says so; for others such names are rewritten.
-fn negotiate(headers: &HeaderMap) -> (Escaping, &'static str) {
-    let quotes = |accept: &str| accept.contains("escaping=allow-utf-8") && accept.contains("version=1.0.0");
-    if accepts(headers, quotes) {
-        (Escaping::AllowUtf8, "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8")
-    } else {
-        (Escaping::Underscores, "text/plain; version=0.0.4; charset=utf-8")
-    }
+/// What the client says it can read. One that says it in several headers means all of them.
+fn accept(headers: &HeaderMap) -> String {
+    let all: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).collect();
+    all.join(",")
 }
 
 fn refuse(error: &FederateError) -> Response {

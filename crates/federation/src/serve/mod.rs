@@ -6,9 +6,11 @@ mod encode;
 mod error;
 mod federate;
 mod follow;
+mod format;
 mod handler;
 mod history;
 mod newest;
+mod page;
 mod session;
 
 pub use error::FederateError;

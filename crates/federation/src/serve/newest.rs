@@ -1,34 +1,40 @@
 //! The newest sample of a series.
 
-use std::collections::BTreeSet;
+use model::{FloatHistogram, Labels, TimeRange, Timestamp, is_stale};
+use storage::{QueryError, Samples, Series, SeriesSet};
 
-use model::{Labels, Sample, TimeRange, Timestamp, is_stale};
-use storage::{NewestSamples, QueryError, Samples, Series, SeriesSet, VisitNewest};
+use crate::serve::format::Kind;
+use crate::serve::page::Value;
 
 /// A series with its newest sample.
 #[derive(Debug, Clone)]
 pub(super) struct Newest {
     pub(super) labels: Labels,
-    pub(super) sample: Sample,
+    pub(super) time: Timestamp,
+    pub(super) value: Found,
 }
 
-/// Newest samples that were found in chunks.
-pub(super) struct Collected {
-    samples: std::vec::IntoIter<Newest>,
+/// A sample that was found.
+#[derive(Debug, Clone)]
+pub(super) enum Found {
+    Float(f64),
+    Histogram(Box<FloatHistogram>),
 }
 
-impl Collected {
-    pub(super) fn new(samples: Vec<Newest>) -> Self {
-        Collected { samples: samples.into_iter() }
-    }
-}
-
-impl NewestSamples for Collected {
-    fn next(&mut self, visit: &mut VisitNewest<'_>) -> bool {
-        for Newest { labels, sample } in self.samples.by_ref().take(64) {
-            visit(&labels.iter().collect::<Vec<_>>(), sample);
+impl Found {
+    /// What is written of it.
+    pub(super) fn as_value(&self) -> Value<'_> {
+        match self {
+            Found::Float(value) => Value::Float(*value),
+            Found::Histogram(histogram) => Value::Histogram(histogram),
         }
-        self.samples.len() > 0
+    }
+
+    fn is_stale(&self) -> bool {
+        match self {
+            Found::Float(value) => is_stale(*value),
+            Found::Histogram(histogram) => histogram.is_stale(),
+        }
     }
 }
 
@@ -37,73 +43,58 @@ impl NewestSamples for Collected {
 pub(super) struct Current {
     /// Sorted by the metric's name.
     pub(super) samples: Vec<Newest>,
-    /// The metrics of which a series was left out because its newest sample is a native histogram.
-    pub(super) histograms: BTreeSet<String>,
+    /// How many series were left out because the format has no room for their native histograms.
+    pub(super) left_out: usize,
 }
 
-/// The newest float within `range` of every series; series that have ended, that have nothing in the range, or that have no
-/// name, are left out. Walks chunks, so it belongs on a thread that may block.
-pub(super) fn newest_samples(set: SeriesSet, range: TimeRange) -> Result<Current, QueryError> {
+/// The newest sample within `range` of every series that the format can tell; series that have ended, that have nothing in the range, or
+/// that have no name, are left out. Walks chunks, so it belongs on a thread that may block.
+pub(super) fn newest_samples(set: SeriesSet, range: TimeRange, kind: Kind) -> Result<Current, QueryError> {
     let mut current = Current::default();
-    let all = &mut current.samples;
     let mut scratch = Samples::default();
     for series in set.series {
         let series = series?;
-        let sample = match newest_sample(&series, range, &mut scratch)? {
-            Some(Last::Float(sample)) => sample,
-            Some(Last::Histogram(_, stale)) if stale => continue,
-            Some(Last::Histogram(..)) => {
-                current.histograms.insert(series.labels.metric_name().to_owned());
-                continue;
-            }
-            None => continue,
-        };
-        if is_stale(sample.value) {
+        let Some((time, value)) = newest_sample(&series, range, &mut scratch)? else { continue };
+        if value.is_stale() {
+            continue;
+        }
+        if kind != Kind::Protobuf && !value.as_value().fits_into_lines() {
+            current.left_out += 1;
             continue;
         }
         if series.labels.metric_name().is_empty() {
             tracing::debug!(series = %series.labels, "series without a name is not federated");
             continue;
         }
-        all.push(Newest { labels: series.labels, sample });
+        current.samples.push(Newest { labels: series.labels, time, value });
     }
-    all.sort_by(|a, b| a.labels.metric_name().cmp(b.labels.metric_name()));
+    current.samples.sort_by(|a, b| a.labels.metric_name().cmp(b.labels.metric_name()));
     Ok(current)
 }
 
-/// The last sample of a series.
-#[derive(Debug, Clone, Copy)]
-enum Last {
-    Float(Sample),
-    /// When, and whether it is a stale marker.
-    Histogram(Timestamp, bool),
-}
-
-impl Last {
-    fn time(self) -> Timestamp {
-        match self {
-            Last::Float(sample) => sample.time,
-            Last::Histogram(time, _) => time,
-        }
-    }
-}
-
 /// Decodes from the last chunk backwards, and only those that may hold something newer than what was found.
-fn newest_sample(series: &Series, range: TimeRange, scratch: &mut Samples) -> Result<Option<Last>, QueryError> {
-    let mut newest: Option<Last> = None;
+fn newest_sample(
+    series: &Series,
+    range: TimeRange,
+    scratch: &mut Samples,
+) -> Result<Option<(Timestamp, Found)>, QueryError> {
+    let mut newest: Option<(Timestamp, Found)> = None;
     for chunk in series.chunks.iter().rev() {
         let span = TimeRange::new(chunk.min_time, chunk.max_time);
-        if !range.overlaps(span) || newest.is_some_and(|found| chunk.max_time <= found.time()) {
+        if !range.overlaps(span) || newest.as_ref().is_some_and(|(time, _)| chunk.max_time <= *time) {
             continue;
         }
         scratch.clear();
         chunk.decode(range, scratch)?;
         // A chunk has one kind of samples.
-        let float = scratch.iter().last().map(Last::Float);
-        let last = scratch.histograms.last();
-        let last = last.map(|last| Last::Histogram(Timestamp::from_ms(last.time), last.histogram.is_stale())).or(float);
-        if last.is_some_and(|last| newest.is_none_or(|found| found.time() < last.time())) {
-            newest = last;
+        let float = scratch.iter().last().map(|last| (last.time, Found::Float(last.value)));
+        let histogram = scratch.histograms.pop();
+        let last =
+            histogram.map(|last| (Timestamp::from_ms(last.time), Found::Histogram(Box::new(last.histogram)))).or(float);
+        if let Some((time, value)) = last
+            && newest.as_ref().is_none_or(|(found, _)| *found < time)
+        {
+            newest = Some((time, value));
         }
     }
     Ok(newest)
@@ -130,8 +121,9 @@ mod tests {
             let labels = Labels::from_pairs([("__name__", "a")]);
             let range = TimeRange::new(Timestamp::from_ms(10), Timestamp::from_ms(20));
             let set = SeriesSet::from_sorted(vec![Series { labels, chunks }]);
-            let found = newest_samples(set, range).expect("valid chunks");
-            let found: Vec<_> = found.samples.iter().map(|n| (n.sample.time.as_ms(), n.sample.value)).collect();
+            let found = newest_samples(set, range, Kind::Text).expect("valid chunks");
+            let float = |value: &Found| if let Found::Float(value) = value { *value } else { f64::NAN };
+            let found: Vec<_> = found.samples.iter().map(|n| (n.time.as_ms(), float(&n.value))).collect();
             assert_eq!(found, want.into_iter().collect::<Vec<_>>());
         };
         check(vec![], None);
@@ -146,22 +138,27 @@ mod tests {
     }
 
     #[test]
-    fn a_series_that_is_a_histogram_now_is_left_out() {
+    fn a_series_that_is_a_histogram_now_is_told_where_there_is_room() {
         let one = |histogram: Histogram| {
             let mut recoder = Recoder::default();
             recoder.push(16, histogram.into());
             recoder.finish().remove(0)
         };
-        let (histogram, ended) = (one(Histogram::default()), one(Histogram::stale()));
-        let check = |chunks: Vec<Chunk>, samples: usize, histograms: usize| {
+        let (histogram, ended) = (one(Histogram { count: 3, ..Histogram::default() }), one(Histogram::stale()));
+        let check = |chunks: Vec<Chunk>, kind: Kind, samples: usize, left_out: usize| {
             let labels = Labels::from_pairs([("__name__", "a")]);
             let set = SeriesSet::from_sorted(vec![Series { labels, chunks }]);
-            let found = newest_samples(set, TimeRange::ALL).expect("valid chunks");
-            assert_eq!((found.samples.len(), found.histograms.len()), (samples, histograms));
+            let found = newest_samples(set, TimeRange::ALL, kind).expect("valid chunks");
+            assert_eq!((found.samples.len(), found.left_out), (samples, left_out));
+            found.samples
         };
-        check(vec![chunk(&[(15, 1.0)]), histogram.clone()], 0, 1);
-        check(vec![chunk(&[(15, 1.0)]), ended], 0, 0);
-        check(vec![histogram, chunk(&[(17, 1.0)])], 1, 0);
+        let openmetrics = Kind::OpenMetrics { version: "1.0.0" };
+        check(vec![chunk(&[(15, 1.0)]), histogram.clone()], Kind::Text, 0, 1);
+        check(vec![chunk(&[(15, 1.0)]), histogram.clone()], openmetrics, 0, 1);
+        let told = check(vec![chunk(&[(15, 1.0)]), histogram.clone()], Kind::Protobuf, 1, 0);
+        assert!(matches!(&told[0].value, Found::Histogram(told) if told.count == 3.0), "{told:?}");
+        check(vec![chunk(&[(15, 1.0)]), ended], Kind::Protobuf, 0, 0);
+        check(vec![histogram, chunk(&[(17, 1.0)])], Kind::Text, 1, 0);
     }
 
     #[test]
@@ -176,7 +173,7 @@ mod tests {
             series(&[("__name__", "b"), ("x", "2")]),
             series(&[("job", "nameless")]),
         ]);
-        let found = newest_samples(set, TimeRange::ALL).expect("valid chunks");
+        let found = newest_samples(set, TimeRange::ALL, Kind::Text).expect("valid chunks");
         let found: Vec<_> = found.samples.iter().map(|n| n.labels.to_string()).collect();
         assert_eq!(found, [r#"b{x="1"}"#, r#"b{x="2"}"#, r#"z{A="1"}"#]);
     }

@@ -25,7 +25,7 @@ async fn answers_as_prometheus_does() {
         let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
         (response.status().as_u16(), content_type, response.text().await.expect("text"))
     };
-    let text = "text/plain; version=0.0.4; charset=utf-8";
+    let text = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
     let a = format!("# TYPE a untyped\na{{job=\"x\",cluster=\"eu\",instance=\"\"}} NaN {}\n", now - 2000);
     let b = format!("# TYPE b untyped\nb{{instance=\"h:1\",cluster=\"eu\"}} 1.5 {}\n", now - 1000);
     assert_eq!(get("?match[]=b&match%5B%5D=a&match[]=b", "*/*").await, (200, text.to_owned(), format!("{a}{b}")));

@@ -5,7 +5,10 @@
 //! Prometheus and we delete at start, and get their names when all of them are complete.
 
 mod samples;
+mod series_block;
 mod staging;
 mod state;
+mod symbols;
 
+pub use series_block::{SeriesBlock, SeriesBlockError};
 pub use state::{Backfill, BackfillError, BackfillOptions};

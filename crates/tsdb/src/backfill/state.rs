@@ -10,6 +10,7 @@ use model::{Labels, Timestamp};
 
 use super::samples::{Piece, Pushed};
 use super::staging::Staging;
+use super::symbols::{Pairs, Symbols};
 use crate::block::BlockWriter;
 use crate::meta::{BlockCompaction, BlockMeta};
 
@@ -51,9 +52,6 @@ pub enum BackfillError {
     },
 }
 
-/// A series' labels as numbers of symbols.
-type Pairs = Box<[(u32, u32)]>;
-
 #[derive(Debug)]
 struct SeriesEntry {
     labels: Pairs,
@@ -74,8 +72,7 @@ impl SeriesEntry {
 /// left over, the same samples again.
 pub struct Backfill {
     options: BackfillOptions,
-    symbols: Vec<Box<str>>,
-    symbol_numbers: HashMap<Box<str>, u32, FixedState>,
+    symbols: Symbols,
     series: Vec<SeriesEntry>,
     by_labels: HashMap<Pairs, u32, FixedState>,
     /// The blocks to be, each with the memory that it takes.
@@ -94,8 +91,7 @@ impl Backfill {
     pub fn new(options: BackfillOptions) -> Self {
         Backfill {
             options,
-            symbols: Vec::new(),
-            symbol_numbers: HashMap::default(),
+            symbols: Symbols::default(),
             series: Vec::new(),
             by_labels: HashMap::default(),
             windows: BTreeMap::new(),
@@ -110,27 +106,13 @@ impl Backfill {
 
     /// The number of the series with these labels, which is good for [`Backfill::push`] as long as this lives.
     pub fn series(&mut self, labels: &Labels) -> Result<u32, BackfillError> {
-        let mut pairs = Vec::with_capacity(labels.len());
-        for (name, value) in labels {
-            pairs.push((self.symbol(name)?, self.symbol(value)?));
-        }
-        let pairs: Pairs = pairs.into();
+        let pairs = self.symbols.pairs(labels).ok_or(BackfillError::TooMany)?;
         if let Some(number) = self.by_labels.get(&pairs) {
             return Ok(*number);
         }
         let number = u32::try_from(self.series.len()).map_err(|_| BackfillError::TooMany)?;
         self.series.push(SeriesEntry { labels: pairs.clone(), pieces: Vec::new(), current: 0 });
         self.by_labels.insert(pairs, number);
-        Ok(number)
-    }
-
-    fn symbol(&mut self, text: &str) -> Result<u32, BackfillError> {
-        if let Some(number) = self.symbol_numbers.get(text) {
-            return Ok(*number);
-        }
-        let number = u32::try_from(self.symbols.len()).map_err(|_| BackfillError::TooMany)?;
-        self.symbols.push(text.into());
-        self.symbol_numbers.insert(text.into(), number);
         Ok(number)
     }
 
@@ -244,7 +226,7 @@ impl Backfill {
     }
 
     fn write_windows(&mut self) -> io::Result<()> {
-        let ranks = ranks(&self.symbols);
+        let ranks = self.symbols.ranks();
         let ranked = |series: &u32| {
             let labels = &self.series[*series as usize].labels;
             labels.iter().map(|(name, value)| (ranks[*name as usize], ranks[*value as usize]))
@@ -260,7 +242,7 @@ impl Backfill {
 
     fn write_window(&mut self, window: i64, order: &[u32], ranks: &[u32]) -> io::Result<()> {
         let Some(staging) = &self.staging else { return Ok(()) };
-        let mut used = vec![false; self.symbols.len()];
+        let mut used = vec![false; ranks.len()];
         let (mut min, mut max) = (i64::MAX, i64::MIN);
         for entry in &self.series {
             let Some(piece) = entry.piece_of(window) else { continue };
@@ -276,7 +258,7 @@ impl Backfill {
         for (number, symbol) in chosen.iter().enumerate() {
             numbers[*symbol as usize] = number as u32;
         }
-        let symbols: Vec<String> = chosen.iter().map(|symbol| self.symbols[*symbol as usize].to_string()).collect();
+        let symbols: Vec<String> = chosen.iter().map(|symbol| self.symbols.text(*symbol).to_owned()).collect();
         let (min, end) = (Timestamp::from_ms(min), Timestamp::from_ms(max.saturating_add(1)));
         let compaction = BlockCompaction::out_of_order();
         let symbols = symbols.iter().map(String::as_str);
@@ -305,17 +287,6 @@ impl std::fmt::Debug for Backfill {
             .field("samples", &self.samples)
             .finish_non_exhaustive()
     }
-}
-
-/// The place of each symbol among all in order of their text.
-fn ranks(symbols: &[Box<str>]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..symbols.len() as u32).collect();
-    order.sort_unstable_by(|a, b| symbols[*a as usize].cmp(&symbols[*b as usize]));
-    let mut ranks = vec![0; symbols.len()];
-    for (rank, symbol) in order.iter().enumerate() {
-        ranks[*symbol as usize] = rank as u32;
-    }
-    ranks
 }
 
 #[cfg(test)]

@@ -16,4 +16,4 @@ pub(crate) use merge::{MergeError, merge_blocks};
 pub(crate) use overlap::without_overlaps;
 pub(crate) use reader::{Block, BlockError};
 pub use select::{IndexSelection, select_index};
-pub(crate) use writer::{BlockWriter, UNFINISHED_SUFFIX};
+pub(crate) use writer::{BlockChunks, BlockWriter, UNFINISHED_SUFFIX};

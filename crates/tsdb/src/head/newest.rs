@@ -15,20 +15,41 @@ use crate::matching::{matching_series, sort_union};
 /// So many series are handed out under one lock of the index.
 const SERIES_AT_ONCE: usize = 64;
 
-/// A series with its newest sample. There are as many as were asked for: see the size in the tests.
-#[derive(Debug, Clone, Copy)]
-struct Found {
-    time: i64,
-    value: f64,
-    slot: u32,
+/// Newest samples of one moment, in columns: there are as many as were asked for, so each byte counts. See the size in the tests.
+struct Columns {
+    /// Those of the samples, and behind them what is left of all that were asked for.
+    slots: Vec<u32>,
     /// Half of the number in the log, to tell the series from one that has the slot later.
-    half: u32,
+    halves: Vec<u32>,
+    /// In milliseconds after `from`.
+    times: Vec<u32>,
+    values: Vec<f64>,
+    from: i64,
 }
 
-/// Newest samples of one moment.
+impl Columns {
+    fn new(slots: Vec<u32>, from: i64) -> Self {
+        let count = slots.len();
+        let (halves, times) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        Columns { slots, halves, times, values: Vec::with_capacity(count), from }
+    }
+
+    /// Adds a sample, whose slot takes the place of one that has been looked at. `None` where its time is more than 49 days after the
+    /// beginning of the range.
+    fn push(&mut self, slot: u32, reference: u64, time: i64, value: f64) -> Option<()> {
+        let time = u32::try_from(time.checked_sub(self.from)?).ok()?;
+        self.slots[self.times.len()] = slot;
+        self.halves.push(reference as u32);
+        self.times.push(time);
+        self.values.push(value);
+        Some(())
+    }
+}
+
+/// Newest samples on their way.
 struct HeadNewest {
     head: Arc<Head>,
-    found: Vec<Found>,
+    found: Columns,
     at: usize,
 }
 
@@ -44,7 +65,7 @@ impl Head {
             return None;
         }
         let (mut slots, mut last_reference) = head.matching_by_name(selectors);
-        let mut found = Vec::with_capacity(slots.len());
+        let mut found;
         {
             let _alone = head.gate.write();
             if head.index.read().last_reference() != last_reference {
@@ -53,7 +74,9 @@ impl Head {
             }
             let pages = head.pages.snapshot();
             let mut cursor = PageCursor::new(&pages);
-            for slot in slots {
+            found = Columns::new(slots, range.min.as_ms());
+            for at in 0..found.slots.len() {
+                let slot = found.slots[at];
                 // One with a higher number has got the slot since.
                 let is_meant = |state: &&mut SeriesState| (1..=last_reference).contains(&state.reference);
                 let Some(state) = cursor.get(slot).filter(is_meant) else { continue };
@@ -69,7 +92,8 @@ impl Head {
                 }
                 let value = state.newest_float().filter(|_| time <= range.max.as_ms())?;
                 if !is_stale(value) {
-                    found.push(Found { time, value, slot, half: state.reference as u32 });
+                    let reference = state.reference;
+                    found.push(slot, reference, time, value)?;
                 }
             }
         }
@@ -82,7 +106,12 @@ impl Head {
         let mut slots = Vec::new();
         for selector in selectors {
             let Ok(matching) = matching_series(&*index, selector);
-            slots.extend(matching);
+            // One list is taken as it is: it may be long.
+            if slots.is_empty() {
+                slots = matching;
+            } else {
+                slots.extend(matching);
+            }
         }
         if selectors.len() > 1 {
             sort_union(&mut slots);
@@ -122,16 +151,18 @@ impl NewestSamples for HeadNewest {
     fn next(&mut self, visit: &mut VisitNewest<'_>) -> bool {
         let index = self.head.index.read();
         let mut labels = Vec::new();
-        let end = self.found.len().min(self.at + SERIES_AT_ONCE);
-        for Found { time, value, slot, half } in &self.found[self.at..end] {
-            if index.place(*slot).is_some_and(|place| place.reference as u32 == *half) {
+        let Columns { slots, halves, times, values, from } = &self.found;
+        let end = times.len().min(self.at + SERIES_AT_ONCE);
+        for at in self.at..end {
+            let slot = slots[at];
+            if index.place(slot).is_some_and(|place| place.reference as u32 == halves[at]) {
                 labels.clear();
-                labels.extend(index.pairs(*slot));
-                visit(&labels, Sample::new(Timestamp::from_ms(*time), *value));
+                labels.extend(index.pairs(slot));
+                visit(&labels, Sample::new(Timestamp::from_ms(from + i64::from(times[at])), values[at]));
             }
         }
         self.at = end;
-        end < self.found.len()
+        end < times.len()
     }
 }
 
@@ -141,6 +172,13 @@ mod tests {
 
     #[test]
     fn a_found_series_is_small() {
-        assert_eq!(size_of::<Found>(), 24);
+        let mut found = Columns::new(vec![0; 1000], 5);
+        for slot in 0..1000 {
+            found.push(slot, 1 << 33 | 7, 6, 0.5).expect("a time near the beginning");
+        }
+        let Columns { slots, halves, times, values, .. } = &found;
+        let bytes = size_of_val(&**slots) + size_of_val(&**halves) + size_of_val(&**times) + size_of_val(&**values);
+        assert_eq!((bytes, values.capacity()), (20 * 1000, 1000));
+        assert!(found.push(0, 1, 4, 0.5).is_none() && found.push(0, 1, 1 << 33, 0.5).is_none());
     }
 }

@@ -2,20 +2,25 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
+use api::consistency::Consistency;
 use api::hierarchy::Hierarchy;
 use async_trait::async_trait;
 use axum::Router;
 use bucket::{BucketView, Location, Uploader};
 use daemon::{Base, Loaded, Options, Running, StartError, Tier};
 use federation::{Federate, Puller};
-use model::Labels;
+use model::{Clock, Labels};
+use parking_lot::Mutex;
 use scrape::GlobalConfig;
 use storage::{Merge, Queryable};
+use tokio::task::JoinHandle;
 use tsdb::Db;
 
 use crate::config_file::{self, GlobalOwnConfig};
 use crate::hierarchy::HierarchyView;
+use crate::pair::{self, PeerWatch, Standings};
 
 /// Where the indexes of bucket blocks are kept, below the data directory.
 const INDEX_CACHE: &str = "bucket-cache";
@@ -24,12 +29,19 @@ const INDEX_CACHE: &str = "bucket-cache";
 pub struct Global {
     /// What it is called if its file doesn't say.
     name: String,
+    /// What it is called.
+    own_name: String,
     db: Arc<Db>,
     puller: Arc<Puller>,
     bucket: Option<Bucket>,
     federate: Arc<Federate>,
     queryable: Arc<dyn Queryable>,
     hierarchy: Arc<HierarchyView>,
+    clock: Arc<dyn Clock>,
+    peer: Arc<PeerWatch>,
+    watch: Mutex<Option<JoinHandle<()>>>,
+    /// By how much it may be behind and still be asked, in milliseconds.
+    ready_within_ms: AtomicI64,
 }
 
 struct Bucket {
@@ -64,7 +76,29 @@ pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> 
         bucket: bucket.as_ref().map(|b| (b.location.clone(), b.uploader.clone(), b.view.clone())),
     });
     let federate = daemon::federate(&base);
-    let global = Arc::new(Global { name, db: base.db.clone(), puller, bucket, federate, queryable, hierarchy });
+    let standings = Standings {
+        name: loaded.own.federation.name.clone(),
+        clock: base.clock.clone(),
+        storage: base.db.clone(),
+        puller: puller.clone(),
+        last: tokio::sync::Mutex::default(),
+    };
+    let peer = PeerWatch::new(Arc::new(standings), &mut base.registry);
+    let watch = tokio::spawn(peer.clone().run(base.stop.clone()));
+    let global = Arc::new(Global {
+        name,
+        own_name: loaded.own.federation.name.clone(),
+        db: base.db.clone(),
+        puller,
+        bucket,
+        federate,
+        queryable,
+        hierarchy,
+        clock: base.clock.clone(),
+        peer,
+        watch: Mutex::new(Some(watch)),
+        ready_within_ms: AtomicI64::new(loaded.own.federation.ready_within_ms),
+    });
     daemon::start(base, global, loaded).await
 }
 
@@ -100,6 +134,9 @@ impl Tier for Global {
             let error = config::Error { file: file.to_owned(), line: 0, column: 0, message: message.to_owned() };
             Err(config::Errors::from(error))
         };
+        if self.own_name != loaded.own.federation.name {
+            return refuse("the name of a global is in its series and can't change while the node runs: restart it");
+        }
         if self.bucket.as_ref().map(|bucket| &bucket.location) != loaded.own.bucket.as_ref() {
             return refuse("the bucket can't change while the node runs: restart it");
         }
@@ -113,6 +150,8 @@ impl Tier for Global {
 
     async fn apply(&self, config: GlobalOwnConfig, global: &GlobalConfig) {
         self.federate.set_external_labels(global.external_labels.clone());
+        self.ready_within_ms.store(config.federation.ready_within_ms, Ordering::Relaxed);
+        self.peer.set_peer(config.federation.peer.clone());
         self.puller.apply(config.federation, global.scrape_interval_ms, global.scrape_timeout_ms).await;
     }
 
@@ -126,6 +165,15 @@ impl Tier for Global {
 
     fn hierarchy(&self) -> Option<Arc<dyn Hierarchy>> {
         Some(self.hierarchy.clone())
+    }
+
+    fn consistency(&self) -> Option<Arc<dyn Consistency>> {
+        Some(self.peer.clone())
+    }
+
+    fn readiness(&self) -> Result<(), String> {
+        let bound_ms = self.ready_within_ms.load(Ordering::Relaxed);
+        pair::behind(&self.puller.status(), self.peer.heard().as_ref(), bound_ms, self.clock.now())
     }
 
     fn compacts(&self) -> bool {
@@ -144,5 +192,12 @@ impl Tier for Global {
 
     async fn shutdown(&self) {
         self.puller.shutdown().await;
+        let watch = self.watch.lock().take();
+        if let Some(Err(error)) = match watch {
+            Some(watch) => Some(watch.await),
+            None => None,
+        } {
+            tracing::error!(%error, "watching the peer broke off");
+        }
     }
 }

@@ -23,10 +23,9 @@ pub(crate) async fn healthy(State(node): State<Arc<Node>>) -> String {
 /// Queries are answered in full.
 pub(crate) async fn ready(State(node): State<Arc<Node>>) -> Response {
     let name = tier_name(node.tier);
-    if node.is_ready() {
-        (StatusCode::OK, format!("{name} is Ready.\n")).into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("{name} is not ready: starting up\n")).into_response()
+    match node.readiness() {
+        Ok(()) => (StatusCode::OK, format!("{name} is Ready.\n")).into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{name} is not ready: {reason}\n")).into_response(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A handler parses, makes one call into a room below, and encodes; failures are mapped to status codes in one place
 //! (`envelope`). TLS and users (`web.yml`) are not here yet: a node listens where it is told to, in plain HTTP.
 
+pub mod consistency;
 mod envelope;
 mod health;
 pub mod hierarchy;
@@ -16,5 +17,5 @@ mod v1;
 
 pub use envelope::{ApiError, ErrorType};
 pub use metrics::metrics_response;
-pub use node::{Facts, Node, Reload, Tier};
+pub use node::{Facts, Node, Readiness, Reload, Tier};
 pub use server::{router, serve};

@@ -17,6 +17,7 @@ use storage::{ExemplarQueryable, Queryable};
 use tokio_util::sync::CancellationToken;
 use tsdb::Db;
 
+use crate::consistency::Consistency;
 use crate::hierarchy::Hierarchy;
 
 /// Which tier of the hierarchy a node is.
@@ -28,6 +29,9 @@ pub enum Tier {
     /// Pulls shards together.
     Global,
 }
+
+/// Tells why a node should not be asked at present, if it shouldn't.
+pub type Readiness = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Loads the configuration anew; an error says what is wrong with it and leaves the old one in force.
 pub type Reload = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
@@ -51,6 +55,10 @@ pub struct Node {
     pub rules: Arc<rules::Manager>,
     /// What the hierarchy page shows; a shard has none.
     pub hierarchy: Option<Arc<dyn Hierarchy>>,
+    /// What tells whether the globals of a pair agree; a shard has none.
+    pub consistency: Option<Arc<dyn Consistency>>,
+    /// Why the tier should not be asked at present, whatever else is ready.
+    pub readiness: Readiness,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Our own metrics.
@@ -61,7 +69,7 @@ pub struct Node {
     pub reload: Reload,
     /// Facts that don't change while the node runs.
     pub facts: Facts,
-    /// True once queries are answered in full.
+    /// True once everything runs.
     pub ready: AtomicBool,
     /// Asks the node to shut down (`/-/quit`).
     pub quit: CancellationToken,
@@ -92,8 +100,14 @@ pub struct Facts {
 
 impl Node {
     /// Whether the node is ready.
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
+    ///
+    /// # Errors
+    /// Why it isn't.
+    pub fn readiness(&self) -> Result<(), String> {
+        match self.ready.load(Ordering::Acquire) {
+            true => (self.readiness)(),
+            false => Err("starting up".to_owned()),
+        }
     }
 
     /// Declares the node ready, or not any more.

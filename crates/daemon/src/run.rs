@@ -115,6 +115,8 @@ fn node<T: Tier>(base: Base, reloader: &Arc<Reloader<T>>) -> Result<(Arc<Node>, 
         scrape: reloader.scrape.clone(),
         rules: reloader.rules.clone(),
         hierarchy: tier.hierarchy(),
+        consistency: tier.consistency(),
+        readiness: readiness(tier.clone()),
         clock: base.clock,
         registry: Arc::new(Mutex::new(base.registry)),
         config_text: reloader.text.clone(),
@@ -131,6 +133,10 @@ fn reload<T: Tier>(reloader: Arc<Reloader<T>>) -> api::Reload {
         let reloader = reloader.clone();
         Box::pin(async move { reloader.reload().await })
     })
+}
+
+fn readiness<T: Tier>(tier: Arc<T>) -> api::Readiness {
+    Box::new(move || tier.readiness())
 }
 
 fn async_listener(listener: std::net::TcpListener) -> std::io::Result<TcpListener> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use api::consistency::Consistency;
 use api::hierarchy::Hierarchy;
 use async_trait::async_trait;
 use axum::Router;
@@ -60,6 +61,16 @@ pub trait Tier: Send + Sync + 'static {
 
     /// What the hierarchy page shows, if there is something below this tier.
     fn hierarchy(&self) -> Option<Arc<dyn Hierarchy>>;
+
+    /// What tells whether it agrees with its peer, if it can have one.
+    fn consistency(&self) -> Option<Arc<dyn Consistency>> {
+        None
+    }
+
+    /// Why the tier should not be asked at present, for load balancers.
+    fn readiness(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Whether blocks may be compacted here. Not where they go into a bucket: there they lie as they were cut, and what is in it
     /// is compacted there.

@@ -53,7 +53,7 @@ pub(crate) async fn runtime_info(State(node): State<Arc<Node>>) -> Answer<Value>
         "serverTime": node.clock.now().to_rfc3339(),
         "storageRetention": node.facts.retention,
         "timeSeriesCount": head.series,
-        "ready": node.is_ready(),
+        "ready": node.readiness().is_ok(),
     }))
 }
 

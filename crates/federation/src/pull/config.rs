@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use config::{HttpClientConfig, Ignored, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Ignored, Report, Spanned};
 use serde::Deserialize;
 use url::Url;
 
@@ -12,6 +12,9 @@ use crate::pull::url::base_url;
 /// What users call the label that names a cluster, where nobody says otherwise.
 const SHARD_LABEL: &str = "cluster";
 
+/// A global that is not further behind than this is ready, where nobody says otherwise.
+const READY_WITHIN_MS: i64 = 2 * 60_000;
+
 /// `federation` as written.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -19,6 +22,7 @@ pub struct RawConfig {
     selectors: Vec<Spanned<String>>,
     replica_labels: Vec<Spanned<String>>,
     shard_labels: Option<Vec<Spanned<String>>>,
+    ready_within: Option<DurationMs>,
     shards: Vec<Spanned<RawShard>>,
     file_sd_configs: Option<Spanned<Ignored>>,
     dns_sd_configs: Option<Spanned<Ignored>>,
@@ -46,6 +50,8 @@ pub struct Config {
     pub replica_labels: Vec<String>,
     /// The external labels that name a shard's cluster in its series and alerts.
     pub shard_labels: Vec<String>,
+    /// By how much a global may be behind and still say that it is ready, in milliseconds.
+    pub ready_within_ms: i64,
     /// In the order of the file.
     pub shards: Vec<ShardConfig>,
     /// How this global is called: the label `global` of what it stores about its pulls. Empty leaves the label out.
@@ -91,7 +97,13 @@ impl RawConfig {
         }
         let values = |labels: Vec<Spanned<String>>| labels.into_iter().map(|label| label.value).collect();
         let shard_labels = self.shard_labels.map_or_else(|| vec![SHARD_LABEL.to_owned()], values);
-        Config { replica_labels: values(self.replica_labels), shard_labels, shards, ..Config::default() }
+        Config {
+            replica_labels: values(self.replica_labels),
+            shard_labels,
+            ready_within_ms: self.ready_within.map_or(READY_WITHIN_MS, |d| d.0),
+            shards,
+            ..Config::default()
+        }
     }
 }
 
@@ -163,7 +175,7 @@ mod tests {
         assert!(eu.http.authorization.is_some() && us.http.authorization.is_none());
         assert_eq!(us.selectors, ["ALERTS"]);
         let shard_labels = vec!["cluster".to_owned()];
-        assert_eq!(validate("{}"), Ok(Config { shard_labels, ..Config::default() }));
+        assert_eq!(validate("{}"), Ok(Config { shard_labels, ready_within_ms: 120_000, ..Config::default() }));
     }
 
     #[test]

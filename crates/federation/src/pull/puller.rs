@@ -73,7 +73,7 @@ impl Puller {
                 return status;
             }
             let replaced = take(&|known| known.is_same_replica(&spec));
-            let unknown = || Arc::new(Mutex::new(ReplicaStatus::unknown(&spec.url)));
+            let unknown = || Arc::new(Mutex::new(ReplicaStatus::unknown(&spec)));
             let status = replaced.as_ref().map_or_else(unknown, |task| task.status.clone());
             changed.push((spec, status.clone(), replaced));
             status

@@ -5,6 +5,7 @@ use std::time::Duration;
 use model::Timestamp;
 
 use crate::pull::protocol::Protocol;
+use crate::pull::spec::ReplicaSpec;
 
 /// Whether a replica answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +44,8 @@ pub struct ShardStatus {
 pub struct ReplicaStatus {
     /// Its base URL.
     pub url: String,
+    /// Host and port.
+    pub instance: String,
     /// The value of its replica label, empty while none was seen.
     pub replica: String,
     /// Whether it answers.
@@ -75,9 +78,10 @@ pub struct ReplicaStatus {
 
 impl ReplicaStatus {
     /// A replica that was not pulled yet.
-    pub(super) fn unknown(url: &url::Url) -> Self {
+    pub(super) fn unknown(spec: &ReplicaSpec) -> Self {
         ReplicaStatus {
-            url: url.as_str().trim_end_matches('/').to_owned(),
+            url: spec.url.as_str().trim_end_matches('/').to_owned(),
+            instance: spec.instance(),
             replica: String::new(),
             state: ReplicaState::Unknown,
             protocol: Protocol::Text,

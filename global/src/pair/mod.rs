@@ -1,0 +1,10 @@
+//! The pair: whether this global and its peer hold the same, and which of them should be asked.
+
+mod progress;
+mod standing;
+mod watch;
+mod windows;
+
+pub(crate) use progress::behind;
+pub(crate) use standing::Standings;
+pub(crate) use watch::PeerWatch;

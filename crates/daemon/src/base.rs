@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::Facts;
+use discovery::Environment;
 use model::{Clock, format_duration};
 use prometheus_client::registry::Registry;
 use promql::Engine;
@@ -24,6 +25,8 @@ pub struct Base {
     pub rule_engine: Arc<Engine>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Finds targets and shards.
+    pub discovery: Arc<Environment>,
     /// Takes the tier's metrics.
     pub registry: Registry,
     /// The directory of the database.
@@ -79,12 +82,13 @@ impl Base {
             let db = Db::open(database, open_clock, &mut registry);
             (db, registry)
         });
-        let (db, registry) = opened.await.map_err(|e| StartError::other("opening the database", e))?;
+        let (db, mut registry) = opened.await.map_err(|e| StartError::other("opening the database", e))?;
         let db = db.map_err(|source| StartError::Database { path: data_dir.clone(), source })?;
         Ok(Base {
             db,
             engine: Arc::new(Engine::new(options.engine)),
             rule_engine: Arc::new(Engine::new(options.engine)),
+            discovery: Environment::new(&mut registry),
             clock,
             registry,
             data_dir,

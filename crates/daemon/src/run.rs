@@ -81,6 +81,7 @@ fn reloader<T: Tier>(
     let scrape_options = scrape::Options {
         clock: clock.clone(),
         storage: db.clone(),
+        discovery: base.discovery.clone(),
         timestamp_tolerance_ms: TIMESTAMP_TOLERANCE_MS,
         store_metadata: base.store_metadata,
         threads: std::thread::available_parallelism().map_or(1, usize::from),

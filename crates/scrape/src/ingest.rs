@@ -4,12 +4,12 @@
 //! What is new is resolved
 //! in [`Ingest::resolve`].
 
+use discovery::relabel::process;
 use exposition::text::{Entry, ParseError, Parser, SampleLine};
 use model::{Labels, LabelsBuilder, LabelsScratch, METRIC_NAME, Timestamp};
 use storage::{AppendError, Appender, SeriesRef};
 
 use crate::metadata::MetadataCache;
-use crate::relabel::process;
 use crate::scrape_config::ScrapeConfig;
 use crate::series_cache::{EntryId, SeriesCache};
 

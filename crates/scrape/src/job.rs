@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use discovery::Environment;
 use model::{Clock, Timestamp};
 use parking_lot::Mutex;
 use storage::Appendable;
@@ -22,6 +23,7 @@ use crate::threads::Threads;
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) storage: Arc<dyn Appendable>,
+    pub(crate) discovery: Arc<Environment>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) threads: Threads,
     pub(crate) buffers: Buffers,
@@ -29,32 +31,11 @@ pub(crate) struct Shared {
     /// How late a scrape may begin and still get the planned time as its timestamp, in milliseconds.
     pub(crate) timestamp_tolerance_ms: i64,
     /// Moves all scrapes of this node against those of its replica.
-    seed: AtomicU64,
+    pub(crate) seed: AtomicU64,
     pub(crate) shutdown: CancellationToken,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        clock: Arc<dyn Clock>,
-        storage: Arc<dyn Appendable>,
-        metrics: Arc<Metrics>,
-        threads: Threads,
-        texts: Arc<Texts>,
-        timestamp_tolerance_ms: i64,
-    ) -> Self {
-        Shared {
-            clock,
-            storage,
-            metrics,
-            threads,
-            buffers: Buffers::default(),
-            texts,
-            timestamp_tolerance_ms,
-            seed: AtomicU64::new(0),
-            shutdown: CancellationToken::new(),
-        }
-    }
-
     pub(crate) fn seed(&self) -> u64 {
         self.seed.load(Ordering::Relaxed)
     }

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use config::HttpClientError;
+use discovery::Environment;
 use model::{Clock, Labels};
 use prometheus_client::registry::Registry;
 use storage::Appendable;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::body::Buffers;
 use crate::job::{Job, Shared, TargetState};
 use crate::metadata::Texts;
 use crate::metrics::Metrics;
@@ -26,6 +30,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Where samples go.
     pub storage: Arc<dyn Appendable>,
+    /// Finds targets.
+    pub discovery: Arc<Environment>,
     /// How late a scrape may begin and still get the planned time as its timestamp, in milliseconds; Prometheus has 2.
     pub timestamp_tolerance_ms: i64,
     /// Whether what targets say of their metrics is stored with the series, as `--enable-feature=metadata-wal-records` of
@@ -74,8 +80,18 @@ impl Manager {
         let metrics = Arc::new(Metrics::new(registry));
         let texts = Arc::new(Texts::new(options.store_metadata));
         let threads = Threads::start(options.threads)?;
-        let shared =
-            Shared::new(options.clock, options.storage, metrics, threads, texts, options.timestamp_tolerance_ms);
+        let shared = Shared {
+            clock: options.clock,
+            storage: options.storage,
+            discovery: options.discovery,
+            metrics,
+            threads,
+            buffers: Buffers::default(),
+            texts,
+            timestamp_tolerance_ms: options.timestamp_tolerance_ms,
+            seed: AtomicU64::new(0),
+            shutdown: CancellationToken::new(),
+        };
         Ok(Manager {
             shared: Arc::new(shared),
             hostname: options.hostname,
@@ -86,7 +102,8 @@ impl Manager {
 
     /// Makes the running jobs those of `configs`. Jobs that are unchanged are not touched; of a changed one, targets with
     /// the same labels and URL go on; what is gone gets stale markers. `external_labels` move the scrapes of this
-    /// node against those of its replica. All targets are known when this returns.
+    /// node against those of its replica. All targets that stand in the
+    /// configuration or in files are known when this returns.
     ///
     /// # Errors
     /// A job's certificates or keys cannot be used; nothing has changed then.

@@ -33,7 +33,6 @@ pub(crate) struct Metrics {
     pub(crate) failed: Counter,
     pub(crate) pool_targets: Family<JobLabel, Gauge>,
     pub(crate) discovered: Family<ConfigLabel, Gauge>,
-    pub(crate) file_read_errors: Counter,
 }
 
 impl Metrics {
@@ -51,7 +50,6 @@ impl Metrics {
             failed: Counter::default(),
             pool_targets: Family::default(),
             discovered: Family::default(),
-            file_read_errors: Counter::default(),
         };
         metrics.register(registry);
         metrics
@@ -91,7 +89,6 @@ impl Metrics {
             ),
             ("watershed_target_scrapes", "Scrapes done", &self.scrapes),
             ("watershed_target_scrapes_failed", "Scrapes that failed", &self.failed),
-            ("prometheus_sd_file_read_errors", "Files of targets that could not be read", &self.file_read_errors),
         ];
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use config::HttpClientError;
+use discovery::{Discovery, TargetGroup};
 use model::Labels;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -12,7 +13,6 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::ScrapeClient;
-use crate::discovery::Discovery;
 use crate::job::{Job, Plan, Shared, TargetState};
 use crate::metrics::{ConfigLabel, JobLabel};
 use crate::scrape_config::ScrapeConfig;
@@ -111,7 +111,7 @@ impl Keeper {
                 }
                 Some(change) = changes.recv() => {
                     job = change.job;
-                    discovery = self.discover(&job).await;
+                    discovery.change(job.config.sources.clone()).await;
                     self.sync(&job, &discovery);
                     let _ = change.done.send(());
                 }
@@ -125,8 +125,7 @@ impl Keeper {
     }
 
     async fn discover(&self, job: &Job) -> Discovery {
-        let (fixed, files) = (job.config.static_configs.clone(), job.config.file_sd_configs.clone());
-        Discovery::start(fixed, files, Arc::clone(&self.shared.metrics)).await
+        Discovery::start(&job.config.job_name, job.config.sources.clone(), Arc::clone(&self.shared.discovery)).await
     }
 
     /// Makes the running targets those that are discovered now.
@@ -137,6 +136,7 @@ impl Keeper {
             0 => usize::MAX,
             limit => usize::try_from(limit).unwrap_or(usize::MAX),
         };
+        let groups: Vec<&TargetGroup> = groups.iter().flat_map(|groups| groups.iter()).collect();
         for outcome in groups.iter().flat_map(|group| targets_of(group, config)) {
             match outcome {
                 Outcome::Scraped(target) => {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use config::{DurationMs, HttpClientConfig, Ignored, Position, Report, Spanned};
+use discovery::relabel::{RawRelabelConfig, RelabelConfig};
+use discovery::{RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawSources, RawTargetGroup, Sources};
 use serde::Deserialize;
 
-use crate::discovery::{FileSdConfig, RawFileSdConfig, RawTargetGroup, TargetGroup};
 use crate::global_config::{GlobalConfig, Limits, NameValidation};
 use crate::protocols::{Escaping, Protocol, validate_protocols};
-use crate::relabel::{RawRelabelConfig, RelabelConfig};
 use crate::size::parse_size;
 
 config::with_http_client! {
@@ -49,18 +49,18 @@ config::with_http_client! {
         pub metric_relabel_configs: Vec<Spanned<RawRelabelConfig>>,
         pub static_configs: Vec<RawTargetGroup>,
         pub file_sd_configs: Vec<Spanned<RawFileSdConfig>>,
+        pub dns_sd_configs: Vec<Spanned<RawDnsSdConfig>>,
+        pub http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
         pub aws_sd_configs: Option<Spanned<Ignored>>,
         pub azure_sd_configs: Option<Spanned<Ignored>>,
         pub consul_sd_configs: Option<Spanned<Ignored>>,
         pub digitalocean_sd_configs: Option<Spanned<Ignored>>,
-        pub dns_sd_configs: Option<Spanned<Ignored>>,
         pub docker_sd_configs: Option<Spanned<Ignored>>,
         pub dockerswarm_sd_configs: Option<Spanned<Ignored>>,
         pub ec2_sd_configs: Option<Spanned<Ignored>>,
         pub eureka_sd_configs: Option<Spanned<Ignored>>,
         pub gce_sd_configs: Option<Spanned<Ignored>>,
         pub hetzner_sd_configs: Option<Spanned<Ignored>>,
-        pub http_sd_configs: Option<Spanned<Ignored>>,
         pub ionos_sd_configs: Option<Spanned<Ignored>>,
         pub kubernetes_sd_configs: Option<Spanned<Ignored>>,
         pub kuma_sd_configs: Option<Spanned<Ignored>>,
@@ -147,10 +147,8 @@ pub struct ScrapeConfig {
     pub relabel_configs: Vec<RelabelConfig>,
     /// Rules for samples.
     pub metric_relabel_configs: Vec<RelabelConfig>,
-    /// Targets in the configuration.
-    pub static_configs: Vec<TargetGroup>,
-    /// Targets in files.
-    pub file_sd_configs: Vec<FileSdConfig>,
+    /// Where targets are found.
+    pub sources: Sources,
 }
 
 impl ScrapeConfig {
@@ -192,6 +190,12 @@ impl ScrapeConfig {
         let http = HttpClientConfig::validate(raw.take_http_client(), report);
         refuse_proxy(&http, position, report);
         let is_relabelled = !raw.relabel_configs.is_empty();
+        let sources = RawSources {
+            fixed: raw.static_configs,
+            files: raw.file_sd_configs,
+            dns: raw.dns_sd_configs,
+            http: raw.http_sd_configs,
+        };
         ScrapeConfig {
             scrape_interval_ms,
             scrape_timeout_ms,
@@ -213,16 +217,7 @@ impl ScrapeConfig {
             http,
             relabel_configs: RelabelConfig::validate_all(raw.relabel_configs, report),
             metric_relabel_configs: RelabelConfig::validate_all(raw.metric_relabel_configs, report),
-            static_configs: raw
-                .static_configs
-                .into_iter()
-                .map(|group| TargetGroup::validate(group, is_relabelled, report))
-                .collect(),
-            file_sd_configs: raw
-                .file_sd_configs
-                .into_iter()
-                .map(|file| FileSdConfig::validate(file.value, file.position, report))
-                .collect(),
+            sources: Sources::validate(sources, is_relabelled, report),
             job_name,
         }
     }
@@ -278,14 +273,12 @@ fn refuse_unserved(raw: &RawScrapeConfig, report: &mut Report) {
         ("azure_sd_configs", &raw.azure_sd_configs),
         ("consul_sd_configs", &raw.consul_sd_configs),
         ("digitalocean_sd_configs", &raw.digitalocean_sd_configs),
-        ("dns_sd_configs", &raw.dns_sd_configs),
         ("docker_sd_configs", &raw.docker_sd_configs),
         ("dockerswarm_sd_configs", &raw.dockerswarm_sd_configs),
         ("ec2_sd_configs", &raw.ec2_sd_configs),
         ("eureka_sd_configs", &raw.eureka_sd_configs),
         ("gce_sd_configs", &raw.gce_sd_configs),
         ("hetzner_sd_configs", &raw.hetzner_sd_configs),
-        ("http_sd_configs", &raw.http_sd_configs),
         ("ionos_sd_configs", &raw.ionos_sd_configs),
         ("kubernetes_sd_configs", &raw.kubernetes_sd_configs),
         ("kuma_sd_configs", &raw.kuma_sd_configs),

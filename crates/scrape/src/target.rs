@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use discovery::relabel::process;
+use discovery::{TargetGroup, check_address};
 use model::{INSTANCE, JOB, Labels, LabelsBuilder, format_duration, parse_duration};
 use url::Url;
 
-use crate::discovery::{TargetGroup, check_address};
-use crate::relabel::process;
 use crate::scrape_config::ScrapeConfig;
 
 const ADDRESS: &str = "__address__";

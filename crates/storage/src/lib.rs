@@ -2,10 +2,12 @@
 //!
 //! [`Queryable`] is all that PromQL, rules, the API and federation know of a database; [`Appendable`] is all that scraping
 //! and rules know of one. What crosses the border are encoded chunks, so the chunk encodings live here as well, and a
-//! reader decodes each chunk once. [`Merge`] makes one [`Queryable`] of several. No files, no network.
+//! reader decodes each chunk once. [`Merge`] makes one [`Queryable`] of several, and [`dedup`] makes one series of several
+//! replicas. No files, no network.
 
 mod append;
 pub mod chunk;
+pub mod dedup;
 mod exemplars;
 mod feed;
 mod merge;

@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("config", 1),
     ("exposition", 1),
     ("template", 1),
+    ("discovery", 2),
     ("storage", 2),
     ("tsdb", 3),
     ("bucket", 4),

@@ -50,9 +50,9 @@ scrape_configs:
     assert_eq!((a.scrape_interval_ms, a.scrape_timeout_ms, a.limits.samples), (15_000, 10_000, 100));
     assert_eq!((a.metrics_path.as_str(), a.scheme, a.honor_timestamps), ("/metrics", Scheme::Http, true));
     assert_eq!((b.scrape_interval_ms, b.scrape_timeout_ms, b.limits.samples), (5000, 5000, 7));
-    assert_eq!((b.limits.body_size, b.scheme, b.static_configs[0].targets.len()), (1 << 20, Scheme::Https, 2));
-    assert_eq!(b.file_sd_configs[0].files[0].to_str(), Some("/etc/w/targets/*.yml"));
-    assert_eq!(b.file_sd_configs[0].refresh_interval_ms, 300_000);
+    assert_eq!((b.limits.body_size, b.scheme, b.sources.fixed[0].targets.len()), (1 << 20, Scheme::Https, 2));
+    assert_eq!(b.sources.files[0].files[0].to_str(), Some("/etc/w/targets/*.yml"));
+    assert_eq!(b.sources.files[0].refresh_interval_ms, 300_000);
     assert!(b.http.authorization.is_some());
 }
 

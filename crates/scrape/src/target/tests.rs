@@ -5,7 +5,7 @@ fn outcomes(yaml: &str) -> Vec<Outcome> {
     let mut report = config::Report::new("p.yml");
     let config = ScrapeConfig::validate(raw, &crate::global_config::GlobalConfig::default(), &mut report);
     let config = report.finish(config).unwrap();
-    config.static_configs.iter().flat_map(|group| targets_of(group, &config)).collect()
+    config.sources.fixed.iter().flat_map(|group| targets_of(group, &config)).collect()
 }
 
 fn only(yaml: &str) -> Result<Target, String> {

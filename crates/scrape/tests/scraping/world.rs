@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Report, Spanned};
+use discovery::Environment;
 use model::{Labels, SystemClock};
 use prometheus_client::registry::Registry;
 use scrape::{GlobalConfig, Manager, Options, RawScrapeConfig, ScrapeConfig, TargetStatus};
@@ -23,6 +24,7 @@ impl World {
         let options = Options {
             clock: Arc::new(SystemClock),
             storage: Arc::new(store.clone()),
+            discovery: Environment::new(&mut registry),
             timestamp_tolerance_ms: 2,
             store_metadata: false,
             threads: 2,

@@ -25,6 +25,9 @@ pub struct TargetGroup {
     pub labels: Labels,
 }
 
+/// What a round of questions to a source brought: for each part of it the groups, or nothing where it failed.
+pub(crate) type Round = Vec<(String, Option<Vec<TargetGroup>>)>;
+
 impl TargetGroup {
     /// Checks a group of `static_configs`. An address with a slash is refused where nothing can relabel it.
     pub(crate) fn validate(raw: RawTargetGroup, is_relabelled: bool, report: &mut Report) -> TargetGroup {
@@ -41,7 +44,10 @@ impl TargetGroup {
 }
 
 /// An address is a host with or without a port, not a URL.
-pub(crate) fn check_address(address: &str) -> Result<(), String> {
+///
+/// # Errors
+/// It has a slash; the text says so.
+pub fn check_address(address: &str) -> Result<(), String> {
     if address.contains('/') {
         return Err(format!("{address:?} is not a valid hostname"));
     }

@@ -7,7 +7,7 @@ use config::{DurationMs, Report, Spanned};
 use model::{Labels, LabelsBuilder};
 use serde::Deserialize;
 
-use crate::discovery::group::TargetGroup;
+use crate::group::TargetGroup;
 
 const DEFAULT_REFRESH_MS: i64 = 5 * 60_000;
 const EXTENSIONS: [&str; 3] = ["json", "yml", "yaml"];

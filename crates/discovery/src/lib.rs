@@ -1,0 +1,30 @@
+//! Finding things by name: what is scraped, and which shards are pulled.
+//!
+//! A [`Discovery`] follows [`Sources`]: lists in the configuration, files, the DNS, and HTTP servers that tell lists. It gives groups of
+//! targets, labels with an `__address__` among them, as they are now, and says when they change. [`relabel`] decides what becomes
+//! of them. What a target or a replica is, is known only by those who ask.
+//!
+//! It is Prometheus's discovery with its words, labels and metrics. A source that fails keeps what it found last.
+
+mod board;
+mod discovery;
+mod dns;
+mod environment;
+mod file;
+mod file_watch;
+mod group;
+mod http;
+mod metrics;
+mod refresh;
+pub mod relabel;
+mod resolver;
+mod sources;
+
+pub use discovery::Discovery;
+pub use dns::{DnsSdConfig, RawDnsSdConfig, RecordKind};
+pub use environment::Environment;
+pub use file::{FileSdConfig, RawFileSdConfig};
+pub use group::{RawTargetGroup, TargetGroup, check_address};
+pub use http::{HttpSdConfig, RawHttpSdConfig};
+pub use resolver::Dns;
+pub use sources::{RawSources, Sources};

@@ -1,0 +1,47 @@
+//! What discovery tells about itself, with Prometheus's names.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+/// The labels of a series about the sources of one kind that somebody has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct SourceLabels {
+    /// The job, or who else has the sources.
+    pub(crate) config: String,
+    /// `dns` or `http`.
+    pub(crate) mechanism: String,
+}
+
+/// Counters of a node's discovery.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    pub(crate) file_read_errors: Counter,
+    pub(crate) dns_lookups: Counter,
+    pub(crate) dns_lookup_failures: Counter,
+    pub(crate) http_failures: Counter,
+    pub(crate) refresh_failures: Family<SourceLabels, Counter>,
+}
+
+impl Metrics {
+    /// Creates them and makes them known to `registry`.
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = Metrics::default();
+        let counters = [
+            ("prometheus_sd_file_read_errors", "Files of targets that could not be read", &metrics.file_read_errors),
+            ("prometheus_sd_dns_lookups", "Lookups of names in the DNS", &metrics.dns_lookups),
+            ("prometheus_sd_dns_lookup_failures", "Lookups of names that failed", &metrics.dns_lookup_failures),
+            ("prometheus_sd_http_failures", "Lists of targets that a server didn't tell", &metrics.http_failures),
+        ];
+        for (name, help, counter) in counters {
+            registry.register(name, help, counter.clone());
+        }
+        registry.register(
+            "prometheus_sd_refresh_failures",
+            "Refreshes of a source that failed, at least in part",
+            metrics.refresh_failures.clone(),
+        );
+        metrics
+    }
+}

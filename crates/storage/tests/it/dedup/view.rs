@@ -1,0 +1,127 @@
+//! The view: labels, matchers, limits, chunks that stay as they are, the same samples for any range.
+
+use std::sync::Arc;
+
+use futures::executor::block_on;
+use model::{Labels, Matcher, TimeRange, Timestamp};
+use proptest::prelude::*;
+use storage::dedup::{Dedup, Kind, merge};
+use storage::{Hints, LabelRequest, Queryable, Samples, SelectRequest, Series};
+
+use super::memory::Memory;
+use super::properties::{check_property, part_of, series, within};
+use super::scrapes::worlds;
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    Labels::from_pairs(pairs.iter().copied())
+}
+
+/// A sample every 15 s, from and to these seconds.
+fn steady(pairs: &[(&str, &str)], from: i64, to: i64) -> Series {
+    let times: Vec<i64> = (from..to).step_by(15).map(|s| s * 1000).collect();
+    let values = times.iter().map(|t| *t as f64).collect();
+    series(labels(pairs), &Samples::of_floats(times, values), 7)
+}
+
+fn range(from: i64, to: i64) -> TimeRange {
+    TimeRange::new(Timestamp::from_ms(from * 1000), Timestamp::from_ms(to * 1000))
+}
+
+fn view(series: Vec<Series>) -> Dedup {
+    Dedup::new(Arc::new(Memory::new(series)), vec!["replica".to_owned(), "az".to_owned()])
+}
+
+fn select(view: &Dedup, request: &SelectRequest) -> Vec<Series> {
+    let set = block_on(view.select(request)).expect("selects");
+    set.series.map(|series| series.expect("can be read")).collect()
+}
+
+fn names(series: &[Series]) -> Vec<String> {
+    series.iter().map(|series| series.labels.to_string()).collect()
+}
+
+#[test]
+fn each_series_comes_once_in_order() {
+    let view = view(vec![
+        steady(&[("__name__", "m"), ("replica", "b")], 0, 3000),
+        steady(&[("__name__", "m"), ("replica", "a")], 0, 3000),
+        steady(&[("__name__", "m"), ("job", "x"), ("replica", "a")], 0, 3000),
+        steady(&[("__name__", "m"), ("job", "x"), ("replica", "b"), ("az", "1")], 0, 3000),
+        steady(&[("__name__", "m"), ("replica", "a"), ("zone", "1")], 0, 3000),
+        steady(&[("__name__", "m"), ("replica", "b"), ("zone", "0")], 0, 3000),
+        steady(&[("__name__", "n")], 0, 3000),
+        // Only in the margin.
+        steady(&[("__name__", "n"), ("replica", "a"), ("zone", "1")], 5000, 6000),
+    ]);
+    let mut request = SelectRequest::new(vec![], range(0, 3000));
+    let want = ["m", r#"m{job="x"}"#, r#"m{zone="0"}"#, r#"m{zone="1"}"#, "n"];
+    assert_eq!(names(&select(&view, &request)), want);
+    request.hints = Hints { limit: 3, ..Hints::default() };
+    assert_eq!(names(&select(&view, &request)), want[..3]);
+    request.hints = Hints { labels_only: true, ..Hints::default() };
+    assert_eq!(names(&select(&view, &request)), want);
+
+    // Who names a replica gets it.
+    let matcher = Matcher::equal("replica", "a");
+    let request = SelectRequest::new(vec![Matcher::equal("__name__", "m"), matcher], range(0, 3000));
+    let want = [r#"m{job="x", replica="a"}"#, r#"m{replica="a"}"#, r#"m{replica="a", zone="1"}"#];
+    assert_eq!(names(&select(&view, &request)), want);
+
+    let request = |limit| LabelRequest { matchers: vec![], range: TimeRange::ALL, limit };
+    let strings = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(block_on(view.label_names(&request(0))), Ok(strings(&["__name__", "job", "zone"])));
+    assert_eq!(block_on(view.label_names(&request(2))), Ok(strings(&["__name__", "job"])));
+    assert_eq!(block_on(view.label_values("replica", &request(0))), Ok(strings(&["a", "b"])));
+    assert_eq!(view.min_time(), Some(Timestamp::from_ms(0)));
+
+    view.set_replica_labels(vec![]);
+    assert_eq!(select(&view, &SelectRequest::new(vec![], range(0, 3000))).len(), 7);
+}
+
+#[test]
+fn what_counts_as_it_is_stays_as_it_is() {
+    let check = |series: Vec<Series>, range: TimeRange, from: usize, untouched: bool| {
+        let want = series[from].clone();
+        let got = select(&view(series), &SelectRequest::new(vec![], range)).remove(0);
+        let touched = want.chunks.iter().filter(|chunk| range.overlaps(TimeRange::new(chunk.min_time, chunk.max_time)));
+        let same = got.chunks.iter().map(|chunk| chunk.data.as_ptr()).eq(touched.map(|chunk| chunk.data.as_ptr()));
+        assert_eq!(same, untouched);
+    };
+    let a = |from, to| steady(&[("__name__", "m"), ("replica", "a")], from, to);
+    let b = |from, to| steady(&[("__name__", "m"), ("replica", "b")], from, to);
+    check(vec![steady(&[("__name__", "m")], 0, 3000)], range(100, 2000), 0, true);
+    check(vec![a(0, 3000)], range(100, 2000), 0, true);
+    check(vec![a(0, 3000), b(5, 3000)], range(100, 2000), 0, true);
+    check(vec![a(0, 3000), b(5, 3000)], range(0, 4000), 0, true);
+    check(vec![a(0, 3000), b(5, 3008)], range(0, 4000), 0, true);
+    check(vec![a(0, 3000), b(5, 4000)], range(100, 2000), 0, true);
+    check(vec![a(0, 3000), b(5, 4000)], range(100, 3300), 0, false);
+    check(vec![a(0, 3000), b(5, 4000)], range(3300, 3600), 1, false);
+    check(vec![a(0, 1000), b(5, 9000)], range(6000, 7000), 1, true);
+}
+
+#[test]
+fn any_range_shows_the_same_samples() {
+    let parts = (worlds(), 0..1000_i64, 0..1000_i64, any::<u64>(), any::<bool>());
+    check_property("ranges", &parts, |(world, from, length, seed, counter)| {
+        let replicas = match counter {
+            true => world.samples(|time| world.counter(time)),
+            false => world.samples(|time| world.gauge(time)),
+        };
+        let asked = part_of(&world, from, length);
+        let name = if counter { "x_total" } else { "x" };
+        let label = |at: usize| labels(&[("__name__", name), ("replica", &format!("r{at}"))]);
+        let all = replicas.iter().enumerate().map(|(at, samples)| series(label(at), samples, seed)).collect();
+        let found = select(&view(all), &SelectRequest::new(vec![], asked));
+        let mut got = Samples::default();
+        if let [series] = &found[..] {
+            series.decode(asked, &mut got).expect("valid chunks");
+        }
+        let whole = merge(&replicas, Kind::of(&label(0)));
+        let bits = |samples: &Samples| -> Vec<(i64, u64)> {
+            std::iter::zip(samples.times.iter().copied(), samples.values.iter().map(|value| value.to_bits())).collect()
+        };
+        prop_assert_eq!(bits(&got), bits(&within(&whole, asked)));
+        Ok(())
+    });
+}

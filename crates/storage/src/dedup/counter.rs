@@ -47,8 +47,8 @@ pub(super) struct Candidate<'a> {
     pub(super) gap: Gap,
     /// Whose sample it is.
     pub(super) own: usize,
-    /// When it is.
-    pub(super) time: i64,
+    /// Which of its live samples it is.
+    pub(super) at: usize,
 }
 
 impl Candidate<'_> {
@@ -56,16 +56,16 @@ impl Candidate<'_> {
     /// higher than what it has next, without another replica having seen a reset there.
     pub(super) fn misleads(&self, kind: Kind) -> bool {
         let (preferred, own) = (&self.tracks[self.preferred], &self.tracks[self.own]);
-        let Some(level) = own.at_or_before(self.time).map(|at| own.levels[at]) else { return false };
+        let (time, level) = (own.times[self.at], own.levels[self.at]);
         let is_counter = |edge: i64| kind == Kind::Counter || rises(preferred, edge) && rises(own, edge);
         let lags = self.gap.left.is_some_and(|left| {
             let edge = preferred.times[left];
-            let near = self.time.saturating_sub(edge) <= PATIENCE_MS;
+            let near = time.saturating_sub(edge) <= PATIENCE_MS;
             near && level < preferred.levels[left] && is_counter(edge) && !self.is_reset_since(left)
         });
         lags || self.gap.right.is_some_and(|right| {
             let edge = preferred.times[right];
-            let near = edge.saturating_sub(self.time) <= PATIENCE_MS;
+            let near = edge.saturating_sub(time) <= PATIENCE_MS;
             near && level > preferred.levels[right] && is_counter(edge) && !self.is_reset_until(right)
         })
     }
@@ -74,10 +74,10 @@ impl Candidate<'_> {
     /// replica itself did not see it yet.
     fn is_reset_since(&self, left: usize) -> bool {
         let preferred = &self.tracks[self.preferred];
-        let edge = preferred.times[left];
+        let (edge, time) = (preferred.times[left], self.tracks[self.own].times[self.at]);
         let early = usize::from(!preferred.falls(left.saturating_sub(SEEN_WITHIN), left, edge));
         others(self.tracks, self.preferred).any(|other| {
-            let Some(last) = other.at_or_before(self.time) else { return false };
+            let Some(last) = other.at_or_before(time) else { return false };
             let first = other.at_or_before(edge).unwrap_or(0).saturating_sub(early);
             other.falls(first, last, edge)
         })
@@ -87,10 +87,10 @@ impl Candidate<'_> {
     /// replica itself has it behind it.
     fn is_reset_until(&self, right: usize) -> bool {
         let preferred = &self.tracks[self.preferred];
-        let edge = preferred.times[right];
+        let (edge, time) = (preferred.times[right], self.tracks[self.own].times[self.at]);
         let late = usize::from(!preferred.falls(right, right + SEEN_WITHIN, edge));
         others(self.tracks, self.preferred).any(|other| {
-            let Some(first) = other.at_or_after(self.time) else { return false };
+            let Some(first) = other.at_or_after(time) else { return false };
             let last = other.at_or_after(edge).unwrap_or(other.times.len()).saturating_add(late);
             other.falls(first, last, edge)
         })

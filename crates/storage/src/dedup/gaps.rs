@@ -1,6 +1,6 @@
 //! Where a replica is missing, so that others may stand in for it.
 
-use super::interval::{INTERVAL_MAX_MS, Place, longest_step, steady_limit};
+use super::interval::{INTERVAL_MAX_MS, Place, Steady, longest_step};
 use super::track::FAR_MS;
 
 const _: () = assert!(FAR_MS == INTERVAL_MAX_MS + INTERVAL_MAX_MS / 2, "the longest step at the longest interval");
@@ -31,36 +31,40 @@ pub(super) struct Around<'a, I, G> {
 }
 
 impl<I: Fn(Place) -> Option<i64>, G: Fn(i64, i64) -> bool> Around<'_, I, G> {
-    /// The gaps in order, from the one before the first sample to the one after the last; `None` where an interval couldn't
-    /// be told.
-    pub(super) fn gaps(&self) -> Option<Vec<Gap>> {
+    /// The gaps that reach into the time from `from` on and before `to`, in order, the one before the first sample and the one
+    /// after the last among them; `None` where an interval couldn't be told.
+    pub(super) fn gaps(&self, from: i64, to: i64) -> Option<Vec<Gap>> {
         let times = self.times;
         let Some(last) = times.len().checked_sub(1) else {
             return Some(vec![Gap { left: None, right: None, from: i64::MIN, to: i64::MAX }]);
         };
-        let mut gaps = vec![Gap { left: None, right: Some(0), from: i64::MIN, to: self.begin(0)? }];
-        let steady = steady_limit(times).unwrap_or(0);
-        for left in 0..last {
+        let mut gaps = Vec::new();
+        if from < times[0] {
+            gaps.push(Gap { left: None, right: Some(0), from: i64::MIN, to: self.begin(0)? });
+        }
+        let lefts =
+            times.partition_point(|t| *t <= from).saturating_sub(1)..times.partition_point(|t| *t < to).min(last);
+        let steady = Steady::new(times, lefts.clone());
+        for left in lefts {
             let distance = times[left + 1].saturating_sub(times[left]);
-            if distance > steady || !self.markers.is_empty() {
-                gaps.extend(self.between(left, distance, steady)?);
+            if !self.markers.is_empty() || !steady.is_no_gap(left, distance) {
+                gaps.extend(self.between(left, distance)?);
             }
         }
-        gaps.push(Gap { left: Some(last), right: None, from: self.end(last)?, to: i64::MAX });
+        if to > times[last] {
+            gaps.push(Gap { left: Some(last), right: None, from: self.end(last)?, to: i64::MAX });
+        }
         Some(gaps)
     }
 
     /// The gap behind the sample `left`, if there is one.
-    fn between(&self, left: usize, distance: i64, steady: i64) -> Option<Option<Gap>> {
+    fn between(&self, left: usize, distance: i64) -> Option<Option<Gap>> {
         let right = left + 1;
         let gap = |from, to| Some(Some(Gap { left: Some(left), right: Some(right), from, to }));
         if distance > FAR_MS {
             return gap(self.end(left)?, self.begin(right)?);
         }
         let ended = self.is_marked(self.times[left], self.times[right]);
-        if distance <= steady && !ended {
-            return Some(None);
-        }
         let interval = (self.interval)(Place { left: Some(left), right: Some(right) })?;
         if distance <= longest_step(interval) && !ended {
             return Some(None);
@@ -108,7 +112,8 @@ mod tests {
             interval: |place| infer_alone(&times, place).or(Some(20_000)),
             others_go_on: |after, until| after < others_last * 1000 && others_last * 1000 <= until,
         };
-        let gaps: Vec<_> = around.gaps().expect("intervals are told").iter().map(|gap| (gap.from, gap.to)).collect();
+        let gaps: Vec<_> =
+            around.gaps(i64::MIN, i64::MAX).expect("intervals are told").iter().map(|gap| (gap.from, gap.to)).collect();
         let want: Vec<_> = want
             .iter()
             .map(|(from, to)| {

@@ -1,5 +1,7 @@
 //! Which series are replicas of each other.
 
+use std::cmp::Ordering;
+
 use model::Labels;
 
 use crate::query::{QueryError, SeriesIter};
@@ -53,7 +55,7 @@ fn without_replica(labels: &Labels, replica_labels: &[String]) -> Labels {
 }
 
 /// The order of two replicas of a series: by the values of the replica labels, in the order in which these are configured.
-pub(super) fn replica_order(a: &Labels, b: &Labels, replica_labels: &[String]) -> std::cmp::Ordering {
-    let values = |labels: &Labels| replica_labels.iter().map(|name| labels.value(name).to_owned()).collect::<Vec<_>>();
-    values(a).cmp(&values(b))
+pub(super) fn replica_order(a: &Labels, b: &Labels, replica_labels: &[String]) -> Ordering {
+    let value = |labels| replica_labels.iter().map(move |name| Labels::value(labels, name));
+    value(a).cmp(value(b))
 }

@@ -1,11 +1,13 @@
 //! How far apart a series' samples are at a place, inferred from the distances around it.
 
+use std::ops::Range;
+
 use super::track::{Track, others};
 
 /// Longer intervals are not inferred: more than the lookback of an instant query is a gap for everybody.
 pub(super) const INTERVAL_MAX_MS: i64 = 300_000;
 /// So many distances on either side of a place are looked at.
-const NEIGHBOURS: usize = 4;
+pub(super) const NEIGHBOURS: usize = 4;
 /// Samples farther away than this are not looked at.
 pub(super) const AROUND_MS: i64 = 600_000;
 /// With fewer distances of its own, a replica's are pooled with those of the others.
@@ -77,19 +79,29 @@ fn typical(distances: &mut [i64]) -> i64 {
     (*typical).clamp(1, INTERVAL_MAX_MS)
 }
 
-/// The distance up to which neighbours of these times are no gap wherever they are, if that can be told at once: every place
-/// has enough distances around it, and none of them is shorter than the shortest of all.
-pub(super) fn steady_limit(times: &[i64]) -> Option<i64> {
-    if times.len() <= NEIGHBOURS {
-        return None;
+/// Tells at once of most neighbours that there is no gap between them.
+pub(super) struct Steady<'a> {
+    times: &'a [i64],
+    /// What is no gap at the shortest distance of all.
+    limit: i64,
+}
+
+impl<'a> Steady<'a> {
+    /// For the places behind the samples `lefts` of `times`.
+    pub(super) fn new(times: &'a [i64], lefts: Range<usize>) -> Self {
+        let looked_at = lefts.start.saturating_sub(NEIGHBOURS)..(lefts.end + NEIGHBOURS + 1).min(times.len());
+        let distances = times[looked_at].windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
+        Steady { times, limit: longest_step(distances.min().unwrap_or(0).min(INTERVAL_MAX_MS)) }
     }
-    let (mut min, mut max) = (i64::MAX, 0);
-    for pair in times.windows(2) {
-        let distance = pair[1].saturating_sub(pair[0]);
-        min = min.min(distance);
-        max = max.max(distance);
+
+    /// Whether the distance behind a sample is no gap whatever is typical of the distances around it, of which there are
+    /// enough.
+    pub(super) fn is_no_gap(&self, left: usize, distance: i64) -> bool {
+        let near = |from: usize, to: usize| self.times[to].saturating_sub(self.times[from]) <= AROUND_MS;
+        distance <= self.limit
+            && (left >= ENOUGH && near(left - ENOUGH, left)
+                || left + 1 + ENOUGH < self.times.len() && near(left + 1, left + 1 + ENOUGH))
     }
-    (max <= AROUND_MS / NEIGHBOURS as i64).then(|| longest_step(min))
 }
 
 /// The longest distance between neighbours that is no gap at this interval: one missed scrape makes it twice the interval.

@@ -1,24 +1,24 @@
 //! Which stale markers end the deduplicated series.
 
 use super::interval::{Place, infer, longest_step};
-use super::track::{Chosen, FAR_MS, Track};
+use super::track::{FAR_MS, Run, Track};
 
-/// The markers at which the series has ended for every replica that is there, given the live samples that were chosen. Where
+/// The markers at which the series has ended for every replica that is there, given the live samples that count. Where
 /// the replicas notice the end one after the other, the last one's marker is given.
-pub(super) fn agreed(tracks: &[Track], live: &[Chosen]) -> Vec<Chosen> {
-    let mut markers: Vec<Chosen> = Vec::new();
+pub(super) fn agreed(tracks: &[Track], live: &[Run]) -> Vec<Run> {
+    let mut markers: Vec<Run> = Vec::new();
     for (replica, track) in tracks.iter().enumerate() {
-        markers.extend(track.markers.iter().map(|time| Chosen { time: *time, replica }));
+        markers.extend(track.markers.iter().map(|time| Run { replica, from: *time, to: *time }));
     }
-    markers.sort_unstable_by_key(|marker| (marker.time, marker.replica));
-    markers.dedup_by_key(|marker| marker.time);
-    markers.retain(|marker| (0..tracks.len()).all(|replica| has_ended(tracks, replica, marker.time)));
-    let mut before: Option<Chosen> = None;
+    markers.sort_unstable_by_key(|marker| (marker.from, marker.replica));
+    markers.dedup_by_key(|marker| marker.from);
+    markers.retain(|marker| (0..tracks.len()).all(|replica| has_ended(tracks, replica, marker.from)));
+    let mut before: Option<Run> = None;
     markers.retain(|marker| {
         let repeated = before.is_some_and(|before| {
             before.replica != marker.replica
-                && marker.time.saturating_sub(before.time) <= FAR_MS
-                && !is_live_between(live, before.time, marker.time)
+                && marker.from.saturating_sub(before.from) <= FAR_MS
+                && !is_live_between(tracks, live, before.from, marker.from)
         });
         before = Some(*marker);
         !repeated
@@ -38,6 +38,8 @@ fn has_ended(tracks: &[Track], replica: usize, time: i64) -> bool {
         || since > longest_step(infer(tracks, replica, Place { left: Some(last), right: None }))
 }
 
-fn is_live_between(live: &[Chosen], after: i64, before: i64) -> bool {
-    live.get(live.partition_point(|chosen| chosen.time <= after)).is_some_and(|chosen| chosen.time < before)
+/// Whether there is a live sample that counts between the two times.
+fn is_live_between(tracks: &[Track], live: &[Run], after: i64, before: i64) -> bool {
+    let runs = &live[live.partition_point(|run| run.to <= after)..];
+    runs.first().is_some_and(|run| tracks[run.replica].is_live_within(after.max(run.from - 1), before - 1))
 }

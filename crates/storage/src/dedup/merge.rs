@@ -5,8 +5,8 @@ use std::ops::Range;
 use model::CounterReset;
 
 use super::counter::Kind;
-use super::plan::{Run, plan};
-use super::track::Track;
+use super::plan::plan;
+use super::track::{Run, Track};
 use crate::samples::{HistogramSample, Samples};
 
 /// Makes one series of several replicas' samples, the preferred replica first; see [the module](super) for what counts when.

@@ -1,77 +1,77 @@
-//! Which replica's sample counts when.
+//! Which replica's samples count when.
 
 use super::counter::{Candidate, Kind};
-use super::gaps::Around;
+use super::gaps::{Around, Gap};
 use super::interval::infer;
 use super::markers;
-use super::track::{Chosen, Track, others};
+use super::track::{Run, Track, others};
 
-/// Samples of one replica that count, with none between them that doesn't.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Run {
-    /// Whose they are.
-    pub(super) replica: usize,
-    /// The time of the first.
-    pub(super) from: i64,
-    /// The time of the last.
-    pub(super) to: i64,
-}
-
-/// What counts of these replicas, the preferred one first.
+/// What counts of these replicas, the preferred one first, in order of time.
 pub(super) fn plan(tracks: &[Track], kind: Kind) -> Vec<Run> {
-    let mut live: Vec<Chosen> = Vec::new();
-    for replica in (0..tracks.len()).rev() {
-        live = fill(tracks, replica, &live, kind);
+    let choice = Choice { tracks, kind };
+    let mut runs = choice.live(0, i64::MIN, i64::MAX);
+    let ends = markers::agreed(tracks, &runs);
+    if !ends.is_empty() {
+        runs.extend(ends);
+        runs.sort_by_key(|run| run.from);
     }
-    let ends = markers::agreed(tracks, &live);
-    runs(tracks, &by_time(live, ends))
-}
-
-/// The samples of a replica, with those in its gaps that were chosen from the replicas after it.
-fn fill(tracks: &[Track], replica: usize, lower: &[Chosen], kind: Kind) -> Vec<Chosen> {
-    let own = &tracks[replica];
-    let around = Around {
-        times: &own.times,
-        markers: &own.markers,
-        interval: |place| Some(infer(tracks, replica, place)),
-        others_go_on: |after, until| others(tracks, replica).any(|track| track.is_live_within(after, until)),
-    };
-    let mut gaps = around.gaps().unwrap_or_default().into_iter().peekable();
-    let wanted = lower.iter().copied().filter(|chosen| {
-        while gaps.next_if(|gap| gap.to <= chosen.time).is_some() {}
-        gaps.peek().filter(|gap| gap.from <= chosen.time).is_some_and(|gap| {
-            let candidate = Candidate { tracks, preferred: replica, gap: *gap, own: chosen.replica, time: chosen.time };
-            !candidate.misleads(kind)
-        })
-    });
-    let wanted: Vec<Chosen> = wanted.collect();
-    by_time(own.times.iter().map(|time| Chosen { time: *time, replica }).collect(), wanted)
-}
-
-/// Merges two lists in order of time, none of which has a time of the other.
-fn by_time(a: Vec<Chosen>, b: Vec<Chosen>) -> Vec<Chosen> {
-    if b.is_empty() {
-        return a;
-    }
-    let mut merged = Vec::with_capacity(a.len() + b.len());
-    let mut b = b.into_iter().peekable();
-    for chosen in a {
-        while let Some(earlier) = b.next_if(|other| other.time < chosen.time) {
-            merged.push(earlier);
-        }
-        merged.push(chosen);
-    }
-    merged.extend(b);
-    merged
-}
-
-fn runs(tracks: &[Track], chosen: &[Chosen]) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for Chosen { time, replica } in chosen.iter().copied() {
-        match runs.last_mut() {
-            Some(run) if run.replica == replica && tracks[replica].next_after(run.to) == Some(time) => run.to = time,
-            _ => runs.push(Run { replica, from: time, to: time }),
+    // What follows each other in its replica is one run.
+    let mut joined: Vec<Run> = Vec::with_capacity(runs.len());
+    for run in runs {
+        match joined.last_mut() {
+            Some(last) if last.replica == run.replica && tracks[run.replica].next_after(last.to) == Some(run.from) => {
+                last.to = run.to;
+            }
+            _ => joined.push(run),
         }
     }
-    runs
+    joined
+}
+
+struct Choice<'a> {
+    tracks: &'a [Track],
+    kind: Kind,
+}
+
+impl Choice<'_> {
+    /// The live samples that count of `replica` and those after it, from `from` on and before `to`.
+    fn live(&self, replica: usize, from: i64, to: i64) -> Vec<Run> {
+        let Some(own) = self.tracks.get(replica) else { return Vec::new() };
+        let around = Around {
+            times: &own.times,
+            markers: &own.markers,
+            interval: |place| Some(infer(self.tracks, replica, place)),
+            others_go_on: |after, until| others(self.tracks, replica).any(|track| track.is_live_within(after, until)),
+        };
+        let (mut next, end) = (own.times.partition_point(|t| *t < from), own.times.partition_point(|t| *t < to));
+        let mut runs = Vec::new();
+        for gap in around.gaps(from, to).unwrap_or_default() {
+            let before = gap.left.map_or(next, |left| left + 1).clamp(next, end);
+            runs.extend(own.run(replica, next..before));
+            next = before;
+            let (from, to) = (gap.from.max(from), gap.to.min(to));
+            if from < to {
+                for run in self.live(replica + 1, from, to) {
+                    self.admit(replica, gap, run, &mut runs);
+                }
+            }
+        }
+        runs.extend(own.run(replica, next..end));
+        runs
+    }
+
+    /// Adds what doesn't mislead of samples that stand in for those of `preferred`.
+    fn admit(&self, preferred: usize, gap: Gap, run: Run, out: &mut Vec<Run>) {
+        let own = &self.tracks[run.replica];
+        let samples = own.within(run);
+        let mut from = samples.start;
+        for at in samples.clone() {
+            let candidate = Candidate { tracks: self.tracks, preferred, gap, own: run.replica, at };
+            if candidate.misleads(self.kind) {
+                out.extend(own.run(run.replica, from..at));
+                from = at + 1;
+            }
+        }
+        out.extend(own.run(run.replica, from..samples.end));
+    }
 }

@@ -1,14 +1,14 @@
 //! From what counts of replicas back to chunks.
 
-use model::{TimeRange, Timestamp};
+use model::{TimeRange, Timestamp, is_stale};
 
 use super::canonical::{collect, encode, recut};
 use super::counter::Kind;
-use super::gaps::Around;
+use super::gaps::{Around, Gap};
 use super::group::{Group, replica_order};
-use super::interval::{AROUND_MS, infer_alone};
-use super::plan::{Run, plan};
-use super::track::{FAR_MS, Track};
+use super::interval::{AROUND_MS, NEIGHBOURS, infer_alone};
+use super::plan::plan;
+use super::track::{FAR_MS, Run, Track};
 use crate::chunk::{Chunk, ChunkError};
 use crate::samples::Samples;
 use crate::series::Series;
@@ -17,9 +17,17 @@ use crate::series::Series;
 /// stale marker, by another marker, its replica's last sample, and what the interval is inferred from.
 pub const MARGIN_MS: i64 = 2 * FAR_MS + AROUND_MS;
 
+/// A look at the preferred replica, to see whether it has gaps at all, reads so much around the range first: that holds the
+/// neighbours of what is in the range at intervals of up to a minute.
+const FIRST_LOOK_MS: i64 = 300_000;
+
 /// A range with the margin on either side.
 pub(super) fn widened(range: TimeRange) -> TimeRange {
-    TimeRange::new(range.min.saturating_sub(MARGIN_MS), range.max.saturating_add(MARGIN_MS))
+    by(range, MARGIN_MS)
+}
+
+fn by(range: TimeRange, margin_ms: i64) -> TimeRange {
+    TimeRange::new(range.min.saturating_sub(margin_ms), range.max.saturating_add(margin_ms))
 }
 
 /// Makes one series of replicas, for a block: what counts of them within `range`, encoded as [`recut`] does. The replicas must
@@ -33,67 +41,129 @@ pub fn merge_series(
     replica_labels: &[String],
     range: TimeRange,
 ) -> Result<Vec<Chunk>, ChunkError> {
-    let whole = widened(range);
-    let mut ordered: Vec<&Series> =
-        replicas.iter().filter(|series| series.chunks.iter().any(|chunk| whole.overlaps(extent(chunk)))).collect();
+    let mut ordered: Vec<&Series> = replicas.iter().collect();
     ordered.sort_by(|a, b| replica_order(&a.labels, &b.labels, replica_labels));
-    if let [only] = ordered[..] {
-        return recut(only, range);
+    let ordered = ordered.into_iter().cloned().collect();
+    let Some(counts) = Counts::of(ordered, range, &mut Samples::default())? else { return Ok(Vec::new()) };
+    match counts {
+        Counts::One(series) => recut(&series, range),
+        Counts::Runs(replicas, runs) => {
+            let mut values = Vec::new();
+            for run in runs {
+                collect(&replicas[run.replica].chunks, range.intersect(span(run)), &mut values)?;
+            }
+            Ok(encode(values))
+        }
     }
-    let Some(first) = ordered.first() else { return Ok(Vec::new()) };
-    let mut values = Vec::new();
-    for run in plan(&tracks(&ordered, whole)?, Kind::of(&first.labels)) {
-        collect(&ordered[run.replica].chunks, range.intersect(span(run)), &mut values)?;
-    }
-    Ok(encode(values))
 }
 
 /// The deduplicated series of a group within `range`; `None` where there is nothing. Chunks that count as they are stay as
 /// they are.
-pub(super) fn series(group: Group, range: TimeRange) -> Result<Option<Series>, ChunkError> {
-    let Group { labels, mut replicas } = group;
-    let whole = widened(range);
-    for replica in &mut replicas {
-        replica.chunks.retain(|chunk| whole.overlaps(extent(chunk)));
-    }
-    replicas.retain(|replica| !replica.chunks.is_empty());
-    let Some(first) = replicas.first() else { return Ok(None) };
-    let chunks = if replicas.len() == 1 || is_complete(&replicas, range)? {
-        first.chunks.iter().filter(|chunk| range.overlaps(extent(chunk))).cloned().collect()
-    } else {
-        let ordered: Vec<&Series> = replicas.iter().collect();
-        let runs = plan(&tracks(&ordered, whole)?, Kind::of(&labels));
-        cut(&ordered, &runs, range)?
+pub(super) fn series(group: Group, range: TimeRange, samples: &mut Samples) -> Result<Option<Series>, ChunkError> {
+    let Some(counts) = Counts::of(group.replicas, range, samples)? else { return Ok(None) };
+    let chunks = match counts {
+        Counts::One(mut series) => {
+            series.chunks.retain(|chunk| range.overlaps(extent(chunk)));
+            series.chunks
+        }
+        Counts::Runs(replicas, runs) => cut(&replicas, &runs, range)?,
     };
-    Ok((!chunks.is_empty()).then_some(Series { labels, chunks }))
+    Ok((!chunks.is_empty()).then_some(Series { labels: group.labels, chunks }))
 }
 
-/// Whether the first replica is all that counts within `range`, if that can be told without looking into the others.
-fn is_complete(replicas: &[Series], range: TimeRange) -> Result<bool, ChunkError> {
+/// What counts of replicas within a range.
+enum Counts {
+    /// All of one, nothing of the others.
+    One(Series),
+    /// Runs of several.
+    Runs(Vec<Series>, Vec<Run>),
+}
+
+impl Counts {
+    /// What counts of ordered replicas; `None` where they have nothing. Chunks are read as far as needed, into `samples`.
+    fn of(mut replicas: Vec<Series>, range: TimeRange, samples: &mut Samples) -> Result<Option<Self>, ChunkError> {
+        let whole = widened(range);
+        for replica in &mut replicas {
+            replica.chunks.retain(|chunk| whole.overlaps(extent(chunk)));
+        }
+        replicas.retain(|replica| !replica.chunks.is_empty());
+        if replicas.is_empty() {
+            return Ok(None);
+        }
+        if replicas.len() == 1 || is_complete(&replicas, range, samples)? {
+            return Ok(Some(Counts::One(replicas.swap_remove(0))));
+        }
+        replicas[0].decode(whole, samples)?;
+        let mut tracks = vec![Track::new(samples)];
+        if let Some(gaps) = own_gaps(&tracks[0].times, &tracks[0].markers, &replicas[1..], range) {
+            keep_what_fills(&mut replicas, &tracks[0], &gaps, range);
+        }
+        if replicas.len() == 1 {
+            return Ok(Some(Counts::One(replicas.swap_remove(0))));
+        }
+        for replica in &replicas[1..] {
+            replica.decode(whole, samples)?;
+            tracks.push(Track::new(samples));
+        }
+        let runs = plan(&tracks, Kind::of(&replicas[0].labels));
+        Ok(Some(Counts::Runs(replicas, runs)))
+    }
+}
+
+/// Whether the first replica is all that counts within `range`, if that can be told from a first look at it alone.
+fn is_complete(replicas: &[Series], range: TimeRange, samples: &mut Samples) -> Result<bool, ChunkError> {
     let [first, others @ ..] = replicas else { return Ok(false) };
-    let mut samples = Samples::default();
-    first.decode(widened(range), &mut samples)?;
-    let track = Track::new(&samples);
-    if !track.markers.is_empty() {
+    let look = by(range, FIRST_LOOK_MS);
+    first.decode(look, samples)?;
+    if !samples.histograms.is_empty() || samples.values.iter().any(|value| is_stale(*value)) {
         return Ok(false);
     }
-    let others_have = |from: i64, to: i64| {
-        let range = range_ms(from, to);
-        from <= to && others.iter().any(|other| other.chunks.iter().any(|chunk| range.overlaps(extent(chunk))))
-    };
-    let around = Around {
-        times: &track.times,
-        markers: &track.markers,
-        interval: |place| infer_alone(&track.times, place),
-        others_go_on: |after: i64, until: i64| others_have(after.saturating_add(1), until),
-    };
-    let Some(gaps) = around.gaps() else { return Ok(false) };
+    let times = &samples.times;
     let (min, max) = (range.min.as_ms(), range.max.as_ms());
-    Ok(gaps.iter().all(|gap| !others_have(gap.from.max(min), gap.to.saturating_sub(1).min(max))))
+    // All that intervals within the range are inferred from has to be there.
+    let before = times.partition_point(|time| *time <= min);
+    let after = times.len() - times.partition_point(|time| *time < max);
+    let reads_all = |rest: TimeRange| !first.chunks.iter().any(|chunk| rest.overlaps(extent(chunk)));
+    let is_read = (before > NEIGHBOURS || reads_all(TimeRange::new(Timestamp::MIN, look.min.saturating_sub(1))))
+        && (after > NEIGHBOURS || reads_all(TimeRange::new(look.max.saturating_add(1), Timestamp::MAX)));
+    let gaps = if is_read { own_gaps(times, &[], others, range) } else { None };
+    Ok(gaps
+        .is_some_and(|gaps| gaps.iter().all(|gap| !have(others, clipped(gap.from, gap.to.saturating_sub(1), range)))))
+}
+
+/// The preferred replica's gaps that reach into `range`, where its own samples tell them. That others go on is taken from
+/// their chunks' times: gaps may begin too early by that, never too late.
+fn own_gaps(times: &[i64], markers: &[i64], others: &[Series], range: TimeRange) -> Option<Vec<Gap>> {
+    let around = Around {
+        times,
+        markers,
+        interval: |place| infer_alone(times, place),
+        others_go_on: |after: i64, until: i64| have(others, range_ms(after.saturating_add(1), until)),
+    };
+    around.gaps(range.min.as_ms(), range.max.as_ms().saturating_add(1))
+}
+
+/// Drops the chunks of the other replicas that are not near a gap of the first, and those that are left with none.
+fn keep_what_fills(replicas: &mut Vec<Series>, first: &Track, gaps: &[Gap], range: TimeRange) {
+    let wanted: Vec<TimeRange> = gaps
+        .iter()
+        .filter_map(|gap| {
+            // Where there is a marker, it matters who is live around it, not only who fills.
+            let edges = (gap.left.map(|at| first.times[at]), gap.right.map(|at| first.times[at]));
+            let whole = clipped(edges.0.unwrap_or(i64::MIN), edges.1.unwrap_or(i64::MAX), range);
+            let filled = clipped(gap.from, gap.to.saturating_sub(1), range);
+            let wanted = if first.markers.is_empty() { filled } else { whole };
+            (wanted.min <= wanted.max).then(|| widened(whole))
+        })
+        .collect();
+    for replica in &mut replicas[1..] {
+        replica.chunks.retain(|chunk| wanted.iter().any(|range| range.overlaps(extent(chunk))));
+    }
+    replicas.retain(|replica| !replica.chunks.is_empty());
 }
 
 /// The chunks of what counts within `range`: as they are where all of a chunk counts, encoded anew otherwise.
-fn cut(replicas: &[&Series], runs: &[Run], range: TimeRange) -> Result<Vec<Chunk>, ChunkError> {
+fn cut(replicas: &[Series], runs: &[Run], range: TimeRange) -> Result<Vec<Chunk>, ChunkError> {
     let mut chunks = Vec::new();
     let mut open = Vec::new();
     for run in runs {
@@ -115,13 +185,10 @@ fn cut(replicas: &[&Series], runs: &[Run], range: TimeRange) -> Result<Vec<Chunk
     Ok(chunks)
 }
 
-fn tracks(replicas: &[&Series], range: TimeRange) -> Result<Vec<Track>, ChunkError> {
-    let mut samples = Samples::default();
-    let track = |replica: &&Series| {
-        replica.decode(range, &mut samples)?;
-        Ok(Track::new(&samples))
-    };
-    replicas.iter().map(track).collect()
+/// Whether any of these has a chunk that reaches into a range, which may be empty.
+fn have(replicas: &[Series], range: TimeRange) -> bool {
+    range.min <= range.max
+        && replicas.iter().any(|replica| replica.chunks.iter().any(|chunk| range.overlaps(extent(chunk))))
 }
 
 fn extent(chunk: &Chunk) -> TimeRange {
@@ -130,6 +197,10 @@ fn extent(chunk: &Chunk) -> TimeRange {
 
 fn span(run: Run) -> TimeRange {
     range_ms(run.from, run.to)
+}
+
+fn clipped(from: i64, to: i64, range: TimeRange) -> TimeRange {
+    range_ms(from, to).intersect(range)
 }
 
 fn range_ms(from: i64, to: i64) -> TimeRange {

@@ -1,5 +1,7 @@
 //! What the algorithm sees of a replica: when it has samples, how high they are, when it says that the series ended.
 
+use std::ops::Range;
+
 use model::{CounterReset, is_stale};
 
 use crate::samples::Samples;
@@ -7,13 +9,15 @@ use crate::samples::Samples;
 /// The farthest that two samples may lie apart and still be neighbours: beyond this there is a gap, whatever the interval.
 pub(super) const FAR_MS: i64 = 450_000;
 
-/// A sample that counts.
+/// Samples of one replica that count, with none between them that doesn't.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Chosen {
-    /// When it is.
-    pub(super) time: i64,
-    /// Whose it is.
+pub(super) struct Run {
+    /// Whose they are.
     pub(super) replica: usize,
+    /// The time of the first.
+    pub(super) from: i64,
+    /// The time of the last.
+    pub(super) to: i64,
 }
 
 /// One replica's samples of one series in columns. Live samples are those that are no stale markers.
@@ -79,6 +83,17 @@ impl Track {
     pub(super) fn at_or_after(&self, time: i64) -> Option<usize> {
         let at = self.times.partition_point(|t| *t < time);
         (at < self.times.len()).then_some(at)
+    }
+
+    /// The live samples of a run, which must be this replica's.
+    pub(super) fn within(&self, run: Run) -> Range<usize> {
+        self.times.partition_point(|t| *t < run.from)..self.times.partition_point(|t| *t <= run.to)
+    }
+
+    /// Some of the live samples as a run, `None` where they are none; `replica` is this one's place among all.
+    pub(super) fn run(&self, replica: usize, samples: Range<usize>) -> Option<Run> {
+        let (from, to) = (self.times[samples.clone()].first()?, self.times[samples].last()?);
+        Some(Run { replica, from: *from, to: *to })
     }
 
     /// Whether there is a live sample after `after` and not after `until`.

@@ -9,6 +9,7 @@ use model::{Matcher, Timestamp};
 use super::group::groups;
 use super::rewrite::{series, widened};
 use crate::query::{LabelRequest, QueryError, Queryable, SelectRequest, SeriesIter, SeriesSet};
+use crate::samples::Samples;
 
 /// Shows the series of a source without replica labels, each once, the replicas' samples made one.
 ///
@@ -51,11 +52,12 @@ impl Queryable for Dedup {
         let SeriesSet { series: found, warnings } = self.source.select(&asked).await?;
         let groups = groups(found, &hidden)?.into_iter();
         let (range, labels_only) = (request.range, request.hints.labels_only);
+        let mut samples = Samples::default();
         let all = groups.filter_map(move |group| {
             if labels_only {
                 return Some(Ok(group.into_labels()));
             }
-            series(group, range).map_err(QueryError::from).transpose()
+            series(group, range, &mut samples).map_err(QueryError::from).transpose()
         });
         let series: SeriesIter = match request.hints.limit {
             0 => Box::new(all),

@@ -13,14 +13,16 @@ use daemon::{Base, Loaded, Options, Running, StartError, Tier};
 use federation::{Federate, Puller};
 use model::{Clock, Labels};
 use parking_lot::Mutex;
+use rules::Gate;
 use scrape::GlobalConfig;
+use storage::dedup::Dedup;
 use storage::{Merge, Queryable};
 use tokio::task::JoinHandle;
 use tsdb::Db;
 
 use crate::config_file::{self, GlobalOwnConfig};
 use crate::hierarchy::HierarchyView;
-use crate::pair::{self, PeerWatch, Standings};
+use crate::pair::{self, PeerWatch, PullGate, Standings};
 
 /// Where the indexes of bucket blocks are kept, below the data directory.
 const INDEX_CACHE: &str = "bucket-cache";
@@ -35,7 +37,7 @@ pub struct Global {
     puller: Arc<Puller>,
     bucket: Option<Bucket>,
     federate: Arc<Federate>,
-    queryable: Arc<dyn Queryable>,
+    queryable: Arc<Dedup>,
     hierarchy: Arc<HierarchyView>,
     clock: Arc<dyn Clock>,
     peer: Arc<PeerWatch>,
@@ -65,10 +67,11 @@ pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> 
         Some(location) => Some(open_bucket(&mut base, location, &loaded.common.global.external_labels)?),
         None => None,
     };
-    let queryable: Arc<dyn Queryable> = match &bucket {
+    let all: Arc<dyn Queryable> = match &bucket {
         Some(bucket) => Arc::new(Merge::new(vec![base.db.clone(), bucket.view.clone()])),
         None => base.db.clone(),
     };
+    let queryable = Arc::new(Dedup::new(all, loaded.own.federation.replica_labels.clone()));
     let puller = Puller::new(base.clock.clone(), base.db.clone(), &mut base.registry);
     let hierarchy = Arc::new(HierarchyView {
         clock: base.clock.clone(),
@@ -151,6 +154,7 @@ impl Tier for Global {
     async fn apply(&self, config: GlobalOwnConfig, global: &GlobalConfig) {
         self.federate.set_external_labels(global.external_labels.clone());
         self.ready_within_ms.store(config.federation.ready_within_ms, Ordering::Relaxed);
+        self.queryable.set_replica_labels(config.federation.replica_labels.clone());
         self.peer.set_peer(config.federation.peer.clone());
         self.puller.apply(config.federation, global.scrape_interval_ms, global.scrape_timeout_ms).await;
     }
@@ -174,6 +178,10 @@ impl Tier for Global {
     fn readiness(&self) -> Result<(), String> {
         let bound_ms = self.ready_within_ms.load(Ordering::Relaxed);
         pair::behind(&self.puller.status(), self.peer.heard().as_ref(), bound_ms, self.clock.now())
+    }
+
+    fn gate(&self) -> Option<Arc<dyn Gate>> {
+        Some(Arc::new(PullGate(self.puller.clone())))
     }
 
     fn compacts(&self) -> bool {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tests::{Node, Process, eventually, find, watershed};
 
 const BOUND: Duration = Duration::from_secs(40);
@@ -38,6 +38,30 @@ fn every_example_passes_the_check() -> Result<()> {
         seen += 1;
     }
     ensure!(seen >= 4, "only {seen} examples were found");
+    Ok(())
+}
+
+#[test]
+fn load_balancers_take_their_examples() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let example = |name: &str| examples().join("load-balancer").join(name).canonicalize();
+    let check = |program: &str, arguments: &[&str]| -> Result<()> {
+        let Some(program) = find("load_balancers_take_their_examples", program) else { return Ok(()) };
+        let out = Command::new(&program).args(arguments).output()?;
+        ensure!(out.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&out.stderr));
+        Ok(())
+    };
+    check("haproxy", &["-c", "-f", &example("haproxy.cfg")?.to_string_lossy()])?;
+    let own_files = format!("pid {}; error_log stderr;", dir.path().join("nginx.pid").display());
+    check("nginx", &["-t", "-g", &own_files, "-c", &example("nginx.conf")?.to_string_lossy()])?;
+    let kubernetes = fs::read_to_string(example("kubernetes.yaml")?)?;
+    let config = kubernetes.split_once("global.yml: |\n").and_then(|(_, rest)| rest.split_once("---"));
+    let (config, _) = config.context("no configuration in kubernetes.yaml")?;
+    let config: String =
+        config.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect();
+    let file = tests::write(dir.path(), "global.yml", &config)?;
+    let out = Command::new(watershed()?).args(["check", "config"]).arg(&file).output()?;
+    ensure!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     Ok(())
 }
 

@@ -74,6 +74,7 @@ fn reloader<T: Tier>(
         queryable: tier.queryable(),
         storage: db.clone(),
         notifier: alerting.notifier(),
+        gate: tier.gate(),
         clock: clock.clone(),
         external_url: external_url.clone(),
         external_labels: common.global.external_labels.clone(),

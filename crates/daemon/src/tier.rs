@@ -7,6 +7,7 @@ use api::consistency::Consistency;
 use api::hierarchy::Hierarchy;
 use async_trait::async_trait;
 use axum::Router;
+use rules::Gate;
 use scrape::{GlobalConfig, ScrapeConfig};
 use storage::Queryable;
 
@@ -70,6 +71,11 @@ pub trait Tier: Send + Sync + 'static {
     /// Why the tier should not be asked at present, for load balancers.
     fn readiness(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    /// What rules wait for, where samples come later than they are made.
+    fn gate(&self) -> Option<Arc<dyn Gate>> {
+        None
     }
 
     /// Whether blocks may be compacted here. Not where they go into a bucket: there they lie as they were cut, and what is in it

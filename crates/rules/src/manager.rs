@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::files::RuleSet;
+use crate::gate::Gate;
 use crate::group::Group;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
@@ -41,6 +42,8 @@ pub struct Options {
     pub storage: Arc<dyn Appendable>,
     /// Takes alerts.
     pub notifier: Arc<dyn Notifier>,
+    /// Waited for before each evaluation, for one and a half intervals at most, so that none is missed; `None` where samples are there as soon as they are made.
+    pub gate: Option<Arc<dyn Gate>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Under which URL people reach this node, without a slash at the end.
@@ -76,12 +79,13 @@ impl Manager {
 
     /// A manager without groups.
     pub fn with_settings(options: Options, settings: Settings, registry: &mut Registry) -> Arc<Self> {
-        let Options { engine, queryable, storage, notifier, clock, external_url, external_labels } = options;
+        let Options { engine, queryable, storage, notifier, gate, clock, external_url, external_labels } = options;
         let shared = Arc::new(Shared {
             engine,
             queryable,
             storage,
             notifier,
+            gate,
             clock,
             external_url,
             external_labels: ArcSwap::from_pointee(external_labels),
@@ -197,7 +201,7 @@ async fn run(shared: Arc<Shared>, group: Arc<Group>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = sleep_until(shared.clock.as_ref(), schedule.due_at(time)) => {}
+            () = due(&shared, &group, &schedule, time) => {}
         }
         group.evaluate(time).await;
         if stop.is_cancelled() {
@@ -210,6 +214,15 @@ async fn run(shared: Arc<Shared>, group: Arc<Group>, stop: CancellationToken) {
             tracing::warn!(group = group.definition.key(), missed, "evaluation is slower than its interval");
         }
         time = next;
+    }
+}
+
+/// Waits for the moment of the evaluation for `time`, and for what it reads.
+async fn due(shared: &Shared, group: &Group, schedule: &Schedule, time: Timestamp) {
+    sleep_until(shared.clock.as_ref(), schedule.due_at(time)).await;
+    if let Some(gate) = &shared.gate {
+        let at_most = Duration::from_millis(group.definition.interval_ms.unsigned_abs()) * 3 / 2;
+        gate.wait(time.saturating_sub(group.definition.query_offset_ms), at_most).await;
     }
 }
 

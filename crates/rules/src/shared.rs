@@ -8,6 +8,7 @@ use promql::Engine;
 use storage::{Appendable, Queryable};
 use tokio_util::sync::CancellationToken;
 
+use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) queryable: Arc<dyn Queryable>,
     pub(crate) storage: Arc<dyn Appendable>,
     pub(crate) notifier: Arc<dyn Notifier>,
+    pub(crate) gate: Option<Arc<dyn Gate>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) external_url: String,
     pub(crate) external_labels: ArcSwap<Labels>,

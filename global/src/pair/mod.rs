@@ -1,10 +1,12 @@
 //! The pair: whether this global and its peer hold the same, and which of them should be asked.
 
+mod gate;
 mod progress;
 mod standing;
 mod watch;
 mod windows;
 
+pub(crate) use gate::PullGate;
 pub(crate) use progress::behind;
 pub(crate) use standing::Standings;
 pub(crate) use watch::PeerWatch;

@@ -12,7 +12,7 @@ use super::progress::replicas;
 use super::windows::{WINDOW_MS, windows};
 
 /// What a shard stores of a moment, it has stored so long after it: scrapes take a while, rules are evaluated with a delay.
-const SETTLE_MS: i64 = 60_000;
+const SETTLE_MS: i64 = 30_000;
 /// What was found holds for so long: reading all samples of the windows is work.
 const FRESH_MS: i64 = 10_000;
 

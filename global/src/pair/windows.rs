@@ -7,9 +7,9 @@ use storage::{QueryError, Queryable, Samples, SelectRequest, Series};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The length of a window in milliseconds; windows begin at its multiples.
-pub(super) const WINDOW_MS: i64 = 5 * 60_000;
+pub(super) const WINDOW_MS: i64 = 60_000;
 /// So many windows are told.
-pub(super) const WINDOWS: usize = 6;
+pub(super) const WINDOWS: usize = 10;
 
 /// Reads the windows that end at `until`, a multiple of their length, or before.
 pub(super) async fn windows(storage: &dyn Queryable, until: Timestamp) -> Result<Vec<Window>, QueryError> {
@@ -140,11 +140,12 @@ mod tests {
         let samples = [(1, 1.0), (2, 2.0), (WINDOW_MS - 1, 3.0), (WINDOW_MS, 4.0), (3 * WINDOW_MS, 5.0)];
         let first = of(&samples, 0).await;
         assert_eq!(first, of(&samples, 3).await);
-        let counts: Vec<(u64, u64)> = first.iter().map(|window| (window.series, window.samples)).collect();
-        assert_eq!(counts, [(2, 4), (2, 2), (0, 0), (1, 1), (0, 0), (0, 0)]);
+        let counts: Vec<(u64, u64)> = first[..4].iter().map(|window| (window.series, window.samples)).collect();
+        assert_eq!(counts, [(2, 4), (2, 2), (0, 0), (1, 1)]);
         let changed = of(&[(1, 1.0), (2, 2.5), (WINDOW_MS - 1, 3.0), (WINDOW_MS, 4.0), (3 * WINDOW_MS, 5.0)], 0).await;
         let agree: Vec<bool> = first.iter().zip(&changed).map(|(a, b)| a == b).collect();
-        assert_eq!(agree, [false, true, true, true, true, true]);
+        assert_eq!(agree.iter().position(|agrees| !agrees), Some(0));
+        assert!(agree[1..].iter().all(|agrees| *agrees));
         // The same samples under another name of a series, or one moved to the next window, are something else.
         assert_ne!(first[0].hash, of(&samples[1..], 0).await[0].hash);
     }

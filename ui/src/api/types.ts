@@ -138,6 +138,19 @@ export interface Hierarchy {
   bucket: Bucket | null;
 }
 
+/** What a global holds, beside what its peer does. */
+export interface Consistency {
+  own: { name: string };
+  /** Empty where there is none. */
+  peerUrl: string;
+  peer: { name: string } | null;
+  peerError: string;
+  distanceSeconds: number | null;
+  /** Times in milliseconds. */
+  windows: { from: number; until: number; agrees: boolean }[];
+  agrees: boolean | null;
+}
+
 export interface BuildInfo {
   version: string;
   revision?: string;

@@ -12,6 +12,7 @@ import { blockSpan, newestFirst, totalBytes } from './blocks';
 import { freshness } from './freshness';
 import { BlockTable, Timeline } from './timeline';
 import { useFilters } from './filters';
+import { PairSection } from './pair';
 
 export function HierarchyPage() {
   const polled = usePoll<Hierarchy>('hierarchy');
@@ -26,6 +27,7 @@ export function HierarchyPage() {
         {(data) => (
           <>
             <Shards shards={data.shards} at={polled.at} filter={text} onFilter={setText} />
+            <PairSection />
             <BucketSection bucket={data.bucket} />
           </>
         )}

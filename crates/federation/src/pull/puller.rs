@@ -6,6 +6,7 @@ use model::Clock;
 use parking_lot::{Mutex, RwLock};
 use prometheus_client::registry::Registry;
 use storage::Appendable;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,8 @@ pub struct Puller {
     clock: Arc<dyn Clock>,
     appendable: Arc<dyn Appendable>,
     metrics: Metrics,
+    /// Says after each pull that there was one.
+    pulls: Arc<watch::Sender<()>>,
     tasks: tokio::sync::Mutex<Vec<Task>>,
     /// What the tasks tell.
     view: RwLock<View>,
@@ -51,6 +54,7 @@ impl Puller {
             clock,
             appendable,
             metrics: Metrics::new(registry),
+            pulls: Arc::default(),
             tasks: tokio::sync::Mutex::default(),
             view: RwLock::default(),
         })
@@ -113,6 +117,11 @@ impl Puller {
         }
     }
 
+    /// Changes after each pull.
+    pub fn pulls(&self) -> watch::Receiver<()> {
+        self.pulls.subscribe()
+    }
+
     /// How every replica of every shard is doing, in the order of the configuration.
     pub fn status(&self) -> Vec<ShardStatus> {
         let shard_status = |shard: &ShardView| ShardStatus {
@@ -135,6 +144,7 @@ impl Puller {
             self.appendable.clone(),
             self.metrics.clone(),
             status.clone(),
+            self.pulls.clone(),
             series,
         );
         let end = tokio::spawn(replica.run(stop.clone()));

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use model::{Clock, Timestamp};
 use parking_lot::Mutex;
 use storage::{Appendable, CommitError};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +69,7 @@ pub(super) struct Replica {
     appendable: Arc<dyn Appendable>,
     metrics: Metrics,
     status: Arc<Mutex<ReplicaStatus>>,
+    pulls: Arc<watch::Sender<()>>,
     /// Made for the first pull, and again until it can be made.
     client: Option<reqwest::Client>,
     series: Series,
@@ -80,9 +82,10 @@ impl Replica {
         appendable: Arc<dyn Appendable>,
         metrics: Metrics,
         status: Arc<Mutex<ReplicaStatus>>,
+        pulls: Arc<watch::Sender<()>>,
         series: Series,
     ) -> Self {
-        Replica { spec, clock, appendable, metrics, status, client: None, series }
+        Replica { spec, clock, appendable, metrics, status, pulls, client: None, series }
     }
 
     /// What is known of the replica's series, for a task that goes on with them.
@@ -122,6 +125,7 @@ impl Replica {
                 }
             };
             self.tell(stored, began, started);
+            self.pulls.send_replace(());
         }
     }
 

@@ -175,6 +175,7 @@ impl Node {
             queryable: storage.clone(),
             storage: storage.clone(),
             notifier: recorder.clone(),
+            gate: None,
             clock,
             external_url: "http://shard:9090".to_owned(),
             external_labels: Labels::empty(),

@@ -43,9 +43,9 @@ const GLOBAL_RULES: &str = r"groups:
   - name: fleet
     rules:
       - record: fleet:http_requests:rate1m
-        expr: sum by (cluster, code) (max without (replica) (job:http_requests:rate1m))
+        expr: sum by (cluster, code) (job:http_requests:rate1m)
       - record: fleet:up:sum
-        expr: sum by (cluster, job) (max without (replica) (job:up:sum))
+        expr: sum by (cluster, job) (job:up:sum)
 ";
 
 /// A node's configuration file, as written.
@@ -85,13 +85,16 @@ pub(crate) fn write_global(plan: &Plan, number: usize) -> Result<NodeFiles> {
         // Writing to a String can't fail.
         let _ = writeln!(shards, "    - name: {}\n      replicas: [{replicas}]", cluster.name);
     }
-    let config = format!(
-        "global:\n  scrape_interval: 5s\n  evaluation_interval: 5s\n  external_labels: {{tier: global}}\n\
+    let mut config = format!(
+        "name: global-{number}\n\
+         global:\n  scrape_interval: 5s\n  evaluation_interval: 5s\n  external_labels: {{tier: global}}\n\
          rule_files: [rules.yml]\n\
          federation:\n  selectors: ['{{__name__=~\"job:.*\"}}', up, ALERTS]\n  replica_labels: [replica]\n  shards:\n{shards}\
          bucket:\n  type: FILESYSTEM\n  config:\n    directory: {bucket}\n",
         bucket = plan.bucket().display(),
     );
+    let others = (1..).zip(&plan.globals).filter(|(other, _)| *other != number);
+    others.for_each(|(_, address)| config.push_str(&format!("peer: {}\n", url(*address))));
     let dir = plan.node_dir(&format!("global-{number}"));
     write(&dir, &[("global.yml", &config), ("rules.yml", GLOBAL_RULES)])
 }

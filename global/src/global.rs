@@ -69,7 +69,7 @@ pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> 
         Some(bucket) => Arc::new(Merge::new(vec![base.db.clone(), bucket.view.clone()])),
         None => base.db.clone(),
     };
-    let puller = Puller::new(base.clock.clone(), base.db.clone(), &mut base.registry);
+    let puller = Puller::new(base.clock.clone(), base.db.clone(), base.discovery.clone(), &mut base.registry);
     let hierarchy = Arc::new(HierarchyView {
         clock: base.clock.clone(),
         puller: puller.clone(),

@@ -5,8 +5,9 @@ use std::time::Duration;
 use config::HttpClientConfig;
 use url::Url;
 
-use crate::pull::config::{Config, ShardConfig};
+use crate::pull::config::Config;
 use crate::pull::peer::PeerConfig;
+use crate::pull::shard::ShardConfig;
 
 /// Takes the place of a shard's name where the other global of a pair is pulled.
 pub(super) const PEER: &str = "peer";

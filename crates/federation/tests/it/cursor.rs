@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use discovery::Environment;
 use federation::{Federate, Protocol, Puller, ReplicaState, router};
 use model::{
     Clock, Exemplar, Histogram, Labels, METRIC_NAME, ManualClock, Matcher, Metadata, MetricType, NativeHistogram,
@@ -46,7 +47,8 @@ async fn serve_by(db: &Arc<Db>, port: u16, clock: Arc<dyn Clock>) -> (String, to
 
 fn puller(db: &Arc<Db>) -> Arc<Puller> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    Puller::new(Arc::new(SystemClock), db.clone(), &mut Registry::default())
+    let mut registry = Registry::default();
+    Puller::new(Arc::new(SystemClock), db.clone(), Environment::new(&mut registry), &mut registry)
 }
 
 fn shard(url: &str) -> federation::Config {
@@ -240,7 +242,7 @@ async fn a_gap_is_told() {
     let port = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let mut registry = Registry::default();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let puller = Puller::new(clock.clone(), global_db.clone(), &mut registry);
+    let puller = Puller::new(clock.clone(), global_db.clone(), Environment::new(&mut registry), &mut registry);
     puller.apply(shard(&url), 50, 5000).await;
     eventually("the first sample", async || (stored(&global_db, "a").await.len() == 1).then_some(())).await;
     puller.shutdown().await;

@@ -35,6 +35,7 @@ config::with_http_client! {
         http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
         kubernetes_sd_configs: Option<Spanned<Ignored>>,
         relabel_configs: Vec<Spanned<RawRelabelConfig>>,
+        initial_lookback: Option<Spanned<DurationMs>>,
     }
 }
 
@@ -49,6 +50,8 @@ config::with_http_client! {
         replicas: Vec<Spanned<String>>,
         /// Instead of those of the section.
         selectors: Option<Vec<Spanned<String>>>,
+        /// Instead of that of the section.
+        initial_lookback: Option<Spanned<DurationMs>>,
     }
 }
 
@@ -82,6 +85,7 @@ impl RawConfig {
         report.unsupported("kubernetes_sd_configs", self.kubernetes_sd_configs.as_ref());
         let selectors = validate_selectors(&self.selectors, report);
         let http = HttpClientConfig::validate(self.take_http_client(), report);
+        let initial_lookback_ms = validate_lookback(self.initial_lookback, report);
         let found_at = [
             self.file_sd_configs.first().map(|source| source.position),
             self.dns_sd_configs.first().map(|source| source.position),
@@ -105,13 +109,14 @@ impl RawConfig {
                 report,
             ),
             relabel_configs: RelabelConfig::validate_all(self.relabel_configs, report),
-            selectors: selectors.clone(),
-            http: http.clone(),
+            selectors,
+            http,
+            initial_lookback_ms,
         };
         let mut names = HashSet::new();
         let mut shards = Vec::new();
         for shard in self.shards {
-            if let Some(shard) = validate_shard(shard, &selectors, &http, report) {
+            if let Some(shard) = validate_shard(shard, &finding, report) {
                 if !names.insert(shard.value.name.clone()) {
                     report.error(&shard, format_args!("the shard {:?} is given twice", shard.name));
                 }
@@ -132,19 +137,14 @@ impl RawConfig {
 }
 
 /// The shard, standing where its name stands.
-fn validate_shard(
-    raw: Spanned<RawShard>,
-    selectors: &[String],
-    of_section: &HttpClientConfig,
-    report: &mut Report,
-) -> Option<Spanned<ShardConfig>> {
+fn validate_shard(raw: Spanned<RawShard>, of_section: &Finding, report: &mut Report) -> Option<Spanned<ShardConfig>> {
     let (position, mut raw) = (raw.position, raw.value);
     let own = HttpClientConfig::validate(raw.take_http_client(), report);
-    let http = if own == HttpClientConfig::default() { of_section.clone() } else { own };
+    let http = if own == HttpClientConfig::default() { of_section.http.clone() } else { own };
     refuse_server_name(&http, position, report);
     let selectors = match &raw.selectors {
         Some(own) => validate_selectors(own, report),
-        None => selectors.to_vec(),
+        None => of_section.selectors.clone(),
     };
     if selectors.is_empty() {
         report.error(position, "the shard has nothing to pull: give selectors here or in federation");
@@ -163,7 +163,16 @@ fn validate_shard(
         report.error(position, "the shard has no name");
         return None;
     };
-    Some(Spanned::new(ShardConfig { name: name.value, replicas, selectors, http }, name.position))
+    let initial_lookback_ms = validate_lookback(raw.initial_lookback, report).or(of_section.initial_lookback_ms);
+    Some(Spanned::new(ShardConfig { name: name.value, replicas, selectors, http, initial_lookback_ms }, name.position))
+}
+
+fn validate_lookback(raw: Option<Spanned<DurationMs>>, report: &mut Report) -> Option<i64> {
+    let lookback = raw?;
+    if lookback.0 <= 0 {
+        report.error(&lookback, "initial_lookback must be longer than 0");
+    }
+    Some(lookback.0)
 }
 
 fn refuse_server_name(http: &HttpClientConfig, position: Position, report: &mut Report) {
@@ -211,13 +220,16 @@ mod tests {
         let shard_labels = vec!["cluster".to_owned()];
         assert_eq!(validate("{}"), Ok(Config { shard_labels, ready_within_ms: 120_000, ..Config::default() }));
         let config = validate(
-            "selectors: [up]\nbearer_token: t\nshards:\n- {name: a, replicas: ['http://h']}\n\
-             - {name: b, replicas: ['http://i'], basic_auth: {username: a, password: b}}\n\
+            "selectors: [up]\nbearer_token: t\ninitial_lookback: 6h\nshards:\n- {name: a, replicas: ['http://h']}\n\
+             - {name: b, replicas: ['http://i'], initial_lookback: 1d, basic_auth: {username: a, password: b}}\n\
              dns_sd_configs: [{names: [_shards._tcp.example.org]}]\n",
         )
         .expect("valid");
         assert_eq!(config.shards[0].http, config.finding.http, "who has no words of its own has those of the section");
         assert_ne!(config.shards[1].http, config.finding.http);
+        let lookbacks = config.shards.iter().map(|shard| shard.initial_lookback_ms);
+        let hour = 3_600_000;
+        assert_eq!(lookbacks.collect::<Vec<_>>(), [Some(6 * hour), Some(24 * hour)]);
         assert_eq!((config.finding.sources.dns.len(), config.finding.selectors.len()), (1, 1));
     }
 
@@ -229,6 +241,7 @@ mod tests {
         };
         let shard = |rest: &str| format!("selectors: [up]\nshards:\n- name: a\n{rest}");
         check("selecters: [up]", "did you mean \"selectors\"?");
+        check("initial_lookback: 0s", "global.yml:1:19: initial_lookback must be longer than 0");
         check("kubernetes_sd_configs: []", "kubernetes_sd_configs is not supported yet");
         check("file_sd_configs: [{files: [a.yml]}]", "global.yml:1:19: the shards that are found have nothing to pull");
         check("selectors: [up]\nfile_sd_configs: [{files: [a.txt]}]", "is not valid for file discovery");

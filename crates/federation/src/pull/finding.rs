@@ -32,6 +32,8 @@ pub struct Finding {
     pub selectors: Vec<String>,
     /// How to talk to their replicas.
     pub http: HttpClientConfig,
+    /// How far back the first pull of a replica goes, in milliseconds; `None` for as far as the replica goes by itself, five minutes.
+    pub initial_lookback_ms: Option<i64>,
 }
 
 /// A target that can't be pulled.
@@ -72,6 +74,7 @@ impl Finding {
                     replicas: replicas.into_iter().collect(),
                     selectors: self.selectors.clone(),
                     http: self.http.clone(),
+                    initial_lookback_ms: self.initial_lookback_ms,
                 }),
             }
         }
@@ -145,6 +148,7 @@ mod tests {
             replicas: vec![Url::parse("http://10.1.0.1:9090").expect("a URL")],
             selectors: vec!["ALERTS".to_owned()],
             http: HttpClientConfig::default(),
+            initial_lookback_ms: None,
         }];
         let groups = vec![
             group(&["10.0.0.2:9090", "10.0.0.1:9090", "10.0.0.2:9090"], &[("__shard__", "eu")]),

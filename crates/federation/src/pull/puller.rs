@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use prometheus_client::registry::Registry;
 use storage::Appendable;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::pull::config::Config;
 use crate::pull::finding::Refused;
@@ -27,8 +27,6 @@ pub struct Puller {
     metrics: Metrics,
     environment: Arc<Environment>,
     state: tokio::sync::Mutex<State>,
-    /// Ends the wait for shards that are found.
-    stop: CancellationToken,
     me: Weak<Puller>,
     /// What the tasks tell.
     view: RwLock<View>,
@@ -38,10 +36,16 @@ pub struct Puller {
 #[derive(Default)]
 struct State {
     plan: Plan,
-    discovery: Option<Discovery>,
+    discovery: Option<Followed>,
     /// What the log says of targets that can't be pulled.
     refused: Vec<Refused>,
     tasks: Vec<Task>,
+}
+
+/// Whom the sources tell of, and who takes up their changes.
+struct Followed {
+    discovery: Discovery,
+    _stop: DropGuard,
 }
 
 /// A configuration that is applied.
@@ -85,7 +89,6 @@ impl Puller {
             metrics: Metrics::new(registry),
             environment,
             state: tokio::sync::Mutex::default(),
-            stop: CancellationToken::new(),
             me: me.clone(),
             view: RwLock::default(),
         })
@@ -99,11 +102,12 @@ impl Puller {
         let sources = config.finding.sources.clone();
         state.plan = Plan { config, interval_ms, timeout_ms };
         match &mut state.discovery {
-            Some(discovery) => discovery.change(sources).await,
+            Some(followed) => followed.discovery.change(sources).await,
             None => {
                 let discovery = Discovery::start(OWNER, sources, self.environment.clone()).await;
-                tokio::spawn(follow(self.me.clone(), discovery.changes(), self.stop.clone()));
-                state.discovery = Some(discovery);
+                let stop = CancellationToken::new();
+                tokio::spawn(follow(self.me.clone(), discovery.changes(), stop.clone()));
+                state.discovery = Some(Followed { discovery, _stop: stop.drop_guard() });
             }
         }
         self.settle(&mut state).await;
@@ -112,7 +116,7 @@ impl Puller {
     /// Pulls what is listed and what is found now.
     async fn settle(&self, state: &mut State) {
         let State { plan: Plan { config, interval_ms, timeout_ms }, discovery, refused, tasks } = state;
-        let groups = discovery.as_ref().map(Discovery::groups).unwrap_or_default();
+        let groups = discovery.as_ref().map(|followed| followed.discovery.groups()).unwrap_or_default();
         let (shards, now_refused) = config.finding.shards(&config.shards, &groups);
         for Refused { discovered, reason } in now_refused.iter().filter(|target| !refused.contains(target)) {
             tracing::error!(labels = %discovered, reason, "a target that was found is no replica");
@@ -161,10 +165,10 @@ impl Puller {
 
     /// Stops all pulls. Series don't end: the next run goes on with them.
     pub async fn shutdown(&self) {
-        self.stop.cancel();
         let mut state = self.state.lock().await;
         state.discovery = None;
         let tasks = std::mem::take(&mut state.tasks);
+        drop(state);
         for task in &tasks {
             task.stop.cancel();
         }
@@ -242,7 +246,6 @@ async fn follow(puller: Weak<Puller>, changes: Changes, stop: CancellationToken)
 
 impl Drop for Puller {
     fn drop(&mut self) {
-        self.stop.cancel();
         for task in &self.state.get_mut().tasks {
             task.stop.cancel();
         }

@@ -14,4 +14,6 @@ pub struct ShardConfig {
     pub selectors: Vec<String>,
     /// How to talk to the replicas.
     pub http: HttpClientConfig,
+    /// How far back the first pull of a replica goes, in milliseconds; `None` for as far as the replica goes by itself, five minutes.
+    pub initial_lookback_ms: Option<i64>,
 }

@@ -278,3 +278,28 @@ async fn a_gap_is_told() {
     prometheus_client::encoding::text::encode(&mut metrics, &registry).expect("text");
     assert!(metrics.contains("watershed_federation_gaps_total{"), "{metrics}");
 }
+
+/// A new shard is pulled from further back than five minutes where that is said.
+#[tokio::test]
+async fn the_first_pull_goes_back_as_far_as_it_is_told() {
+    let dirs = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let [shard_db, short_db, long_db] = [0, 1, 2].map(|at| open(dirs[at].path()));
+    let now = SystemClock.now();
+    for minutes in [90, 40, 20, 10, 1] {
+        append(&shard_db, "a", now - minutes * 60_000, minutes as f64);
+    }
+    let (url, _server) = serve(&shard_db, 0).await;
+    let pull = async |db: &Arc<Db>, words: &str, want: &[i64]| {
+        let puller = puller(db);
+        let text = format!("selectors: [a]\n{words}\nshards:\n- {{name: s, replicas: ['{url}']}}");
+        puller.apply(config(&text), 50, 5000).await;
+        let newest = async || stored(db, "a").await.last().copied();
+        eventually("the newest", async || newest().await.filter(|(_, value)| *value == Some(1.0))).await;
+        let found: Vec<i64> = stored(db, "a").await.iter().map(|(time, _)| (now.as_ms() - time) / 60_000).collect();
+        assert_eq!(found, want, "{words}");
+        puller.shutdown().await;
+    };
+    pull(&short_db, "", &[1]).await;
+    pull(&long_db, "initial_lookback: 30m", &[20, 10, 1]).await;
+    pull(&long_db, "initial_lookback: 2h", &[20, 10, 1]).await; // it has a cursor
+}

@@ -7,18 +7,22 @@ use axum::Router;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use rules::Notifier;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api;
 use crate::engine::{Engine, Incoming, Options};
 use crate::journal::JournalError;
 use crate::loading::Config;
+use crate::pair::PairConfig;
+use crate::sync;
 
 /// A running alert pipeline.
 #[derive(Debug)]
 pub struct Alertmanager {
     engine: Arc<Engine>,
     task: Mutex<Option<JoinHandle<()>>>,
+    /// Each keeps one peer up to date, and ends when the peer is one no longer.
+    followers: Mutex<JoinSet<()>>,
 }
 
 impl Alertmanager {
@@ -26,10 +30,28 @@ impl Alertmanager {
     ///
     /// # Errors
     /// The journal can't be read or written.
-    pub fn start(config: Config, options: Options, registry: &mut Registry) -> Result<Arc<Self>, JournalError> {
+    pub fn start(
+        config: Config,
+        pair: &PairConfig,
+        options: Options,
+        registry: &mut Registry,
+    ) -> Result<Arc<Self>, JournalError> {
         let engine = Arc::new(Engine::open(config, options, registry)?);
-        let task = tokio::spawn(Arc::clone(&engine).run());
-        Ok(Arc::new(Alertmanager { engine, task: Mutex::new(Some(task)) }))
+        let alertmanager =
+            Alertmanager { engine: Arc::clone(&engine), task: Mutex::default(), followers: Mutex::default() };
+        // Before anything is told: what is due now may have been told by a peer while we were away.
+        alertmanager.set_pair(pair);
+        *alertmanager.task.lock() = Some(tokio::spawn(engine.run()));
+        Ok(Arc::new(alertmanager))
+    }
+
+    /// Puts other peers in place. What is known of one that stays is kept. Must be called within a tokio runtime.
+    pub fn set_pair(&self, pair: &PairConfig) {
+        let mut followers = self.followers.lock();
+        while followers.try_join_next().is_some() {}
+        for link in self.engine.set_pair(pair) {
+            followers.spawn(sync::run(Arc::clone(&self.engine), link));
+        }
     }
 
     /// Puts another configuration in place; alerts, silences and what was told stay.
@@ -62,6 +84,8 @@ impl Alertmanager {
         {
             tracing::error!(error = %e, "the alert pipeline broke down");
         }
+        self.followers.lock().abort_all();
+        sync::last_words(&self.engine).await;
     }
 }
 

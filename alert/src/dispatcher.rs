@@ -115,6 +115,13 @@ impl Dispatcher {
         }
     }
 
+    /// Makes a group due at a moment, unless it is being told.
+    pub(crate) fn put_off(&mut self, id: &GroupId, until: Timestamp) {
+        if let Some(group) = self.groups.get_mut(id).filter(|group| !group.in_flight) {
+            group.next_flush = until;
+        }
+    }
+
     /// Sorts all alerts anew after the routes have changed. Groups that still exist keep their pace.
     pub(crate) fn rebuild<'a>(&mut self, routes: &Routes, alerts: impl Iterator<Item = &'a Alert>, now: Timestamp) {
         let old = std::mem::take(&mut self.groups);

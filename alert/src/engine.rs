@@ -3,15 +3,16 @@
 //! Ordering: every change is made under one lock and is in the journal before the lock is given back; nothing is awaited
 //! under it. A group is told by one task at a time. Cancellation: on [`Engine::stop`] attempts under way may end within a
 //! short bound, waits between attempts end at once; what wasn't delivered is not in the log and goes out after the next
-//! start. Crash: between a receiver's answer and its record in the journal a notification may be told twice, never lost.
+//! start. Crash: between a receiver's answer and its record in the journal, or with a peer, a notification may be told
+//! twice, never lost.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use model::{Clock, Labels, Timestamp};
+use model::{Clock, Labels, LabelsBuilder, Timestamp};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, Semaphore};
@@ -20,18 +21,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::alert::Alert;
-use crate::attempt::SendError;
-use crate::journal::JournalError;
+use crate::journal::{JournalError, Record};
 use crate::loading::Config;
-use crate::metrics::{Failure, Integration, Metrics, StateLabel, StatusLabel};
-use crate::receiver::{Message, Subject, Webhook, idempotency_key};
+use crate::metrics::{Metrics, StateLabel, StatusLabel};
+use crate::pair::{Answer, Intent, Link, LinkView, Member, PairConfig, Peers};
 use crate::silence::SilenceState;
-use crate::state::{AlertView, Delivery, Plan, ReceiveError, State};
+use crate::state::{AlertView, Plan, ReceiveError, State};
 
-/// A group's notification may take its `group_interval`, but never less than this.
-const DELIVERY_TIME_MIN: Duration = Duration::from_secs(10);
-/// The waits between attempts: doubling between these.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// How many attempts may be under way at a time.
 const ATTEMPTS_MAX: usize = 64;
 /// How often old things are forgotten and counted.
@@ -40,8 +36,6 @@ const MAINTENANCE_MS: i64 = 10_000;
 const WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long attempts under way may take once the engine stops.
 const DRAIN: Duration = Duration::from_secs(3);
-
-const WEBHOOK: Integration = Integration { integration: "webhook" };
 
 /// What the pipeline is given from outside.
 #[derive(Debug, Clone)]
@@ -52,6 +46,9 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Where a person finds this node: the `externalURL` of messages.
     pub external_url: String,
+    /// A number made at random for this start; no other start of any instance has it. The first start on a data directory
+    /// gives the instance its name among its peers.
+    pub start_id: u64,
 }
 
 /// An alert as somebody tells it.
@@ -92,18 +89,23 @@ pub(crate) struct Engine {
     wake: Notify,
     stop: CancellationToken,
     attempts: Semaphore,
+    peers: Peers,
+    replica_labels: ArcSwap<Vec<String>>,
+    /// Leases are counted from here: the wall clock may jump.
+    begun: Instant,
 }
 
 impl Engine {
     /// Takes up the state in the data directory; nothing is delivered before [`Engine::run`].
     pub(crate) fn open(config: Config, options: Options, registry: &mut Registry) -> Result<Self, JournalError> {
         let now = options.clock.now();
-        let (state, unreadable) = State::open(&options.data_dir, &config, now)?;
+        let (state, unreadable) = State::open(&options.data_dir, &config, options.start_id, now)?;
         if unreadable > 0 {
             tracing::warn!(lines = unreadable, "the alert journal had unreadable lines, which were left out");
         }
         let metrics = Metrics::new(registry);
         metrics.config_ok.set(1);
+        metrics.cluster.is(&state.me().name);
         let engine = Engine {
             config: ArcSwap::from_pointee(config),
             state: Mutex::new(state),
@@ -113,6 +115,9 @@ impl Engine {
             wake: Notify::new(),
             stop: CancellationToken::new(),
             attempts: Semaphore::new(ATTEMPTS_MAX),
+            peers: Peers::default(),
+            replica_labels: ArcSwap::default(),
+            begun: Instant::now(),
         };
         engine.count(now);
         Ok(engine)
@@ -134,12 +139,26 @@ impl Engine {
         self.metrics.config_ok.set(0);
     }
 
+    /// Puts other peers in place; the ways to those that are new have to be followed.
+    pub(crate) fn set_pair(&self, pair: &PairConfig) -> Vec<Arc<Link>> {
+        let replica_labels = if pair.peers.is_empty() { Vec::new() } else { pair.replica_labels.clone() };
+        self.replica_labels.store(Arc::new(replica_labels));
+        self.peers.set(pair)
+    }
+
     /// Takes alerts. They are in the journal when this returns.
     pub(crate) fn receive(&self, incoming: Vec<Incoming>) -> Result<(), IncomingError> {
         let now = self.now();
         let (mut taken, mut invalid) = (Vec::with_capacity(incoming.len()), Vec::new());
-        let config = self.config();
-        for alert in incoming {
+        let (config, replica_labels) = (self.config(), self.replica_labels.load());
+        for mut alert in incoming {
+            if replica_labels.iter().any(|name| alert.labels.get(name).is_some()) {
+                let mut labels = LabelsBuilder::new(&alert.labels);
+                for name in replica_labels.iter() {
+                    labels.del(name);
+                }
+                alert.labels = labels.build();
+            }
             match checked(alert, &config, now) {
                 Ok(alert) => {
                     let status = if alert.is_resolved(now) { "resolved" } else { "firing" };
@@ -156,6 +175,7 @@ impl Engine {
         let outcome = state.receive(taken, &self.config(), now);
         drop(state);
         self.wake.notify_one();
+        self.peers.news();
         self.count_journal_errors(&outcome);
         outcome?;
         if invalid.is_empty() { Ok(()) } else { Err(IncomingError::Invalid(invalid.join("; "))) }
@@ -166,6 +186,80 @@ impl Engine {
         let mut state = self.state.lock();
         let config = self.config();
         work(&mut state, &config, self.now())
+    }
+
+    /// Changes the state under its lock; the peers hear of it.
+    pub(crate) fn change<T>(&self, work: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let outcome = self.with_state(|state, _, now| work(state, now));
+        self.peers.news();
+        outcome
+    }
+
+    /// Takes in what a peer says of the state.
+    pub(crate) fn adopt(
+        &self,
+        from: &Member,
+        holds: &HashSet<String>,
+        records: Vec<Record>,
+    ) -> Result<(), JournalError> {
+        let at = self.at();
+        self.peers.heard_of(from);
+        let news = !records.is_empty();
+        let outcome = self.with_state(|state, config, now| {
+            state.alive(from, holds, now, at);
+            state.adopt(records, config, now)
+        });
+        self.wake.notify_one();
+        if news && self.peers.links().len() > 1 {
+            self.peers.news();
+        }
+        if outcome.is_err() {
+            self.metrics.journal_errors.inc();
+        }
+        let refused = outcome?;
+        if let Some(reason) = refused.first() {
+            self.metrics.cluster.refused.inc_by(u64::try_from(refused.len()).unwrap_or(u64::MAX));
+            tracing::error!(peer = from.name, records = refused.len(), reason, "what a peer said was not taken");
+        }
+        Ok(())
+    }
+
+    /// Answers a peer that wants to tell something.
+    pub(crate) fn asked(&self, intent: &Intent) -> Answer {
+        let at = self.at();
+        self.peers.heard_of(&intent.from.member);
+        let answer = self.with_state(|state, _, now| state.asked(intent, now, at));
+        if intent.gives_back {
+            self.wake.notify_one();
+        }
+        answer
+    }
+
+    /// Who we are among our peers.
+    pub(crate) fn me(&self) -> Member {
+        self.state.lock().me().clone()
+    }
+
+    /// The peers.
+    pub(crate) fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
+    /// The address of this node, as its peers are told apart by.
+    pub(crate) fn address(&self) -> &str {
+        let url = &self.options.external_url;
+        let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        rest.split('/').next().unwrap_or(rest)
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Says when the engine stops.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stop
     }
 
     /// The configuration in force.
@@ -216,10 +310,17 @@ impl Engine {
         self.options.clock.now()
     }
 
+    /// The time by which leases are counted.
+    fn at(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
     /// What is due, with the configuration whose routes the plans speak of.
     fn due(&self, now: Timestamp) -> (Arc<Config>, Vec<Plan>) {
         let mut state = self.state.lock();
         let config = self.config();
+        let taken_over = state.lapse(now, self.at());
+        self.metrics.cluster.taken_over.inc_by(u64::try_from(taken_over).unwrap_or(u64::MAX));
         let plans = state.plan(&config, now);
         let settled = state.settle(&plans, now);
         drop(state);
@@ -247,83 +348,6 @@ impl Engine {
         }
     }
 
-    async fn tell(self: Arc<Self>, plan: Plan, config: Arc<Config>) {
-        let route = config.routes.get(plan.flush.route);
-        let interval = Duration::from_millis(u64::try_from(route.group_interval_ms).unwrap_or(0));
-        let deadline = Instant::now() + interval.max(DELIVERY_TIME_MIN);
-        let deliveries = plan.deliveries.iter().map(|delivery| self.deliver(&plan, delivery, &config, deadline));
-        let delivered = futures::future::join_all(deliveries).await.into_iter().all(|delivered| delivered);
-        self.state.lock().finish(&plan.flush, delivered);
-        self.wake.notify_one();
-    }
-
-    /// Delivers one message; whether it arrived.
-    async fn deliver(&self, plan: &Plan, delivery: &Delivery, config: &Config, deadline: Instant) -> bool {
-        let route = config.routes.get(plan.flush.route);
-        let webhook = config.receiver(&route.receiver).and_then(|receiver| receiver.webhooks.get(delivery.integration));
-        if let Some(webhook) = webhook.filter(|_| !delivery.alerts.is_empty()) {
-            let subject = Subject {
-                receiver: &route.receiver,
-                route_key: &route.key,
-                group_labels: &plan.flush.group.labels,
-                external_url: &self.options.external_url,
-            };
-            let message = Message::new(&subject, &delivery.alerts, webhook.max_alerts, plan.flush.at);
-            self.metrics.notifications.get_or_create(&WEBHOOK).inc();
-            let sent = self.send(webhook, &message, &idempotency_key(&delivery.intent, delivery.last), deadline).await;
-            if let Err(e) = sent {
-                let reason = if matches!(e, SendError::Refused(_)) { "clientError" } else { "serverError" };
-                self.metrics.failed.get_or_create(&Failure { integration: "webhook", reason }).inc();
-                tracing::error!(receiver = route.receiver, group = %plan.flush.group.labels, error = %e, "notification failed");
-                return false;
-            }
-        }
-        let recorded = self.state.lock().record(delivery.intent.clone());
-        self.note(recorded);
-        true
-    }
-
-    /// Attempts until the message is taken or refused, or time is up.
-    async fn send(&self, webhook: &Webhook, message: &Message, key: &str, deadline: Instant) -> Result<(), SendError> {
-        let body =
-            serde_json::to_vec(message).map_err(|e| SendError::Refused(format!("cannot write the message: {e}")))?;
-        let body = Bytes::from(body);
-        let (mut wait, wait_max) = BACKOFF;
-        let mut attempts = 0_u32;
-        loop {
-            attempts += 1;
-            let reason = match tokio::time::timeout_at(deadline, self.attempt(webhook, body.clone(), key)).await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(SendError::Retry(reason))) => reason,
-                Ok(Err(refused)) => return Err(refused),
-                Err(_) => "the receiver didn't answer in time".to_owned(),
-            };
-            if attempts == 1 {
-                tracing::warn!(error = reason, "notification failed, trying again");
-            }
-            let given_up = Instant::now() + wait >= deadline;
-            let stopped =
-                tokio::time::timeout(if given_up { Duration::ZERO } else { wait }, self.stop.cancelled()).await;
-            if given_up || stopped.is_ok() {
-                return Err(SendError::Retry(format!("{reason} ({attempts} attempts)")));
-            }
-            wait = (wait * 2).min(wait_max);
-        }
-    }
-
-    async fn attempt(&self, webhook: &Webhook, body: Bytes, key: &str) -> Result<(), SendError> {
-        let permit = self.attempts.acquire().await.map_err(|e| SendError::Retry(e.to_string()))?;
-        let begun = Instant::now();
-        let outcome = webhook.send(body, key).await;
-        drop(permit);
-        self.metrics.requests.get_or_create(&WEBHOOK).inc();
-        self.metrics.latency.get_or_create(&WEBHOOK).observe(begun.elapsed().as_secs_f64());
-        if outcome.is_err() {
-            self.metrics.requests_failed.get_or_create(&WEBHOOK).inc();
-        }
-        outcome
-    }
-
     fn count(&self, now: Timestamp) {
         let state = self.state.lock();
         let views = state.alert_views(&self.config(), now);
@@ -332,6 +356,7 @@ impl Engine {
         self.metrics.groups.set(gauge(state.group_count()));
         self.metrics.journal_bytes.set(state.journal_bytes());
         drop(state);
+        self.count_peers();
         for (state, count) in [("active", views.len() - suppressed), ("suppressed", suppressed)] {
             self.metrics.alerts.get_or_create(&StateLabel { state }).set(gauge(count));
         }
@@ -341,6 +366,12 @@ impl Engine {
             let count = silences.iter().filter(|s| **s == which).count();
             self.metrics.silences.get_or_create(&StateLabel { state }).set(gauge(count));
         }
+    }
+
+    /// Shows which peers are there.
+    pub(crate) fn count_peers(&self) {
+        let peers: Vec<LinkView> = self.peers.links().iter().map(|link| link.view()).collect();
+        self.metrics.cluster.peers(&peers);
     }
 
     fn count_journal_errors(&self, outcome: &Result<(), ReceiveError>) {
@@ -382,3 +413,5 @@ fn checked(incoming: Incoming, config: &Config, now: Timestamp) -> Result<Alert,
     let Incoming { labels, annotations, generator_url, .. } = incoming;
     Ok(Alert { labels, annotations, starts_at, ends_at, updated_at: now, generator_url, timeout })
 }
+
+mod delivery;

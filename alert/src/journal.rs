@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Alert;
+use crate::lines;
 use crate::notification_log::Entry;
 use crate::silence::Silence;
+use crate::word::Word;
 
 /// The first line of the file.
 const HEADER: &str = "watershed-alert-journal 1\n";
@@ -24,8 +25,10 @@ const SLACK_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Record {
-    /// An alert as it is held now.
-    Alert(Alert),
+    /// The name of this instance among its peers.
+    Instance(String),
+    /// What a source says of an alert now.
+    Alert(Word),
     /// A notification that was delivered.
     Sent(Entry),
     /// A silence as it is now.
@@ -81,24 +84,12 @@ pub(crate) fn read(content: &[u8]) -> Option<Recovered> {
         return Some(recovered);
     }
     for line in content.strip_prefix(HEADER.as_bytes())?.split_inclusive(|b| *b == b'\n') {
-        match read_line(line) {
+        match lines::read(line) {
             Some(record) => recovered.records.push(record),
             None => recovered.unreadable += 1,
         }
     }
     Some(recovered)
-}
-
-fn read_line(line: &[u8]) -> Option<Record> {
-    let line = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
-    let (checksum, json) = line.split_once(' ')?;
-    (u32::from_str_radix(checksum, 16).ok()? == crc32c::crc32c(json.as_bytes())).then_some(())?;
-    serde_json::from_str(json).ok()
-}
-
-fn write_line(record: &Record, out: &mut Vec<u8>) {
-    let json = serde_json::to_string(record).expect("a record is a tree of texts and numbers, which JSON can hold");
-    out.extend(format!("{:08x} {json}\n", crc32c::crc32c(json.as_bytes())).into_bytes());
 }
 
 impl Journal {
@@ -121,11 +112,11 @@ impl Journal {
 
     /// Adds records. They are with the operating system when this returns, and so survive the end of the process.
     pub(crate) fn append<'a>(&mut self, records: impl IntoIterator<Item = &'a Record>) -> Result<(), JournalError> {
-        let mut lines = Vec::new();
-        records.into_iter().for_each(|record| write_line(record, &mut lines));
-        let written = self.file.write_all(&lines);
+        let mut appended = Vec::new();
+        records.into_iter().for_each(|record| lines::write(record, &mut appended));
+        let written = self.file.write_all(&appended);
         self.damaged |= written.is_err();
-        self.bytes += lines.len() as u64;
+        self.bytes += appended.len() as u64;
         written.map_err(io_error("append to", &self.path))
     }
 
@@ -137,7 +128,7 @@ impl Journal {
     /// Replaces the content by these records, atomically; they are on the disk when this returns.
     pub(crate) fn rewrite(&mut self, records: impl IntoIterator<Item = Record>) -> Result<(), JournalError> {
         let mut content = HEADER.as_bytes().to_vec();
-        records.into_iter().for_each(|record| write_line(&record, &mut content));
+        records.into_iter().for_each(|record| lines::write(&record, &mut content));
         let new = self.path.with_extension("new");
         let mut file = File::create(&new).map_err(io_error("create", &new))?;
         file.write_all(&content).and_then(|()| file.sync_all()).map_err(io_error("write", &new))?;

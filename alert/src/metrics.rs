@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::cluster_metrics::ClusterMetrics;
+
 /// `integration="webhook"`.
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct Integration {
@@ -68,6 +70,8 @@ pub(crate) struct Metrics {
     pub journal_bytes: Gauge<u64, AtomicU64>,
     /// `watershed_alert_journal_errors_total`
     pub journal_errors: Counter,
+    /// What concerns the pair.
+    pub cluster: ClusterMetrics,
 }
 
 impl Metrics {
@@ -88,6 +92,7 @@ impl Metrics {
             config_ok: Gauge::default(),
             journal_bytes: Gauge::default(),
             journal_errors: Counter::default(),
+            cluster: ClusterMetrics::new(registry),
         };
         let m = &metrics;
         registry.register("alertmanager_alerts", "Alerts by state", m.alerts.clone());

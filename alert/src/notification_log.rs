@@ -30,11 +30,13 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// What a notification with these alerts, decided at `now`, says.
+    /// What a notification with these alerts, decided at `now`, says. It comes after the one that was told `last`, even if
+    /// that was told by an instance whose clock is ahead of ours.
     pub(crate) fn new<'a>(
         key: String,
         alerts: impl Iterator<Item = (&'a Fingerprint, &'a Alert)>,
         repeat_interval_ms: i64,
+        last: Option<Timestamp>,
         now: Timestamp,
     ) -> Self {
         let (mut firing, mut resolved) = (BTreeSet::new(), BTreeSet::new());
@@ -43,7 +45,15 @@ impl Entry {
             set.insert(*fingerprint);
         }
         let lifetime_ms = repeat_interval_ms.saturating_mul(2).min(RETENTION_MS);
-        Entry { key, at: now, firing, resolved, expires_at: now.saturating_add(lifetime_ms) }
+        let at = last.map_or(now, |last| now.max(last.saturating_add(1)));
+        Entry { key, at, firing, resolved, expires_at: at.saturating_add(lifetime_ms) }
+    }
+
+    /// Whether this entry takes the other's place: it is later. Of two that a cut pair made at the same moment all
+    /// instances choose the same.
+    fn replaces(&self, other: &Entry) -> bool {
+        let order = |entry: &Entry| (entry.at, entry.firing.clone(), entry.resolved.clone(), entry.expires_at);
+        self.at > other.at || order(self) > order(other)
     }
 }
 
@@ -52,19 +62,23 @@ impl Entry {
 pub(crate) struct NotificationLog(BTreeMap<String, Entry>);
 
 impl NotificationLog {
-    /// Takes in an entry; it replaces an older one of its key.
-    pub(crate) fn record(&mut self, entry: Entry) {
-        match self.0.get(&entry.key) {
-            Some(known) if known.at > entry.at => {}
-            _ => {
-                self.0.insert(entry.key.clone(), entry);
-            }
+    /// Takes in an entry; it replaces an older one of its key. Whether it did, and so is news.
+    pub(crate) fn record(&mut self, entry: Entry) -> bool {
+        let is_news = self.0.get(&entry.key).is_none_or(|known| entry.replaces(known));
+        if is_news {
+            self.0.insert(entry.key.clone(), entry);
         }
+        is_news
     }
 
     /// The entry of a key that still counts at `now`.
     pub(crate) fn get(&self, key: &str, now: Timestamp) -> Option<&Entry> {
         self.0.get(key).filter(|entry| entry.expires_at > now)
+    }
+
+    /// The entry of a key, even if it counts no more.
+    pub(crate) fn known(&self, key: &str) -> Option<&Entry> {
+        self.0.get(key)
     }
 
     /// All entries.
@@ -117,7 +131,7 @@ mod tests {
     fn decides_as_the_deduplication_stage() {
         let check = |last: Option<Entry>, next: Entry, send_resolved: bool, want: bool| {
             let mut log = NotificationLog::default();
-            last.clone().into_iter().for_each(|e| log.record(e));
+            last.clone().into_iter().for_each(|e| assert!(log.record(e)));
             assert_eq!(log.needs_update(&next, send_resolved, REPEAT_MS), want, "{last:?} {next:?} {send_resolved}");
         };
         check(None, entry(&["a"], &[], 10), true, true);
@@ -139,10 +153,26 @@ mod tests {
     #[test]
     fn an_older_entry_does_not_replace_a_newer_one() {
         let mut log = NotificationLog::default();
-        log.record(entry(&["a"], &[], 5));
-        log.record(entry(&["b"], &[], 3));
+        assert!(log.record(entry(&["a"], &[], 5)));
+        assert!(!log.record(entry(&["b"], &[], 3)));
+        assert!(!log.record(entry(&["a"], &[], 5)), "known");
         assert_eq!(log.get("k", Timestamp::from_ms(6)), Some(&entry(&["a"], &[], 5)));
         log.forget_old(Timestamp::from_ms(5 + 2 * REPEAT_MS));
         assert_eq!(log.iter().count(), 0);
+    }
+
+    #[test]
+    fn two_cut_halves_agree_in_the_end_and_a_clock_behind_does_not_matter() {
+        let (one, other) = (entry(&["a"], &[], 5), entry(&["b"], &[], 5));
+        let told = |first: &Entry, second: &Entry| {
+            let mut log = NotificationLog::default();
+            log.record(first.clone());
+            log.record(second.clone());
+            log.get("k", Timestamp::from_ms(6)).cloned()
+        };
+        assert_eq!(told(&one, &other), told(&other, &one));
+        let next =
+            Entry::new("k".into(), std::iter::empty(), REPEAT_MS, Some(Timestamp::from_ms(5)), Timestamp::from_ms(2));
+        assert_eq!(next.at.as_ms(), 6);
     }
 }

@@ -1,5 +1,6 @@
 //! Silences: somebody knows, and wants to hear no more for a while.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use model::{Labels, MatchOp, Matcher, Timestamp};
@@ -104,6 +105,17 @@ impl Silence {
             SilenceState::Active
         }
     }
+
+    /// Which of two versions is later. Of two made at the same moment the one that ends first is, and otherwise all
+    /// instances choose the same.
+    fn version(&self) -> (Timestamp, Reverse<Timestamp>, Timestamp, &str, &str) {
+        (self.updated_at, Reverse(self.ends_at), self.starts_at, &self.created_by, &self.comment)
+    }
+
+    /// When a change of it counts as made: after the last one, even if that was made under a clock ahead of ours.
+    fn changed_at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.updated_at.saturating_add(1))
+    }
 }
 
 /// Why a silence is not taken.
@@ -138,6 +150,19 @@ impl Silences {
         Ok(())
     }
 
+    /// Takes in what another instance has of a silence, if that is later than what is known. Whether it was.
+    ///
+    /// # Errors
+    /// There are too many, or a regular expression doesn't compile.
+    pub(crate) fn adopt(&mut self, silence: Silence) -> Result<bool, SilenceError> {
+        match self.get(&silence.id) {
+            Some(known) if known.version() >= silence.version() => return Ok(false),
+            None if self.0.len() >= SILENCES_MAX => return Err(SilenceError::TooMany),
+            _ => {}
+        }
+        self.restore(silence).map(|()| true)
+    }
+
     /// Creates or changes a silence. A change that would rewrite the past (other matchers, another start of a silence
     /// that mutes already) ends the old one and makes a new one. The answer is what has to be kept; the last is the silence
     /// that now counts.
@@ -160,9 +185,11 @@ impl Silences {
             }
         };
         // A silence that begins in the past begins now, unless it is one that has begun.
-        let starts_at = if self.0.contains_key(&id) { request.starts_at } else { request.starts_at.max(now) };
+        let known = self.get(&id);
+        let starts_at = if known.is_some() { request.starts_at } else { request.starts_at.max(now) };
+        let updated_at = known.map_or(now, |known| known.changed_at(now));
         let SilenceRequest { matchers, ends_at, created_by, comment, .. } = request;
-        changed.push(Silence { id, matchers, starts_at, ends_at, updated_at: now, created_by, comment });
+        changed.push(Silence { id, matchers, starts_at, ends_at, updated_at, created_by, comment });
         for silence in &changed {
             self.restore(silence.clone())?;
         }
@@ -219,9 +246,9 @@ impl Silences {
 }
 
 fn ended(mut silence: Silence, now: Timestamp) -> Silence {
+    silence.updated_at = silence.changed_at(now);
     silence.starts_at = silence.starts_at.min(now);
     silence.ends_at = now;
-    silence.updated_at = now;
     silence
 }
 
@@ -318,5 +345,20 @@ mod tests {
         let mut broken = request("(", 0, 100);
         broken.matchers[0].is_regex = true;
         check(broken, "error parsing regexp");
+    }
+
+    #[test]
+    fn the_later_version_of_a_silence_counts_whatever_comes_first() {
+        let mut ours = Silences::default();
+        let set = ours.set(request("a", 0, 200), at(50)).unwrap().pop().unwrap();
+        let mut theirs = Silences::default();
+        assert_eq!(theirs.adopt(set.clone()), Ok(true));
+        assert_eq!(theirs.adopt(set.clone()), Ok(false), "known");
+        // Their clock is behind ours.
+        let ended = theirs.expire(&set.id, at(50)).unwrap();
+        assert_eq!(ended.updated_at, at(51));
+        assert_eq!(ours.adopt(ended.clone()), Ok(true));
+        assert_eq!(ours.get(&set.id), Some(&ended));
+        assert_eq!(theirs.adopt(set), Ok(false), "older");
     }
 }

@@ -8,13 +8,17 @@ use model::{Labels, Timestamp};
 
 use crate::alert::Alert;
 use crate::dispatcher::{Dispatcher, Flush, GroupView};
+use crate::feed::{Feed, Item};
 use crate::fingerprint::Fingerprint;
 use crate::inhibit::Inhibitor;
 use crate::journal::{Journal, JournalError, Record};
 use crate::loading::Config;
 use crate::notification_log::{Entry, NotificationLog};
+use crate::pair::{Intents, Member};
 use crate::silence::{SilenceError, SilenceRequest, Silences};
 use crate::store::{Alerts, TooManyAlerts};
+
+pub(crate) use sharing::{Claim, Outcome};
 
 /// Why a message about alerts is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +94,8 @@ pub(crate) struct State {
     log: NotificationLog,
     silences: Silences,
     journal: Journal,
+    feed: Feed,
+    intents: Intents,
 }
 
 /// The key in the log of what one integration of a receiver was told about a group.
@@ -99,18 +105,32 @@ fn log_key(flush: &Flush, receiver: &str, integration: usize) -> String {
 
 impl State {
     /// Takes up the state that is kept in a data directory. The answer says how many lines of the journal were unreadable.
-    pub(crate) fn open(data_dir: &Path, config: &Config, now: Timestamp) -> Result<(Self, usize), JournalError> {
+    /// `run` is a number that no other start of any instance has; the first one gives the instance its name.
+    pub(crate) fn open(
+        data_dir: &Path,
+        config: &Config,
+        run: u64,
+        now: Timestamp,
+    ) -> Result<(Self, usize), JournalError> {
         let (journal, recovered) = Journal::open(data_dir)?;
         let (mut alerts, mut log, mut silences) = (Alerts::default(), NotificationLog::default(), Silences::default());
-        let mut unreadable = recovered.unreadable;
+        let (mut name, mut feed, mut unreadable) = (format!("{run:016x}"), Feed::default(), recovered.unreadable);
         for record in recovered.records {
+            if let Some(item) = item(&record) {
+                feed.touch(item);
+            }
             match record {
-                Record::Alert(alert) => alerts.restore(alert, now, config.resolve_timeout_ms),
-                Record::Sent(entry) => log.record(entry),
+                Record::Instance(known) => name = known,
+                Record::Alert(word) => {
+                    unreadable += usize::from(alerts.restore(word, now, config.resolve_timeout_ms).is_err());
+                }
+                Record::Sent(entry) => drop(log.record(entry)),
                 Record::Silence(silence) => unreadable += usize::from(silences.restore(silence).is_err()),
             }
         }
-        let mut state = State { alerts, dispatcher: Dispatcher::default(), log, silences, journal };
+        let intents = Intents::new(Member { name, run });
+        let dispatcher = Dispatcher::default();
+        let mut state = State { alerts, dispatcher, log, silences, journal, feed, intents };
         state.reroute(config, now);
         state.maintain(now)?;
         Ok((state, unreadable))
@@ -133,7 +153,8 @@ impl State {
             match self.alerts.receive(message, now) {
                 Ok(received) => {
                     self.dispatcher.insert(&config.routes, &received.alert, now);
-                    news.extend(received.is_news.then_some(Record::Alert(received.alert)));
+                    self.feed.touch(Item::Word(received.alert.fingerprint(), String::new()));
+                    news.extend(received.is_news.then_some(Record::Alert(received.word)));
                 }
                 Err(e) => outcome = Err(e),
             }
@@ -147,7 +168,7 @@ impl State {
         self.dispatcher.next_due()
     }
 
-    /// What is due at `now`. Every plan has to be answered with [`State::finish`].
+    /// What is due at `now`. Every plan has to be answered with `finish`.
     pub(crate) fn plan(&mut self, config: &Config, now: Timestamp) -> Vec<Plan> {
         let flushes = self.dispatcher.take_due(&config.routes, now);
         if flushes.is_empty() {
@@ -169,19 +190,31 @@ impl State {
         }
         let delivery = |(integration, send_resolved): (usize, bool)| {
             let key = log_key(flush, &receiver.name, integration);
-            let last = self.log.get(&key, now).map(|entry| entry.at);
-            let intent = Entry::new(key, alerts.iter().map(|(f, a)| (f, a)), route.repeat_interval_ms, now);
-            let tell = self.log.needs_update(&intent, send_resolved, route.repeat_interval_ms);
+            let last = self.log.get(&key, now);
+            // An alert out of the journal isn't news: a peer may have told meanwhile that it is over.
+            let stale = |fingerprint: &Fingerprint| {
+                last.is_some_and(|last| last.resolved.contains(fingerprint) && !last.firing.contains(fingerprint))
+                    && self.alerts.is_only_held(fingerprint, now)
+            };
+            let alerts: Vec<_> = alerts.iter().filter(|(fingerprint, _)| !stale(fingerprint)).cloned().collect();
+            let last = last.map(|entry| entry.at);
+            let told = alerts.iter().map(|(fingerprint, alert)| (fingerprint, alert));
+            let intent = Entry::new(key, told, route.repeat_interval_ms, last, now);
+            let tell = !alerts.is_empty() && self.log.needs_update(&intent, send_resolved, route.repeat_interval_ms);
             let heard = |alert: &Alert| send_resolved || !alert.is_resolved(now);
-            let alerts = alerts.iter().filter(|(_, alert)| heard(alert)).cloned().collect();
+            let alerts = alerts.into_iter().filter(|(_, alert)| heard(alert)).collect();
             tell.then_some(Delivery { integration, alerts, intent, last })
         };
         receiver.webhooks.iter().map(|w| w.send_resolved).enumerate().filter_map(delivery).collect()
     }
 
-    /// Writes down that a receiver has taken a notification.
+    /// Writes down that a receiver has taken a notification, which ends the intent.
     pub(crate) fn record(&mut self, sent: Entry) -> Result<(), JournalError> {
-        self.log.record(sent.clone());
+        self.intents.end(&sent.key);
+        if !self.log.record(sent.clone()) {
+            return Ok(());
+        }
+        self.feed.touch(Item::Sent(sent.key.clone()));
         self.journal.append(&[Record::Sent(sent)])
     }
 
@@ -189,13 +222,8 @@ impl State {
     pub(crate) fn settle(&mut self, plans: &[Plan], now: Timestamp) -> Result<(), JournalError> {
         let told = plans.iter().flat_map(|plan| &plan.flush.alerts);
         let settled: Vec<Record> =
-            told.filter_map(|(fingerprint, _)| self.alerts.settle(*fingerprint, now)).map(Record::Alert).collect();
+            told.flat_map(|(fingerprint, _)| self.alerts.settle(*fingerprint, now)).map(Record::Alert).collect();
         self.journal.append(&settled)
-    }
-
-    /// Says how telling a group went: whether everybody who had to hear of it did.
-    pub(crate) fn finish(&mut self, flush: &Flush, delivered: bool) {
-        self.dispatcher.finish(flush, delivered);
     }
 
     /// Creates or changes a silence; the answer is its id.
@@ -203,6 +231,7 @@ impl State {
         let changed = self.silences.set(request, now)?;
         let id = changed.last().map(|silence| silence.id.clone()).unwrap_or_default();
         let records: Vec<Record> = changed.into_iter().map(Record::Silence).collect();
+        records.iter().filter_map(item).for_each(|item| self.feed.touch(item));
         self.journal.append(&records)?;
         Ok(id)
     }
@@ -210,6 +239,7 @@ impl State {
     /// Ends a silence.
     pub(crate) fn expire_silence(&mut self, id: &str, now: Timestamp) -> Result<(), SetSilenceError> {
         let silence = self.silences.expire(id, now)?;
+        self.feed.touch(Item::Silence(id.to_owned()));
         Ok(self.journal.append(&[Record::Silence(silence)])?)
     }
 
@@ -223,13 +253,15 @@ impl State {
         self.log.forget_old(now);
         self.silences.forget_old(now);
         self.alerts.forget_old(&self.dispatcher.held(), now);
+        self.forget_feed();
         if !self.journal.wants_rewrite() {
             return Ok(());
         }
-        let alerts = self.alerts.iter().map(|(_, alert)| Record::Alert(alert.clone()));
+        let instance = [Record::Instance(self.intents.me().name.clone())].into_iter();
+        let alerts = self.alerts.words().map(|(_, word)| Record::Alert(word.clone()));
         let sent = self.log.iter().cloned().map(Record::Sent);
         let silences = self.silences.iter().cloned().map(Record::Silence);
-        self.journal.rewrite(alerts.chain(sent).chain(silences))
+        self.journal.rewrite(instance.chain(alerts).chain(sent).chain(silences))
     }
 
     /// Brings everything onto the disk.
@@ -267,6 +299,16 @@ impl State {
     }
 }
 
+/// Where a record stands in the feed.
+fn item(record: &Record) -> Option<Item> {
+    match record {
+        Record::Instance(_) => None,
+        Record::Alert(word) => Some(Item::Word(word.alert.fingerprint(), word.source.clone())),
+        Record::Sent(entry) => Some(Item::Sent(entry.key.clone())),
+        Record::Silence(silence) => Some(Item::Silence(silence.id.clone())),
+    }
+}
+
 /// The receivers that hear of an alert with these labels, in the order of their routes.
 fn receivers(config: &Config, labels: &Labels) -> Vec<String> {
     let mut seen = HashSet::new();
@@ -274,5 +316,6 @@ fn receivers(config: &Config, labels: &Labels) -> Vec<String> {
     routes.filter(|name| seen.insert(name.clone())).collect()
 }
 
+mod sharing;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The pipeline over real sockets: webhooks that answer, fail and come back, restarts, Debian's Alertmanager and amtool.
+//! The pipeline over real sockets: webhooks that answer, fail and come back, restarts, a pair, Debian's Alertmanager and amtool.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -10,3 +10,5 @@ mod bench;
 mod delivery;
 #[path = "pipeline/forwarding.rs"]
 mod forwarding;
+#[path = "pipeline/pair.rs"]
+mod pair;

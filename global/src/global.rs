@@ -72,7 +72,7 @@ pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> 
         None => base.db.clone(),
     };
     let queryable = Arc::new(Dedup::new(all, loaded.own.federation.replica_labels.clone()));
-    let puller = Puller::new(base.clock.clone(), base.db.clone(), &mut base.registry);
+    let puller = Puller::new(base.clock.clone(), base.db.clone(), base.discovery.clone(), &mut base.registry);
     let hierarchy = Arc::new(HierarchyView {
         clock: base.clock.clone(),
         puller: puller.clone(),

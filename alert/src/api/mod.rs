@@ -2,6 +2,7 @@
 
 mod alerts;
 mod answer;
+mod peer;
 mod query;
 mod router;
 mod silences;

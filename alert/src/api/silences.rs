@@ -106,7 +106,7 @@ pub(super) async fn set(State(engine): State<Arc<Engine>>, body: Bytes) -> Resul
     };
     let PostedSilence { id, matchers, created_by, comment, .. } = posted;
     let request = SilenceRequest { id, matchers, starts_at, ends_at, created_by, comment };
-    let silence_id = engine.with_state(|state, _, now| state.set_silence(request, now)).map_err(|e| refused(&e))?;
+    let silence_id = engine.change(|state, now| state.set_silence(request, now)).map_err(|e| refused(&e))?;
     Ok(Json(Created { silence_id }))
 }
 
@@ -119,6 +119,6 @@ pub(super) async fn show(
 }
 
 pub(super) async fn expire(State(engine): State<Arc<Engine>>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
-    engine.with_state(|state, _, now| state.expire_silence(&id, now)).map_err(|e| refused(&e))?;
+    engine.change(|state, now| state.expire_silence(&id, now)).map_err(|e| refused(&e))?;
     Ok(StatusCode::OK)
 }

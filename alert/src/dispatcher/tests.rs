@@ -102,3 +102,15 @@ fn a_reload_keeps_the_pace_of_a_group() {
     dispatcher.finish(&flush, true);
     assert_eq!(dispatcher.next_due(), Some(at(1130)));
 }
+
+#[test]
+fn a_group_that_somebody_else_tells_is_looked_at_again() {
+    let (routes, mut dispatcher) = (routes(), Dispatcher::default());
+    dispatcher.insert(&routes, &alert("Down", "a", 1000, 9000), at(1000));
+    let flush = dispatcher.take_due(&routes, at(1030)).pop().unwrap();
+    dispatcher.put_off(&flush.group, at(1031));
+    assert_eq!(dispatcher.next_due(), None, "it is being told");
+    dispatcher.finish(&flush, false);
+    dispatcher.put_off(&flush.group, at(1100));
+    assert_eq!(dispatcher.next_due(), Some(at(1100)), "not only after the interval");
+}

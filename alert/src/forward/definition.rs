@@ -1,14 +1,15 @@
 //! The section `alerting` of a shard's file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use config::{DurationMs, HttpClientConfig, Ignored, Position, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Ignored, Report, Spanned};
 use model::{Labels, LabelsBuilder};
 use reqwest::Url;
 use scrape::RawTargetGroup;
 use scrape::relabel::{RawRelabelConfig, RelabelConfig, process};
 use serde::Deserialize;
+
+use crate::local::{LocalConfig, RawLocal};
 
 /// How long one attempt may take where the file doesn't say.
 const TIMEOUT: DurationMs = DurationMs(10_000);
@@ -21,14 +22,6 @@ pub struct RawAlerting {
     alert_relabel_configs: Vec<Spanned<RawRelabelConfig>>,
     alertmanagers: Vec<Spanned<RawAlertmanager>>,
     local: Option<Spanned<RawLocal>>,
-}
-
-/// `alerting.local` as written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawLocal {
-    config_file: Option<Spanned<String>>,
-    peers: Option<Spanned<Ignored>>,
 }
 
 config::with_http_client! {
@@ -64,15 +57,6 @@ pub struct Alerting {
     pub alertmanagers: Vec<AlertmanagerConfig>,
     /// The pipeline inside the shard, where it is wanted.
     pub local: Option<LocalConfig>,
-}
-
-/// `alerting.local`, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalConfig {
-    /// The file in Alertmanager's format.
-    pub config_file: PathBuf,
-    /// Where it is named.
-    pub position: Position,
 }
 
 /// External Alertmanagers that are reached in the same way.
@@ -112,18 +96,7 @@ impl RawAlerting {
         Alerting {
             relabeling: RelabelConfig::validate_all(self.alert_relabel_configs, report),
             alertmanagers: self.alertmanagers.into_iter().filter_map(|raw| alertmanager(raw, report)).collect(),
-            local: self.local.and_then(|raw| local(&raw, report)),
-        }
-    }
-}
-
-fn local(raw: &Spanned<RawLocal>, report: &mut Report) -> Option<LocalConfig> {
-    report.unsupported("peers", raw.peers.as_ref());
-    match &raw.config_file {
-        Some(file) => Some(LocalConfig { config_file: report.resolve(file), position: file.position }),
-        None => {
-            report.error(raw.position, "alerting.local needs config_file, a file in Alertmanager's format");
-            None
+            local: self.local.and_then(|raw| LocalConfig::validate(raw, report)),
         }
     }
 }
@@ -220,6 +193,7 @@ mod tests {
         );
         check("alertmanagers: [{static_configs: [{targets: ['u:p@am:9093']}]}]", &["http://am:9093/api/v2/alerts"]);
         check("local: {config_file: alertmanager.yml}", &[]);
+        check("local: {config_file: alertmanager.yml, peers: ['https://b:9090/x'], basic_auth: {username: u}}", &[]);
     }
 
     #[test]
@@ -232,7 +206,11 @@ mod tests {
         check("alertmanagers: [{api_version: v1}]", "api_version \"v1\" is not spoken");
         check("alertmanagers: [{scheme: ftp}]", "unsupported scheme \"ftp\"");
         check("alertmanagers: [{static_config: []}]", "did you mean \"static_configs\"");
-        check("local: {config_file: x, peers: [a]}", "peers is not supported yet");
+        check("local: {config_file: x, peers: [a]}", "\"a\" is not the URL of a peer");
+        check("local: {config_file: x, peers: ['http://u:p@b:9090']}", "credentials don't belong into a peer's URL");
+        check("local: {config_file: x, peers: ['http://b', 'http://b/']}", "is there twice");
+        check("local: {config_file: x, peers: ['ftp://b']}", "unsupported scheme \"ftp\"");
+        check("local: {config_file: x, peers: ['http://b?c']}", "a query or a fragment");
         check("local: {}", "alerting.local needs config_file");
     }
 }

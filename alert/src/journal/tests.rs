@@ -34,7 +34,7 @@ fn keeps_what_was_appended_and_forgets_a_torn_tail() {
 fn a_damaged_line_costs_only_itself() {
     let mut content = HEADER.as_bytes().to_vec();
     for record in [sent("a", 1), sent("b", 2), sent("c", 3)] {
-        write_line(&record, &mut content);
+        lines::write(&record, &mut content);
     }
     let at = content.windows(3).position(|w| w == b"\"b\"").unwrap();
     content[at + 1] = b'x';
@@ -76,9 +76,13 @@ fn the_documented_example_is_right() {
     let doc = include_str!("../../../docs/format/alert-journal.md");
     let example = doc.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let recovered = read(example.as_bytes()).unwrap();
-    assert_eq!((recovered.records.len(), recovered.unreadable), (3, 0), "{example}");
+    assert_eq!((recovered.records.len(), recovered.unreadable), (5, 0), "{example}");
     let mut again = HEADER.as_bytes().to_vec();
-    recovered.records.iter().for_each(|record| write_line(record, &mut again));
+    recovered.records.iter().for_each(|record| lines::write(record, &mut again));
     assert_eq!(String::from_utf8(again).unwrap(), example);
-    assert!(matches!(recovered.records[..], [Record::Alert(_), Record::Sent(_), Record::Silence(_)]));
+    let kinds = &recovered.records[..];
+    assert!(matches!(
+        kinds,
+        [Record::Instance(_), Record::Alert(_), Record::Alert(_), Record::Sent(_), Record::Silence(_)]
+    ));
 }

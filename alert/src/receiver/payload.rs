@@ -117,9 +117,14 @@ fn shared<'a>(mut sets: impl Iterator<Item = &'a Labels>) -> Labels {
 }
 
 /// A name for a notification by which a receiver knows it again: the same for every attempt and for every instance that
-/// decides from the same log, another one for the next. `last` is when the group was told before.
-pub(crate) fn idempotency_key(entry: &Entry, last: Option<Timestamp>) -> String {
-    let text = format!("{} {:?} {:?} {last:?}", entry.key, entry.firing, entry.resolved);
+/// decides from the same log, another one for the next. `last` is when the group was told before; where that is forgotten,
+/// the start of what it tells of keeps today's incident apart from last week's.
+pub(crate) fn idempotency_key(entry: &Entry, alerts: &[(Fingerprint, Alert)], last: Option<Timestamp>) -> String {
+    let since = match last {
+        Some(last) => format!("{last:?}"),
+        None => format!("since {:?}", alerts.iter().map(|(_, alert)| alert.starts_at).max()),
+    };
+    let text = format!("{} {:?} {:?} {since}", entry.key, entry.firing, entry.resolved);
     format!("{:032x}", xxh3_128(text.as_bytes()))
 }
 
@@ -170,12 +175,16 @@ mod tests {
     #[test]
     fn the_key_is_of_the_content_and_of_what_was_told_before() {
         let now = Timestamp::from_ms(10);
-        let entry = |name: &str| {
-            let (fingerprint, alert) = alert(&[("alertname", name)], i64::MAX);
-            Entry::new("group".into(), [(&fingerprint, &alert)].into_iter(), 1000, now)
+        let key = |name: &str, starts: i64, last: Option<i64>| {
+            let (fingerprint, mut alert) = alert(&[("alertname", name)], i64::MAX);
+            alert.starts_at = Timestamp::from_ms(starts);
+            let entry = Entry::new("group".into(), [(&fingerprint, &alert)].into_iter(), 1000, None, now);
+            idempotency_key(&entry, &[(fingerprint, alert)], last.map(Timestamp::from_ms))
         };
-        assert_eq!(idempotency_key(&entry("a"), None), idempotency_key(&entry("a"), None));
-        assert_ne!(idempotency_key(&entry("a"), None), idempotency_key(&entry("b"), None));
-        assert_ne!(idempotency_key(&entry("a"), None), idempotency_key(&entry("a"), Some(now)));
+        assert_eq!(key("a", 5, None), key("a", 5, None));
+        assert_ne!(key("a", 5, None), key("b", 5, None));
+        assert_ne!(key("a", 5, None), key("a", 5, Some(10)));
+        assert_eq!(key("a", 5, Some(10)), key("a", 6, Some(10)));
+        assert_ne!(key("a", 5, None), key("a", 6, None), "another incident, long after");
     }
 }

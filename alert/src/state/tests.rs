@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 use crate::silence::SilenceMatcher;
@@ -27,7 +28,7 @@ struct Bench {
 impl Bench {
     fn new(send_resolved: bool) -> Self {
         let (dir, config, now) = (tempfile::tempdir().unwrap(), config(send_resolved), Timestamp::from_ms(1_000_000));
-        let state = State::open(dir.path(), &config, now).unwrap().0;
+        let state = State::open(dir.path(), &config, 1, now).unwrap().0;
         Bench { dir, config, state, now }
     }
 
@@ -72,7 +73,7 @@ impl Bench {
                 told.push(delivery.alerts.iter().map(show).collect::<Vec<_>>().join(" "));
                 self.state.record(delivery.intent).unwrap();
             }
-            self.state.finish(&plan.flush, true);
+            self.state.finish(&plan.flush, &Outcome::Delivered, self.now, Duration::ZERO);
         }
         told
     }
@@ -80,7 +81,7 @@ impl Bench {
     /// What a kill -9 and a start after `ms` make of it.
     fn restart(&mut self, ms: i64) {
         self.now += ms;
-        self.state = State::open(self.dir.path(), &self.config, self.now).unwrap().0;
+        self.state = State::open(self.dir.path(), &self.config, 1, self.now).unwrap().0;
     }
 }
 
@@ -213,7 +214,7 @@ fn what_was_not_delivered_is_due_again() {
     bench.now += 10_000;
     let plans = bench.state.plan(&bench.config, bench.now);
     assert_eq!(plans.len(), 1);
-    bench.state.finish(&plans[0].flush, false);
+    bench.state.finish(&plans[0].flush, &Outcome::Failed, bench.now, Duration::ZERO);
     assert_eq!(bench.after(MINUTE_MS), ["a"]);
 }
 

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use alert::{Alertmanager, Config, Options};
+use alert::{Alertmanager, Config, Options, PairConfig};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -58,6 +59,8 @@ pub(crate) struct Hook {
     requests: Arc<Mutex<Vec<Request>>>,
     /// Answers for the next requests; 200 when there are none left.
     answers: Arc<Mutex<Vec<StatusCode>>>,
+    /// How many of the next requests get no answer at all.
+    hangs: Arc<AtomicUsize>,
 }
 
 impl Hook {
@@ -67,6 +70,16 @@ impl Hook {
         let router = Router::new().route("/token", post(take)).with_state(hook.clone());
         let address = serve(router).await;
         (hook, format!("http://{address}/token"))
+    }
+
+    /// Gives no answer to this many of the next requests.
+    pub(crate) fn hang(&self, requests: usize) {
+        self.hangs.store(requests, Ordering::SeqCst);
+    }
+
+    /// The requests so far.
+    pub(crate) fn so_far(&self) -> Vec<Request> {
+        self.requests.lock().clone()
     }
 
     /// Waits until there are `count` requests; all of them.
@@ -83,6 +96,9 @@ async fn take(State(hook): State<Hook>, headers: HeaderMap, body: Bytes) -> Stat
     let status = hook.answers.lock().pop().unwrap_or(StatusCode::OK);
     let body = serde_json::from_slice(&body).unwrap();
     hook.requests.lock().push(Request { headers, body, status });
+    if hook.hangs.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |hangs| hangs.checked_sub(1)).is_ok() {
+        std::future::pending::<()>().await;
+    }
     status
 }
 
@@ -99,12 +115,18 @@ receivers: [{{name: hook, webhook_configs: [{{url: '{url}'}}]}}]
 
 /// A running pipeline on a folder.
 pub(crate) fn start(dir: &Path, config: Config) -> Arc<Alertmanager> {
+    start_with(dir, config, &PairConfig::default(), 1)
+}
+
+/// A running pipeline with peers; the number is of this start.
+pub(crate) fn start_with(dir: &Path, config: Config, pair: &PairConfig, start_id: u64) -> Arc<Alertmanager> {
     let options = Options {
         data_dir: PathBuf::from(dir),
         clock: Arc::new(SystemClock),
         external_url: "http://shard-a:9090".to_owned(),
+        start_id,
     };
-    Alertmanager::start(config, options, &mut Registry::default()).unwrap()
+    Alertmanager::start(config, pair, options, &mut Registry::default()).unwrap()
 }
 
 /// An alert that fires since now, or has just ended.

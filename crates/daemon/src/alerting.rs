@@ -1,5 +1,6 @@
 //! Where alerts go: into the pipeline inside the node, to external Alertmanagers, or both.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -62,13 +63,14 @@ impl Alerting {
             data_dir: data_dir.to_owned(),
             clock: clock.clone(),
             external_url: external_url.to_owned(),
+            start_id: RandomState::new().hash_one(external_url),
         };
-        let local = match config.local.take() {
-            Some(local) => Some(
-                Alertmanager::start(local, options, registry)
+        let local = match (config.local.take(), &config.section.local) {
+            (Some(local), Some(section)) => Some(
+                Alertmanager::start(local, &section.pair, options, registry)
                     .map_err(|e| StartError::other("cannot take up the state of alerts", e))?,
             ),
-            None => None,
+            _ => None,
         };
         let fanout = Arc::new(Fanout::new(Wiring::default()));
         Ok(Arc::new(Alerting { fanout, forwarder: Arc::new(Forwarder::new(registry)), local }))
@@ -88,6 +90,9 @@ impl Alerting {
         let AlertingConfig { section, local } = config;
         if let (Some(alertmanager), Some(config)) = (&self.local, local) {
             alertmanager.reload(config);
+        }
+        if let (Some(alertmanager), Some(local)) = (&self.local, &section.local) {
+            alertmanager.set_pair(&local.pair);
         }
         self.forwarder.set(&section.alertmanagers);
         let mut notifiers: Vec<Arc<dyn Notifier>> = vec![self.forwarder.clone()];

@@ -118,4 +118,20 @@ impl Discovery {
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
+
+    /// Tells of changes to one who can't hold the discovery while waiting.
+    pub fn changes(&self) -> Changes {
+        Changes(self.changed.clone())
+    }
+}
+
+/// Tells that the groups of a discovery have changed.
+#[derive(Debug)]
+pub struct Changes(Arc<Notify>);
+
+impl Changes {
+    /// Waits for the next change; one that came since the last wait is told at once.
+    pub async fn next(&self) {
+        self.0.notified().await;
+    }
 }

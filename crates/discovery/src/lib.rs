@@ -20,7 +20,7 @@ pub mod relabel;
 mod resolver;
 mod sources;
 
-pub use discovery::Discovery;
+pub use discovery::{Changes, Discovery};
 pub use dns::{DnsSdConfig, RawDnsSdConfig, RecordKind};
 pub use environment::Environment;
 pub use file::{FileSdConfig, RawFileSdConfig};

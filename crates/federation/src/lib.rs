@@ -13,7 +13,7 @@ mod serve;
 mod wire;
 
 pub use pull::{
-    Config, GLOBAL_LABEL, PeerConfig, Protocol, Puller, RawConfig, RawPeer, ReplicaState, ReplicaStatus, ShardConfig,
-    ShardStatus,
+    Config, Finding, GLOBAL_LABEL, PeerConfig, Protocol, Puller, RawConfig, RawPeer, ReplicaState, ReplicaStatus,
+    ShardConfig, ShardStatus,
 };
 pub use serve::{Federate, FederateError, router};

@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 
-use config::{DurationMs, HttpClientConfig, Ignored, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Ignored, Position, Report, Spanned};
+use discovery::relabel::{RawRelabelConfig, RelabelConfig};
+use discovery::{RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawSources, Sources};
 use serde::Deserialize;
 use url::Url;
 
+use crate::pull::finding::Finding;
 use crate::pull::peer::PeerConfig;
+use crate::pull::shard::ShardConfig;
 use crate::pull::url::base_url;
 
 /// What users call the label that names a cluster, where nobody says otherwise.
@@ -15,18 +19,24 @@ const SHARD_LABEL: &str = "cluster";
 /// A global that is not further behind than this is ready, where nobody says otherwise.
 const READY_WITHIN_MS: i64 = 2 * 60_000;
 
-/// `federation` as written.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawConfig {
-    selectors: Vec<Spanned<String>>,
-    replica_labels: Vec<Spanned<String>>,
-    shard_labels: Option<Vec<Spanned<String>>>,
-    ready_within: Option<DurationMs>,
-    shards: Vec<Spanned<RawShard>>,
-    file_sd_configs: Option<Spanned<Ignored>>,
-    dns_sd_configs: Option<Spanned<Ignored>>,
-    kubernetes_sd_configs: Option<Spanned<Ignored>>,
+config::with_http_client! {
+    /// `federation` as written. The words of an HTTP client count for replicas that are found, and for listed shards that have none of
+    /// their own.
+    #[derive(Debug, Clone, Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct RawConfig {
+        selectors: Vec<Spanned<String>>,
+        replica_labels: Vec<Spanned<String>>,
+        shard_labels: Option<Vec<Spanned<String>>>,
+        ready_within: Option<DurationMs>,
+        shards: Vec<Spanned<RawShard>>,
+        file_sd_configs: Vec<Spanned<RawFileSdConfig>>,
+        dns_sd_configs: Vec<Spanned<RawDnsSdConfig>>,
+        http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
+        kubernetes_sd_configs: Option<Spanned<Ignored>>,
+        relabel_configs: Vec<Spanned<RawRelabelConfig>>,
+        initial_lookback: Option<Spanned<DurationMs>>,
+    }
 }
 
 config::with_http_client! {
@@ -40,11 +50,13 @@ config::with_http_client! {
         replicas: Vec<Spanned<String>>,
         /// Instead of those of the section.
         selectors: Option<Vec<Spanned<String>>>,
+        /// Instead of that of the section.
+        initial_lookback: Option<Spanned<DurationMs>>,
     }
 }
 
 /// Whom to pull, and what.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Config {
     /// The labels in which the replicas of a shard differ.
     pub replica_labels: Vec<String>,
@@ -54,23 +66,12 @@ pub struct Config {
     pub ready_within_ms: i64,
     /// In the order of the file.
     pub shards: Vec<ShardConfig>,
+    /// Where others are found.
+    pub finding: Finding,
     /// How this global is called: the label `global` of what it stores about its pulls. Empty leaves the label out.
     pub name: String,
     /// The other global of the pair.
     pub peer: Option<PeerConfig>,
-}
-
-/// One shard: the replicas that watch the same targets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShardConfig {
-    /// The name on pages and in metrics, unlike that of any other shard.
-    pub name: String,
-    /// Base URLs, without query and credentials.
-    pub replicas: Vec<Url>,
-    /// What is pulled: each one a `match[]`.
-    pub selectors: Vec<String>,
-    /// How to talk to the replicas.
-    pub http: HttpClientConfig,
 }
 
 impl RawConfig {
@@ -80,15 +81,42 @@ impl RawConfig {
     }
 
     /// Checks what was written.
-    pub fn validate(self, report: &mut Report) -> Config {
-        report.unsupported("file_sd_configs", self.file_sd_configs.as_ref());
-        report.unsupported("dns_sd_configs", self.dns_sd_configs.as_ref());
+    pub fn validate(mut self, report: &mut Report) -> Config {
         report.unsupported("kubernetes_sd_configs", self.kubernetes_sd_configs.as_ref());
         let selectors = validate_selectors(&self.selectors, report);
+        let http = HttpClientConfig::validate(self.take_http_client(), report);
+        let initial_lookback_ms = validate_lookback(self.initial_lookback, report);
+        let found_at = [
+            self.file_sd_configs.first().map(|source| source.position),
+            self.dns_sd_configs.first().map(|source| source.position),
+            self.http_sd_configs.first().map(|source| source.position),
+        ];
+        if let Some(position) = found_at.into_iter().flatten().next() {
+            refuse_server_name(&http, position, report);
+            if selectors.is_empty() {
+                report.error(position, "the shards that are found have nothing to pull: give selectors in federation");
+            }
+        }
+        let finding = Finding {
+            sources: Sources::validate(
+                RawSources {
+                    fixed: Vec::new(),
+                    files: self.file_sd_configs,
+                    dns: self.dns_sd_configs,
+                    http: self.http_sd_configs,
+                },
+                true,
+                report,
+            ),
+            relabel_configs: RelabelConfig::validate_all(self.relabel_configs, report),
+            selectors,
+            http,
+            initial_lookback_ms,
+        };
         let mut names = HashSet::new();
         let mut shards = Vec::new();
         for shard in self.shards {
-            if let Some(shard) = validate_shard(shard, &selectors, report) {
+            if let Some(shard) = validate_shard(shard, &finding, report) {
                 if !names.insert(shard.value.name.clone()) {
                     report.error(&shard, format_args!("the shard {:?} is given twice", shard.name));
                 }
@@ -102,24 +130,21 @@ impl RawConfig {
             shard_labels,
             ready_within_ms: self.ready_within.map_or(READY_WITHIN_MS, |d| d.0),
             shards,
+            finding,
             ..Config::default()
         }
     }
 }
 
 /// The shard, standing where its name stands.
-fn validate_shard(raw: Spanned<RawShard>, selectors: &[String], report: &mut Report) -> Option<Spanned<ShardConfig>> {
+fn validate_shard(raw: Spanned<RawShard>, of_section: &Finding, report: &mut Report) -> Option<Spanned<ShardConfig>> {
     let (position, mut raw) = (raw.position, raw.value);
-    let http = HttpClientConfig::validate(raw.take_http_client(), report);
-    if http.tls.server_name.is_some() {
-        report.error(
-            position,
-            "tls_config.server_name is not supported for shards: use the certificate's name in the URL",
-        );
-    }
+    let own = HttpClientConfig::validate(raw.take_http_client(), report);
+    let http = if own == HttpClientConfig::default() { of_section.http.clone() } else { own };
+    refuse_server_name(&http, position, report);
     let selectors = match &raw.selectors {
         Some(own) => validate_selectors(own, report),
-        None => selectors.to_vec(),
+        None => of_section.selectors.clone(),
     };
     if selectors.is_empty() {
         report.error(position, "the shard has nothing to pull: give selectors here or in federation");
@@ -138,7 +163,25 @@ fn validate_shard(raw: Spanned<RawShard>, selectors: &[String], report: &mut Rep
         report.error(position, "the shard has no name");
         return None;
     };
-    Some(Spanned::new(ShardConfig { name: name.value, replicas, selectors, http }, name.position))
+    let initial_lookback_ms = validate_lookback(raw.initial_lookback, report).or(of_section.initial_lookback_ms);
+    Some(Spanned::new(ShardConfig { name: name.value, replicas, selectors, http, initial_lookback_ms }, name.position))
+}
+
+fn validate_lookback(raw: Option<Spanned<DurationMs>>, report: &mut Report) -> Option<i64> {
+    let lookback = raw?;
+    if lookback.0 <= 0 {
+        report.error(&lookback, "initial_lookback must be longer than 0");
+    }
+    Some(lookback.0)
+}
+
+fn refuse_server_name(http: &HttpClientConfig, position: Position, report: &mut Report) {
+    if http.tls.server_name.is_some() {
+        report.error(
+            position,
+            "tls_config.server_name is not supported for shards: use the certificate's name in the URL",
+        );
+    }
 }
 
 fn validate_selectors(raw: &[Spanned<String>], report: &mut Report) -> Vec<String> {
@@ -176,6 +219,18 @@ mod tests {
         assert_eq!(us.selectors, ["ALERTS"]);
         let shard_labels = vec!["cluster".to_owned()];
         assert_eq!(validate("{}"), Ok(Config { shard_labels, ready_within_ms: 120_000, ..Config::default() }));
+        let config = validate(
+            "selectors: [up]\nbearer_token: t\ninitial_lookback: 6h\nshards:\n- {name: a, replicas: ['http://h']}\n\
+             - {name: b, replicas: ['http://i'], initial_lookback: 1d, basic_auth: {username: a, password: b}}\n\
+             dns_sd_configs: [{names: [_shards._tcp.example.org]}]\n",
+        )
+        .expect("valid");
+        assert_eq!(config.shards[0].http, config.finding.http, "who has no words of its own has those of the section");
+        assert_ne!(config.shards[1].http, config.finding.http);
+        let lookbacks = config.shards.iter().map(|shard| shard.initial_lookback_ms);
+        let hour = 3_600_000;
+        assert_eq!(lookbacks.collect::<Vec<_>>(), [Some(6 * hour), Some(24 * hour)]);
+        assert_eq!((config.finding.sources.dns.len(), config.finding.selectors.len()), (1, 1));
     }
 
     #[test]
@@ -186,7 +241,12 @@ mod tests {
         };
         let shard = |rest: &str| format!("selectors: [up]\nshards:\n- name: a\n{rest}");
         check("selecters: [up]", "did you mean \"selectors\"?");
-        check("file_sd_configs: []", "file_sd_configs is not supported yet");
+        check("initial_lookback: 0s", "global.yml:1:19: initial_lookback must be longer than 0");
+        check("kubernetes_sd_configs: []", "kubernetes_sd_configs is not supported yet");
+        check("file_sd_configs: [{files: [a.yml]}]", "global.yml:1:19: the shards that are found have nothing to pull");
+        check("selectors: [up]\nfile_sd_configs: [{files: [a.txt]}]", "is not valid for file discovery");
+        check("selectors: [up]\ndns_sd_configs: [{names: [a], type: A}]", "a port is required");
+        check("selectors: [up]\nrelabel_configs: [{action: no}]", "global.yml:2:28: ");
         check("shards:\n- {name: a, replicas: ['http://h']}", "nothing to pull");
         check(&shard("  replicas: []"), "has no replicas");
         check(&shard("  replicas: [h:9090]"), "global.yml:4:14: the replica's URL must begin with http://");

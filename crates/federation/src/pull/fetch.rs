@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
+use model::Timestamp;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 
 use crate::pull::error::{BODY_BYTES_MAX, PullError};
@@ -36,9 +37,15 @@ impl Body {
 }
 
 /// Asks the replica for its samples, beginning where the last answer by cursor ended. The client's timeout bounds the whole of it.
-pub(super) async fn fetch(client: &reqwest::Client, spec: &ReplicaSpec, at: &Standing) -> Result<Body, PullError> {
+pub(super) async fn fetch(
+    client: &reqwest::Client,
+    spec: &ReplicaSpec,
+    at: &Standing,
+    now: Timestamp,
+) -> Result<Body, PullError> {
+    let since = spec.initial_lookback_ms.map(|lookback| now.as_ms().saturating_sub(lookback));
     let request = client
-        .get(at.url(spec.federate_url()))
+        .get(at.url(spec.federate_url(), since))
         .header(ACCEPT, protocol::ACCEPT)
         .header(ACCEPT_ENCODING, "gzip")
         .header(TIMEOUT_HEADER, spec.timeout.as_secs_f64().to_string());

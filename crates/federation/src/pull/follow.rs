@@ -37,10 +37,12 @@ impl Standing {
         self.cursor.is_some()
     }
 
-    /// The address to ask at.
-    pub(super) fn url(&self, mut url: Url) -> Url {
+    /// The address to ask at. Without a cursor the answer is to begin `since` a time in milliseconds, if there is one.
+    pub(super) fn url(&self, mut url: Url, since: Option<i64>) -> Url {
+        let since = since.filter(|_| self.cursor.is_none()).map(|since| since.to_string());
         let session = self.session.map(|(session, next)| format!("{session}.{next}"));
-        let parameters = [("cursor", self.cursor.as_deref()), ("session", session.as_deref())];
+        let parameters =
+            [("cursor", self.cursor.as_deref()), ("session", session.as_deref()), ("since", since.as_deref())];
         url.query_pairs_mut().extend_pairs(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))));
         let query = with_checksum(url.query().unwrap_or_default());
         url.set_query(Some(&query));

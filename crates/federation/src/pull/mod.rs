@@ -3,6 +3,7 @@
 mod config;
 mod error;
 mod fetch;
+mod finding;
 mod follow;
 mod ingest;
 mod metrics;
@@ -15,13 +16,16 @@ mod replica;
 mod report;
 mod schedule;
 mod series;
+mod shard;
 mod spec;
 mod status;
 mod url;
 
-pub use config::{Config, RawConfig, ShardConfig};
+pub use config::{Config, RawConfig};
+pub use finding::Finding;
 pub use peer::{PeerConfig, RawPeer};
 pub use protocol::Protocol;
 pub use puller::Puller;
+pub use shard::ShardConfig;
 pub use spec::GLOBAL_LABEL;
 pub use status::{ReplicaState, ReplicaStatus, ShardStatus};

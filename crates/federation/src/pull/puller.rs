@@ -1,20 +1,25 @@
 //! All replicas of all shards.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use discovery::{Changes, Discovery, Environment};
 use model::Clock;
 use parking_lot::{Mutex, RwLock};
 use prometheus_client::registry::Registry;
 use storage::Appendable;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::pull::config::Config;
+use crate::pull::finding::Refused;
 use crate::pull::metrics::Metrics;
 use crate::pull::replica::{Replica, Series};
 use crate::pull::spec::ReplicaSpec;
 use crate::pull::status::{ReplicaStatus, ShardStatus};
+
+/// Whose sources they are, in the metrics of discovery.
+const OWNER: &str = "federation";
 
 /// The pulling half of federation: a task for each replica.
 pub struct Puller {
@@ -23,9 +28,35 @@ pub struct Puller {
     metrics: Metrics,
     /// Says after each pull that there was one.
     pulls: Arc<watch::Sender<()>>,
-    tasks: tokio::sync::Mutex<Vec<Task>>,
+    environment: Arc<Environment>,
+    state: tokio::sync::Mutex<State>,
+    me: Weak<Puller>,
     /// What the tasks tell.
     view: RwLock<View>,
+}
+
+/// What is to be pulled, and what is.
+#[derive(Default)]
+struct State {
+    plan: Plan,
+    discovery: Option<Followed>,
+    /// What the log says of targets that can't be pulled.
+    refused: Vec<Refused>,
+    tasks: Vec<Task>,
+}
+
+/// Whom the sources tell of, and who takes up their changes.
+struct Followed {
+    discovery: Discovery,
+    _stop: DropGuard,
+}
+
+/// A configuration that is applied.
+#[derive(Default)]
+struct Plan {
+    config: Config,
+    interval_ms: i64,
+    timeout_ms: i64,
 }
 
 /// What is told, in the order of the configuration.
@@ -49,23 +80,53 @@ struct ShardView {
 
 impl Puller {
     /// A puller without shards; [`apply`](Self::apply) brings them.
-    pub fn new(clock: Arc<dyn Clock>, appendable: Arc<dyn Appendable>, registry: &mut Registry) -> Arc<Self> {
-        Arc::new(Puller {
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        appendable: Arc<dyn Appendable>,
+        environment: Arc<Environment>,
+        registry: &mut Registry,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Puller {
             clock,
             appendable,
             metrics: Metrics::new(registry),
             pulls: Arc::default(),
-            tasks: tokio::sync::Mutex::default(),
+            environment,
+            state: tokio::sync::Mutex::default(),
+            me: me.clone(),
             view: RwLock::default(),
         })
     }
 
     /// Pulls these shards from now on, each replica every `interval_ms`, a pull taking at most `timeout_ms`. A replica for
     /// which nothing changes is left alone, one that is pulled in another way goes on with its series, and the series of one
-    /// that is gone end now.
+    /// that is gone end now. Shards that are found come and go in the same way, until the next call.
     pub async fn apply(&self, config: Config, interval_ms: i64, timeout_ms: i64) {
-        let mut tasks = self.tasks.lock().await;
-        let mut before = std::mem::take(&mut *tasks);
+        let mut state = self.state.lock().await;
+        let sources = config.finding.sources.clone();
+        state.plan = Plan { config, interval_ms, timeout_ms };
+        match &mut state.discovery {
+            Some(followed) => followed.discovery.change(sources).await,
+            None => {
+                let discovery = Discovery::start(OWNER, sources, self.environment.clone()).await;
+                let stop = CancellationToken::new();
+                tokio::spawn(follow(self.me.clone(), discovery.changes(), stop.clone()));
+                state.discovery = Some(Followed { discovery, _stop: stop.drop_guard() });
+            }
+        }
+        self.settle(&mut state).await;
+    }
+
+    /// Pulls what is listed and what is found now.
+    async fn settle(&self, state: &mut State) {
+        let State { plan: Plan { config, interval_ms, timeout_ms }, discovery, refused, tasks } = state;
+        let groups = discovery.as_ref().map(|followed| followed.discovery.groups()).unwrap_or_default();
+        let (shards, now_refused) = config.finding.shards(&config.shards, &groups);
+        for Refused { discovered, reason } in now_refused.iter().filter(|target| !refused.contains(target)) {
+            tracing::error!(labels = %discovered, reason, "a target that was found is no replica");
+        }
+        *refused = now_refused;
+        let mut before = std::mem::take(tasks);
         let mut take = |is: &dyn Fn(&ReplicaSpec) -> bool| {
             before.iter().position(|task| is(&task.spec)).map(|found| before.swap_remove(found))
         };
@@ -82,12 +143,12 @@ impl Puller {
             changed.push((spec, status.clone(), replaced));
             status
         };
-        for shard in &config.shards {
-            let replicas = ReplicaSpec::of_shard(&config, shard, interval_ms, timeout_ms);
+        for shard in &shards {
+            let replicas = ReplicaSpec::of_shard(config, shard, *interval_ms, *timeout_ms);
             let replicas = replicas.into_iter().map(&mut replica).collect();
             view.shards.push(ShardView { name: shard.name.clone(), replicas });
         }
-        let peer = config.peer.as_ref().map(|peer| ReplicaSpec::of_peer(&config, peer, interval_ms, timeout_ms));
+        let peer = config.peer.as_ref().map(|peer| ReplicaSpec::of_peer(config, peer, *interval_ms, *timeout_ms));
         view.peer = peer.map(replica);
         for task in before.iter().chain(changed.iter().filter_map(|(_, _, replaced)| replaced.as_ref())) {
             task.stop.cancel();
@@ -108,7 +169,10 @@ impl Puller {
 
     /// Stops all pulls. Series don't end: the next run goes on with them.
     pub async fn shutdown(&self) {
-        let tasks = std::mem::take(&mut *self.tasks.lock().await);
+        let mut state = self.state.lock().await;
+        state.discovery = None;
+        let tasks = std::mem::take(&mut state.tasks);
+        drop(state);
         for task in &tasks {
             task.stop.cancel();
         }
@@ -122,7 +186,7 @@ impl Puller {
         self.pulls.subscribe()
     }
 
-    /// How every replica of every shard is doing, in the order of the configuration.
+    /// How every replica of every shard is doing, in the order of the configuration; shards that were found come behind, sorted by name.
     pub fn status(&self) -> Vec<ShardStatus> {
         let shard_status = |shard: &ShardView| ShardStatus {
             name: shard.name.clone(),
@@ -174,9 +238,25 @@ async fn stopped(task: Task) -> Option<Replica> {
     ended.ok()
 }
 
+/// Takes up what is found until there is no puller any more.
+async fn follow(puller: Weak<Puller>, changes: Changes, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = changes.next() => {}
+        }
+        let Some(puller) = puller.upgrade() else { return };
+        let mut state = puller.state.lock().await;
+        // Whoever stops the puller waits for the lock, too.
+        if !stop.is_cancelled() {
+            puller.settle(&mut state).await;
+        }
+    }
+}
+
 impl Drop for Puller {
     fn drop(&mut self) {
-        for task in self.tasks.get_mut() {
+        for task in &self.state.get_mut().tasks {
             task.stop.cancel();
         }
     }

@@ -134,7 +134,7 @@ impl Replica {
             Some(client) => client,
             None => self.client.insert(self.spec.http.reqwest_client(self.spec.timeout)?),
         };
-        fetch(client, &self.spec, self.series.follow.standing()).await
+        fetch(client, &self.spec, self.series.follow.standing(), self.clock.now()).await
     }
 
     /// Stores an answer, or that there was none, on a thread that may block. `before` is what earlier answers of the pull have brought.

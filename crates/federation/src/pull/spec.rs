@@ -5,8 +5,9 @@ use std::time::Duration;
 use config::HttpClientConfig;
 use url::Url;
 
-use crate::pull::config::{Config, ShardConfig};
+use crate::pull::config::Config;
 use crate::pull::peer::PeerConfig;
+use crate::pull::shard::ShardConfig;
 
 /// Takes the place of a shard's name where the other global of a pair is pulled.
 pub(super) const PEER: &str = "peer";
@@ -22,6 +23,8 @@ pub(super) struct ReplicaSpec {
     pub(super) selectors: Vec<String>,
     pub(super) replica_labels: Vec<String>,
     pub(super) http: HttpClientConfig,
+    /// How far back the first pull goes; `None` for as far as the replica goes by itself.
+    pub(super) initial_lookback_ms: Option<i64>,
     pub(super) interval_ms: i64,
     pub(super) timeout: Duration,
     /// The name of this global, empty where it has none.
@@ -39,6 +42,7 @@ impl ReplicaSpec {
             selectors: shard.selectors.clone(),
             replica_labels: config.replica_labels.clone(),
             http: shard.http.clone(),
+            initial_lookback_ms: shard.initial_lookback_ms,
             interval_ms: interval_ms.max(1),
             timeout: Duration::from_millis(timeout_ms.max(1).unsigned_abs()),
             global: config.name.clone(),
@@ -55,6 +59,7 @@ impl ReplicaSpec {
             selectors: vec![format!("{{{GLOBAL_LABEL}!=\"\",{GLOBAL_LABEL}!={:?}}}", config.name)],
             replica_labels: Vec::new(),
             http: peer.http.clone(),
+            initial_lookback_ms: None,
             interval_ms: interval_ms.max(1),
             timeout: Duration::from_millis(timeout_ms.max(1).unsigned_abs()),
             global: config.name.clone(),
@@ -104,6 +109,7 @@ pub(super) mod tests {
             selectors: vec!["up".to_owned(), "{a=~\"b&c\"}".to_owned()],
             replica_labels: vec![],
             http: HttpClientConfig::default(),
+            initial_lookback_ms: None,
             interval_ms: 1,
             timeout: Duration::from_secs(1),
             global: String::new(),

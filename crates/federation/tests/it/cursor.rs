@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use discovery::Environment;
 use federation::{Federate, Protocol, Puller, ReplicaState, router};
 use model::{
     Clock, Exemplar, Histogram, Labels, METRIC_NAME, ManualClock, Matcher, Metadata, MetricType, NativeHistogram,
@@ -46,7 +47,8 @@ async fn serve_by(db: &Arc<Db>, port: u16, clock: Arc<dyn Clock>) -> (String, to
 
 fn puller(db: &Arc<Db>) -> Arc<Puller> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    Puller::new(Arc::new(SystemClock), db.clone(), &mut Registry::default())
+    let mut registry = Registry::default();
+    Puller::new(Arc::new(SystemClock), db.clone(), Environment::new(&mut registry), &mut registry)
 }
 
 fn shard(url: &str) -> federation::Config {
@@ -240,7 +242,7 @@ async fn a_gap_is_told() {
     let port = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let mut registry = Registry::default();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let puller = Puller::new(clock.clone(), global_db.clone(), &mut registry);
+    let puller = Puller::new(clock.clone(), global_db.clone(), Environment::new(&mut registry), &mut registry);
     puller.apply(shard(&url), 50, 5000).await;
     eventually("the first sample", async || (stored(&global_db, "a").await.len() == 1).then_some(())).await;
     puller.shutdown().await;
@@ -275,4 +277,29 @@ async fn a_gap_is_told() {
     let mut metrics = String::new();
     prometheus_client::encoding::text::encode(&mut metrics, &registry).expect("text");
     assert!(metrics.contains("watershed_federation_gaps_total{"), "{metrics}");
+}
+
+/// A new shard is pulled from further back than five minutes where that is said.
+#[tokio::test]
+async fn the_first_pull_goes_back_as_far_as_it_is_told() {
+    let dirs = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let [shard_db, short_db, long_db] = [0, 1, 2].map(|at| open(dirs[at].path()));
+    let now = SystemClock.now();
+    for minutes in [90, 40, 20, 10, 1] {
+        append(&shard_db, "a", now - minutes * 60_000, minutes as f64);
+    }
+    let (url, _server) = serve(&shard_db, 0).await;
+    let pull = async |db: &Arc<Db>, words: &str, want: &[i64]| {
+        let puller = puller(db);
+        let text = format!("selectors: [a]\n{words}\nshards:\n- {{name: s, replicas: ['{url}']}}");
+        puller.apply(config(&text), 50, 5000).await;
+        let newest = async || stored(db, "a").await.last().copied();
+        eventually("the newest", async || newest().await.filter(|(_, value)| *value == Some(1.0))).await;
+        let found: Vec<i64> = stored(db, "a").await.iter().map(|(time, _)| (now.as_ms() - time) / 60_000).collect();
+        assert_eq!(found, want, "{words}");
+        puller.shutdown().await;
+    };
+    pull(&short_db, "", &[1]).await;
+    pull(&long_db, "initial_lookback: 30m", &[20, 10, 1]).await;
+    pull(&long_db, "initial_lookback: 2h", &[20, 10, 1]).await; // it has a cursor
 }

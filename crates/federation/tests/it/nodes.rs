@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use discovery::Environment;
 use federation::{Config, Federate, Puller, RawConfig, router};
 use model::{Labels, METRIC_NAME, Matcher, SystemClock};
 use prometheus_client::registry::Registry;
@@ -37,7 +38,8 @@ pub(crate) fn serving(memory: &Memory, external: &[(&str, &str)]) -> Arc<Federat
 pub(crate) fn puller(memory: &Memory, registry: &mut Registry) -> Arc<Puller> {
     // Another test of this process may have done so already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    Puller::new(Arc::new(SystemClock), Arc::new(memory.clone()), registry)
+    let environment = Environment::new(registry);
+    Puller::new(Arc::new(SystemClock), Arc::new(memory.clone()), environment, registry)
 }
 
 pub(crate) fn config(text: &str) -> Config {

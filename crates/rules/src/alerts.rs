@@ -2,10 +2,11 @@
 //!
 //! The states and their times are Prometheus's. An alert is pending from the first time its condition holds, fires once it
 //! has held for `for`, goes on firing for `keep_firing_for` after it ended, and then is kept as inactive for a while so that
-//! its end can be told again to a receiver that missed it.
+//! its end can be told again to a receiver that missed it. Unlike Prometheus's, an alert that vanishes because its target's
+//! scrape failed is held as it is for a while: it neither ends nor comes nearer to firing.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use model::{Labels, LabelsBuilder, METRIC_NAME, Timestamp};
 
@@ -31,6 +32,15 @@ pub(crate) struct Candidate {
     pub(crate) value: f64,
 }
 
+/// What a rule's expression gave at one time.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// For which label sets the condition holds.
+    pub(crate) candidates: HashMap<Labels, Candidate>,
+    /// Of which it isn't known, because a scrape failed: of the answer of [`AlertSet::vanished`].
+    pub(crate) missed: HashSet<Labels>,
+}
+
 /// The times of a rule that decide about its alerts, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Holding {
@@ -49,6 +59,8 @@ struct Instance {
     resolved_at: Option<Timestamp>,
     last_sent_at: Option<Timestamp>,
     keep_firing_since: Option<Timestamp>,
+    /// Since when it is held without its condition being known.
+    missed_since: Option<Timestamp>,
 }
 
 /// All alerts of a rule, the resolved ones included that are still to be told.
@@ -58,15 +70,28 @@ pub(crate) struct AlertSet {
 }
 
 impl AlertSet {
+    /// The active alerts without a candidate that were active at the evaluation before, or have been held since then for less
+    /// than `missed_ms`.
+    pub(crate) fn vanished(
+        &self,
+        time: Timestamp,
+        candidates: &HashMap<Labels, Candidate>,
+        missed_ms: i64,
+    ) -> Vec<Labels> {
+        let may_be_held = |instance: &Instance| {
+            instance.state != AlertState::Inactive
+                && instance.keep_firing_since.is_none()
+                && time - instance.missed_since.unwrap_or(time) < missed_ms
+        };
+        let all = self.instances.iter();
+        let vanished = all.filter(|(labels, instance)| may_be_held(instance) && !candidates.contains_key(*labels));
+        vanished.map(|(labels, _)| labels.clone()).collect()
+    }
+
     /// Takes what the expression gave at `time`: one candidate for each label set. Beyond `limit` (0 is none) active alerts
     /// all of them are dropped, and how many they were is the error.
-    pub(crate) fn step(
-        &mut self,
-        time: Timestamp,
-        candidates: HashMap<Labels, Candidate>,
-        holding: Holding,
-        limit: usize,
-    ) -> Result<(), usize> {
+    pub(crate) fn step(&mut self, time: Timestamp, found: Found, holding: Holding, limit: usize) -> Result<(), usize> {
+        let Found { candidates, missed } = found;
         let mut ended: Vec<Labels> =
             self.instances.keys().filter(|labels| !candidates.contains_key(*labels)).cloned().collect();
         for candidate in candidates.into_values() {
@@ -74,6 +99,11 @@ impl AlertSet {
         }
         for labels in ended.drain(..) {
             let Entry::Occupied(mut entry) = self.instances.entry(labels) else { continue };
+            if missed.contains(entry.key()) {
+                entry.get_mut().missed_since.get_or_insert(time);
+                continue;
+            }
+            entry.get_mut().missed_since = None;
             if end(entry.get_mut(), time, holding.keep_firing_for_ms) == Fate::Forgotten {
                 entry.remove();
             }
@@ -82,7 +112,8 @@ impl AlertSet {
         let mut count = 0;
         for instance in active {
             count += 1;
-            if instance.state == AlertState::Pending && time - instance.active_at >= holding.for_ms {
+            let known = instance.missed_since.is_none();
+            if known && instance.state == AlertState::Pending && time - instance.active_at >= holding.for_ms {
                 instance.state = AlertState::Firing;
                 instance.fired_at = Some(time);
             }
@@ -102,6 +133,7 @@ impl AlertSet {
                 instance.annotations = annotations;
                 instance.value = value;
                 instance.keep_firing_since = None;
+                instance.missed_since = None;
             }
             None => {
                 let instance = Instance {
@@ -113,6 +145,7 @@ impl AlertSet {
                     resolved_at: None,
                     last_sent_at: None,
                     keep_firing_since: None,
+                    missed_since: None,
                 };
                 self.instances.insert(labels, instance);
             }

@@ -4,7 +4,7 @@
 //! [`pending`](crate::pending). Alerts are sent as soon as their rule has been evaluated; they don't wait for the storage.
 //! Cancellation: an evaluation that is interrupted stores nothing. Crash: it is stored entirely or not at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +16,11 @@ use template::Context;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::alerts::{AlertSet, Candidate, Holding};
+use crate::alerts::{AlertSet, Candidate, Found, Holding};
 use crate::definition::{Alerting, Rule, RuleGroup, RuleKind};
 use crate::evaluate::{RuleError, asks_queries, candidates, recorded, vector};
 use crate::metrics::GroupMetrics;
+use crate::missed::{Scrapes, may_hold};
 use crate::pending::{Overlay, Pending};
 use crate::restore::{active_since, last_states};
 use crate::shared::Shared;
@@ -62,6 +63,17 @@ struct Progress {
     evaluation_time: Duration,
     /// Series of rules that are gone; they get a stale marker.
     orphans: Vec<Labels>,
+}
+
+/// What the rules of a group share during one evaluation.
+struct Evaluation {
+    /// The time it is for.
+    time: Timestamp,
+    /// The time that is asked about: `time`, or earlier by the group's offset.
+    at: Timestamp,
+    /// What expressions read.
+    source: Arc<dyn Queryable>,
+    scrapes: Scrapes,
 }
 
 impl Group {
@@ -130,11 +142,12 @@ impl Group {
         let pending = Arc::new(Pending::new(at));
         let source: Arc<dyn Queryable> =
             Arc::new(Overlay { pending: pending.clone(), storage: self.shared.queryable.clone() });
+        let evaluation = Evaluation { time, at, source, scrapes: Scrapes::default() };
         let mut batches = Vec::new();
         for (i, rule) in self.definition.rules.iter().enumerate() {
             let (rule_began, rule_started) = (self.shared.clock.now(), Instant::now());
             self.metrics.evaluations.inc();
-            let result = self.evaluate_rule(i, rule, time, at, &source).await;
+            let result = self.evaluate_rule(i, rule, &evaluation).await;
             let mut state = self.rules[i].lock();
             state.last_evaluation = Some(rule_began);
             state.evaluation_time = rule_started.elapsed();
@@ -180,10 +193,10 @@ impl Group {
         &self,
         i: usize,
         rule: &Rule,
-        time: Timestamp,
-        at: Timestamp,
-        source: &Arc<dyn Queryable>,
+        evaluation: &Evaluation,
     ) -> Result<Vec<(Labels, f64)>, RuleError> {
+        let Evaluation { time, at, source, .. } = evaluation;
+        let (time, at) = (*time, *at);
         let query = self.shared.engine.instant(source.clone(), &rule.expr, at);
         let result = tokio::select! {
             biased;
@@ -196,11 +209,12 @@ impl Group {
             RuleKind::Alerting(alerting) => alerting,
         };
         let candidates = self.candidates(rule, alerting, samples, time, source).await?;
+        let missed = self.missed(i, rule, &candidates, evaluation).await?;
         let (series, due) = {
             let mut state = self.rules[i].lock();
             let holding = Holding { for_ms: alerting.for_ms, keep_firing_for_ms: alerting.keep_firing_for_ms };
             let limit = self.definition.limit;
-            let stepped = state.alerts.step(time, candidates, holding, limit);
+            let stepped = state.alerts.step(time, Found { candidates, missed }, holding, limit);
             stepped.map_err(|count| RuleError::Limit { limit, count, what: "alerts" })?;
             let series = if state.restored { state.alerts.series() } else { Vec::new() };
             let url = format!("{}{}", self.shared.external_url, template::table_link(&rule.query));
@@ -211,6 +225,29 @@ impl Group {
             self.shared.notifier.notify(due).await;
         }
         Ok(series)
+    }
+
+    /// The alerts that vanished because a scrape failed.
+    async fn missed(
+        &self,
+        i: usize,
+        rule: &Rule,
+        candidates: &HashMap<Labels, Candidate>,
+        evaluation: &Evaluation,
+    ) -> Result<HashSet<Labels>, RuleError> {
+        if !self.shared.settings.hold_missed || !may_hold(rule) {
+            return Ok(HashSet::new());
+        }
+        let (engine, Evaluation { time, at, source, scrapes }) = (&self.shared.engine, evaluation);
+        let vanished = self.rules[i].lock().alerts.vanished(*time, candidates, engine.options().lookback_ms);
+        if vanished.is_empty() {
+            return Ok(HashSet::new());
+        }
+        tokio::select! {
+            biased;
+            () = self.shared.interrupt.cancelled() => Err(RuleError::Interrupted),
+            missed = scrapes.missed(vanished, engine, source, *at) => missed,
+        }
     }
 
     /// Fills in labels and annotations; where that asks queries or is much work, on a thread that may wait.

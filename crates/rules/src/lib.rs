@@ -1,11 +1,12 @@
 //! Rules: recording series, and alerts with their state.
 //!
 //! Rule files are Prometheus's ([`RuleSet::load`]), and so are the states of an alert, their times, their series and their
-//! metrics. Three things differ, on purpose:
+//! metrics. Four things differ, on purpose:
 //! - A group is evaluated for times that are multiples of its interval, so both replicas of a pair give their results the
 //!   same timestamps (`schedule`).
 //! - A group's evaluation is one transaction; its later rules see the results of its earlier ones before anyone else
 //!   does (`pending`).
+//! - An alert that vanishes because its target's scrape failed is held for the lookback, not resolved (`missed`).
 //! - Reading the state of alerts back after a restart is tried again where it fails, and survives a reload in between.
 //!
 //! There is no library for any of this. Delivering alerts is behind [`Notifier`]; expressions are the business of `promql`,
@@ -19,6 +20,7 @@ mod gate;
 mod group;
 mod manager;
 mod metrics;
+mod missed;
 mod notify;
 mod pending;
 mod position;

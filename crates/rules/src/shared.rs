@@ -12,7 +12,8 @@ use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 
-/// The manner in which rules are evaluated; Prometheus has command-line flags for these. The default is Prometheus's.
+/// The manner in which rules are evaluated; Prometheus has command-line flags for most of these. The
+/// default is Prometheus's, but for `hold_missed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// How long to wait before a firing alert is sent again, in milliseconds.
@@ -24,6 +25,9 @@ pub struct Settings {
     pub outage_tolerance_ms: i64,
     /// Whether the state of alerts is restored after the start.
     pub restore: bool,
+    /// Whether an alert that vanishes because the scrapes of its targets failed is held until they succeed, for at most the
+    /// engine's lookback. Its targets are known by its labels `instance` and `job`.
+    pub hold_missed: bool,
     /// Whether groups are evaluated by the clock. Without, only by [`Manager::evaluate_at`](crate::manager::Manager::evaluate_at).
     pub timers: bool,
 }
@@ -35,6 +39,7 @@ impl Default for Settings {
             for_grace_period_ms: 10 * 60_000,
             outage_tolerance_ms: 60 * 60_000,
             restore: true,
+            hold_missed: true,
             timers: true,
         }
     }

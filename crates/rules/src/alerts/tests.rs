@@ -7,24 +7,29 @@ fn labels(instance: &str) -> Labels {
     Labels::from_pairs([(ALERT_NAME, "Down"), ("instance", instance)])
 }
 
-fn candidates(instances: &[&str], value: f64) -> HashMap<Labels, Candidate> {
+fn found(instances: &[&str], value: f64) -> Found {
     let candidate = |instance: &&str| {
         let labels = labels(instance);
         let annotations = Labels::from_pairs([("value", value.to_string())]);
         (labels.clone(), Candidate { labels, annotations, value })
     };
-    instances.iter().map(candidate).collect()
+    Found { candidates: instances.iter().map(candidate).collect(), missed: HashSet::new() }
 }
 
-/// Feeds a set minute by minute: each letter is the condition at that minute (`x` holds, `-` doesn't), and the answer
-/// has the state after each: `p`ending, `f`iring, `k`ept firing, `r`esolved but known, ` ` unknown.
+/// Feeds a set minute by minute: each letter is the condition at that minute (`x` holds, `-` doesn't, `?` isn't known because
+/// a scrape failed), and the answer has the state after each: `p`ending, `f`iring, `k`ept firing, `r`esolved but known, ` `
+/// unknown.
 fn timeline(conditions: &str, holding: Holding) -> String {
     let mut set = AlertSet::default();
     let mut states = String::new();
     for (minute, condition) in conditions.chars().enumerate() {
         let instances: &[&str] = if condition == 'x' { &["a"] } else { &[] };
         let time = Timestamp::from_ms(minute as i64 * MINUTE);
-        set.step(time, candidates(instances, 1.0), holding, 0).expect("no limit");
+        let mut found = found(instances, 1.0);
+        if condition == '?' {
+            found.missed.extend(set.vanished(time, &found.candidates, 5 * MINUTE));
+        }
+        set.step(time, found, holding, 0).expect("no limit");
         states.push(match set.instances.get(&labels("a")) {
             None => ' ',
             Some(Instance { state: AlertState::Pending, .. }) => 'p',
@@ -60,11 +65,33 @@ fn states_over_time() {
 }
 
 #[test]
+fn a_missed_scrape_holds() {
+    let check = |for_minutes: i64, keep_minutes: i64, conditions: &str, want: &str| {
+        let holding = Holding { for_ms: for_minutes * MINUTE, keep_firing_for_ms: keep_minutes * MINUTE };
+        assert_eq!(timeline(conditions, holding), want, "for {for_minutes}m, keep {keep_minutes}m: {conditions}");
+    };
+    check(0, 0, "x??x-", "ffffr");
+    check(0, 0, "x??-", "fffr");
+    // For five minutes from when it vanished.
+    check(0, 0, "x??????", "ffffffr");
+    check(0, 0, "x????x?????-", "fffffffffffr");
+    // What is pending stays so, and fires when it is known to have held for long enough.
+    check(2, 0, "x???x", "ppppf");
+    check(2, 0, "x???-", "pppp ");
+    check(9, 0, "x??????", "pppppp ");
+    // What had ended before isn't held, and `keep_firing_for` begins when holding is over.
+    check(0, 2, "x-??", "fkkr");
+    check(0, 2, "x??--", "fffkk");
+    check(0, 0, "x-??", "frrr");
+    check(0, 0, "?", " ");
+}
+
+#[test]
 fn value_and_annotations_follow_the_last_evaluation() {
     let mut set = AlertSet::default();
     let holding = Holding::default();
-    set.step(Timestamp::from_ms(0), candidates(&["a"], 1.0), holding, 0).expect("no limit");
-    set.step(Timestamp::from_ms(MINUTE), candidates(&["a", "b"], 2.0), holding, 0).expect("no limit");
+    set.step(Timestamp::from_ms(0), found(&["a"], 1.0), holding, 0).expect("no limit");
+    set.step(Timestamp::from_ms(MINUTE), found(&["a", "b"], 2.0), holding, 0).expect("no limit");
     let status = set.status();
     assert_eq!(status.len(), 2);
     assert_eq!(status[0].labels, labels("a"));
@@ -79,7 +106,7 @@ fn active_alerts_show_as_series() {
     let mut set = AlertSet::default();
     let holding = Holding { for_ms: MINUTE, keep_firing_for_ms: 0 };
     let shown = |set: &AlertSet| -> Vec<String> { set.series().iter().map(|(l, v)| format!("{l} {v}")).collect() };
-    set.step(Timestamp::from_ms(90_500), candidates(&["a"], 1.0), holding, 0).expect("no limit");
+    set.step(Timestamp::from_ms(90_500), found(&["a"], 1.0), holding, 0).expect("no limit");
     assert_eq!(
         shown(&set),
         [
@@ -87,10 +114,10 @@ fn active_alerts_show_as_series() {
             "ALERTS_FOR_STATE{alertname=\"Down\", instance=\"a\"} 90",
         ]
     );
-    set.step(Timestamp::from_ms(150_500), candidates(&["a"], 1.0), holding, 0).expect("no limit");
+    set.step(Timestamp::from_ms(150_500), found(&["a"], 1.0), holding, 0).expect("no limit");
     assert_eq!(shown(&set)[0], "ALERTS{alertname=\"Down\", alertstate=\"firing\", instance=\"a\"} 1");
     assert_eq!(shown(&set)[1], "ALERTS_FOR_STATE{alertname=\"Down\", instance=\"a\"} 90");
-    set.step(Timestamp::from_ms(210_500), candidates(&[], 1.0), holding, 0).expect("no limit");
+    set.step(Timestamp::from_ms(210_500), found(&[], 1.0), holding, 0).expect("no limit");
     assert!(shown(&set).is_empty());
 }
 
@@ -98,12 +125,12 @@ fn active_alerts_show_as_series() {
 fn beyond_the_limit_all_are_dropped() {
     let mut set = AlertSet::default();
     let holding = Holding::default();
-    assert_eq!(set.step(Timestamp::from_ms(0), candidates(&["a", "b"], 1.0), holding, 2), Ok(()));
-    assert_eq!(set.step(Timestamp::from_ms(1), candidates(&["a", "b", "c"], 1.0), holding, 2), Err(3));
+    assert_eq!(set.step(Timestamp::from_ms(0), found(&["a", "b"], 1.0), holding, 2), Ok(()));
+    assert_eq!(set.step(Timestamp::from_ms(1), found(&["a", "b", "c"], 1.0), holding, 2), Err(3));
     assert!(set.status().is_empty());
     // Resolved ones don't count.
-    assert_eq!(set.step(Timestamp::from_ms(2), candidates(&["a", "b"], 1.0), holding, 2), Ok(()));
-    assert_eq!(set.step(Timestamp::from_ms(3), candidates(&["c", "d"], 1.0), holding, 2), Ok(()));
+    assert_eq!(set.step(Timestamp::from_ms(2), found(&["a", "b"], 1.0), holding, 2), Ok(()));
+    assert_eq!(set.step(Timestamp::from_ms(3), found(&["c", "d"], 1.0), holding, 2), Ok(()));
 }
 
 #[test]
@@ -114,7 +141,7 @@ fn sends_when_due_and_resends() {
     for second in (0..=200).step_by(20) {
         let time = Timestamp::from_ms(second * SECOND);
         let instances: &[&str] = if second < 160 { &["a"] } else { &[] };
-        set.step(time, candidates(instances, 1.0), holding, 0).expect("no limit");
+        set.step(time, found(instances, 1.0), holding, 0).expect("no limit");
         for alert in set.due(time, MINUTE, 20 * SECOND, "http://g") {
             let ends_at = alert.ends_at.expect("always told").as_ms() / SECOND;
             sent.push((second, alert.starts_at.as_ms() / SECOND, ends_at, alert.is_resolved(time)));
@@ -138,7 +165,7 @@ fn sends_when_due_and_resends() {
 #[test]
 fn a_long_interval_makes_an_alert_good_for_longer() {
     let mut set = AlertSet::default();
-    set.step(Timestamp::from_ms(0), candidates(&["b", "a"], 1.0), Holding::default(), 0).expect("no limit");
+    set.step(Timestamp::from_ms(0), found(&["b", "a"], 1.0), Holding::default(), 0).expect("no limit");
     let due = set.due(Timestamp::from_ms(0), MINUTE, 5 * MINUTE, "http://g");
     assert_eq!(due.iter().map(|alert| alert.labels.value("instance")).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(due[0].ends_at, Some(Timestamp::from_ms(20 * MINUTE)));
@@ -149,8 +176,8 @@ fn a_long_interval_makes_an_alert_good_for_longer() {
 fn restores_active_alerts_only() {
     let mut set = AlertSet::default();
     let holding = Holding { for_ms: 0, keep_firing_for_ms: 0 };
-    set.step(Timestamp::from_ms(0), candidates(&["a", "b"], 1.0), holding, 0).expect("no limit");
-    set.step(Timestamp::from_ms(MINUTE), candidates(&["a"], 1.0), holding, 0).expect("no limit");
+    set.step(Timestamp::from_ms(0), found(&["a", "b"], 1.0), holding, 0).expect("no limit");
+    set.step(Timestamp::from_ms(MINUTE), found(&["a"], 1.0), holding, 0).expect("no limit");
     set.restore(|_| Some(Timestamp::from_ms(-MINUTE)));
     let status = set.status();
     assert_eq!(status.len(), 1);

@@ -200,6 +200,56 @@ async fn many_alerts_at_once() {
 }
 
 #[tokio::test]
+async fn a_missed_scrape_holds_an_alert() {
+    const RULES: &str = "groups: [{name: g, rules: [
+        {record: 'instance:full', expr: 'full'},
+        {alert: Full, expr: 'full > 90'},
+        {alert: Recorded, expr: 'instance:full > 90'},
+        {alert: Total, expr: 'sum(full) > 90'},
+        {alert: Decides, expr: 'full > 90 and on (instance) up == 1'}]}]";
+    let full = |instance| [("__name__", "full"), ("device", "sda"), ("instance", instance)];
+    let stale = model::STALE_NAN;
+    let active = |node: &Node| -> Vec<String> {
+        let of = |rule: &str| node.alerts(rule).into_iter().map(move |alert| alert.labels);
+        let all = ["Full", "Recorded", "Total", "Decides"].into_iter().flat_map(of);
+        all.map(|labels| format!("{}{}", labels.value("alertname"), labels.value("instance"))).collect()
+    };
+    for hold_missed in [true, false] {
+        let node = Node::new(Settings { hold_missed, ..BY_HAND });
+        node.apply("r.yml", RULES).await;
+        let evaluate = async |minute: i64, samples: [(f64, f64); 2]| {
+            let [(up_x, x), (up_y, y)] = samples;
+            node.append(at(minute), &[(&up("x"), up_x), (&full("x"), x), (&up("y"), up_y), (&full("y"), y)]);
+            node.evaluate(at(minute)).await;
+            active(&node)
+        };
+        let both = ["Fullx", "Fully", "Recordedx", "Recordedy", "Total", "Decidesx", "Decidesy"];
+        assert_lines(&evaluate(0, [(1.0, 95.0), (1.0, 96.0)]).await, &both);
+        // The scrape of x fails, and y is emptied.
+        let held: &[&str] = if hold_missed { &["Fullx", "Recordedx"] } else { &[] };
+        assert_lines(&evaluate(1, [(0.0, stale), (1.0, 10.0)]).await, held);
+        let resolved = |node: &Node| -> usize {
+            node.recorder.sent.lock().iter().filter(|alert| alert.is_resolved(at(1))).count()
+        };
+        assert_eq!(resolved(&node), if hold_missed { 5 } else { 7 });
+        let shown = if hold_missed { 2 } else { 0 };
+        assert_eq!(node.query("ALERTS", at(1)).await.len(), shown);
+        // It succeeds again, still full.
+        assert_lines(&evaluate(2, [(1.0, 95.0), (1.0, 10.0)]).await, &["Fullx", "Recordedx", "Total", "Decidesx"]);
+        let since = if hold_missed { at(0) } else { at(2) };
+        assert_eq!(node.alerts("Full")[0].active_at, since);
+        // It fails for good: five minutes.
+        for minute in 3..8 {
+            assert_lines(&evaluate(minute, [(0.0, stale), (1.0, 10.0)]).await, held);
+        }
+        assert_lines(&evaluate(8, [(0.0, stale), (1.0, 10.0)]).await, &[]);
+        // It comes back with the condition, and succeeds without it.
+        assert_lines(&evaluate(9, [(1.0, 95.0), (1.0, 10.0)]).await, &["Fullx", "Recordedx", "Total", "Decidesx"]);
+        assert_lines(&evaluate(10, [(1.0, 50.0), (1.0, 10.0)]).await, &[]);
+    }
+}
+
+#[tokio::test]
 async fn state_is_restored_after_a_restart() {
     const RULES: &str = "groups: [{name: g, rules: [
         {alert: Slow, expr: 'up == 0', for: 30m}, {alert: Fast, expr: 'up == 0', for: 5m}]}]";

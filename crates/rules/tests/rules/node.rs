@@ -146,6 +146,7 @@ pub(crate) const BY_HAND: Settings = Settings {
     for_grace_period_ms: 10 * MINUTE,
     outage_tolerance_ms: 60 * MINUTE,
     restore: false,
+    hold_missed: true,
     timers: false,
 };
 

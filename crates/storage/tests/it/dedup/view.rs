@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use futures::executor::block_on;
-use model::{Labels, Matcher, TimeRange, Timestamp};
+use model::{Buckets, Histogram, Labels, Matcher, Span, TimeRange, Timestamp};
 use proptest::prelude::*;
-use storage::dedup::{Dedup, Kind, merge};
+use storage::chunk::{Encoding, Recoder};
+use storage::dedup::{Dedup, Kind, merge, merge_series};
 use storage::{Hints, LabelRequest, Queryable, Samples, SelectRequest, Series};
 
 use super::memory::Memory;
@@ -98,6 +99,43 @@ fn what_counts_as_it_is_stays_as_it_is() {
     check(vec![a(0, 3000), b(5, 4000)], range(100, 3300), 0, false);
     check(vec![a(0, 3000), b(5, 4000)], range(3300, 3600), 1, false);
     check(vec![a(0, 1000), b(5, 9000)], range(6000, 7000), 1, true);
+}
+
+#[test]
+fn histograms_stay_what_they_are() {
+    let replica = |name: &str, seconds: &mut dyn Iterator<Item = i64>| {
+        let mut recoder = Recoder::default();
+        for s in seconds {
+            let count = s as u64 + 1;
+            let buckets = Buckets { positive_spans: vec![Span { offset: 0, length: 1 }], ..Buckets::default() };
+            let histogram =
+                Histogram { buckets, count, positive: vec![count as i64], sum: s as f64, ..Histogram::default() };
+            recoder.push(s * 1000, histogram.into());
+        }
+        Series { labels: labels(&[("__name__", "h"), ("replica", name)]), chunks: recoder.finish() }
+    };
+    let away = |s: &i64| !(900..1200).contains(s);
+    let a = replica("a", &mut (0..3600).step_by(15).filter(away));
+    let b = replica("b", &mut (7..3600).step_by(15));
+    let replicas = [&a, &b].map(|series| {
+        let mut samples = Samples::default();
+        series.decode(TimeRange::ALL, &mut samples).expect("valid chunks");
+        samples
+    });
+    let want = merge(&replicas, Kind::Unknown);
+    let hour = range(0, 3600);
+    let block = merge_series(&[b.clone(), a.clone()], &["replica".to_owned()], hour).expect("valid chunks");
+    let shown = select(&view(vec![a, b]), &SelectRequest::new(vec![], hour)).remove(0);
+    for series in [Series { labels: Labels::empty(), chunks: block }, shown] {
+        assert!(series.chunks.iter().all(|chunk| chunk.encoding == Encoding::Histogram));
+        let mut got = Samples::default();
+        series.decode(TimeRange::ALL, &mut got).expect("valid chunks");
+        assert_eq!(got.histograms.len(), 240);
+        assert!(
+            std::iter::zip(&got.histograms, &want.histograms)
+                .all(|(got, want)| { got.time == want.time && got.histogram.same_as(&want.histogram) })
+        );
+    }
 }
 
 #[test]

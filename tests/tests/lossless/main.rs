@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use tests::{Points, eventually};
 use tokio::time::{Instant, sleep};
 
@@ -21,7 +22,9 @@ use topology::{Topology, now};
 const SECONDS: u64 = 60;
 /// How long the globals may take to have everything once the links are fine again.
 const CATCH_UP: Duration = Duration::from_secs(60);
-const SELECTOR: &str = "{__name__=~\"job:.*|up|made_.*\",job!=\"federation\"}";
+/// Until the last minute is complete, and both have asked each other.
+const AGREE: Duration = Duration::from_secs(140);
+const SELECTOR: &str = "{__name__=~\"job:.*|up|made_.*\",job!~\"federation|peer\"}";
 
 fn setting(name: &str, default: impl FnOnce() -> u64) -> Result<u64> {
     Ok(match std::env::var(name) {
@@ -108,7 +111,27 @@ async fn nothing_is_lost_between_edge_and_centre() -> Result<()> {
     }
     println!("{seconds} s, {}, {report:?}", topology.link_report());
     ensure!(report.missing + report.doubled + report.other == 0, "seed {seed}: {report:?}\n{}", told.join("\n"));
-    same_answers(&topology, &mut random, start, end).await
+    same_answers(&topology, &mut random, start, end).await?;
+    agree(&topology, start, end).await
+}
+
+/// Both globals find by themselves that they hold the same of every minute, what each knows of itself included.
+async fn agree(topology: &Topology, start: f64, end: f64) -> Result<()> {
+    for global in topology.globals() {
+        eventually("the globals agree", AGREE, || async {
+            let found = global.client.api("consistency").await?;
+            let windows = found["windows"].as_array().context("no windows")?;
+            let newest = windows.last().and_then(|window| window["until"].as_i64()).unwrap_or_default();
+            ensure!(newest as f64 >= end * 1000.0, "not complete yet: {newest}");
+            let of_run = |window: &&Value| window["until"].as_f64().is_some_and(|until| until > start * 1000.0);
+            let differ: Vec<_> = windows.iter().filter(of_run).filter(|window| window["agrees"] != true).collect();
+            ensure!(differ.is_empty(), "{differ:?} of {found}");
+            ensure!(found["peerError"] == "", "{found}");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 /// Both globals answer alike.

@@ -63,6 +63,7 @@ impl Topology {
             replicas.push(Node::start_on(port(), "shard", &dir, &config, &FLAGS).await?);
         }
         let (mut globals, mut links) = (Vec::new(), Vec::new());
+        let own = [port(), port()];
         for number in 0..2 {
             let mut urls = Vec::new();
             for replica in &replicas {
@@ -72,13 +73,18 @@ impl Topology {
                 links.push(link);
             }
             let config = format!(
-                "global: {{scrape_interval: 1s, scrape_timeout: 1s, external_labels: {{tier: global}}}}\n\
+                "name: global-{number}\npeer: 'http://127.0.0.1:{peer}'\n\
+                 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s, external_labels: {{tier: global}}}}\n\
                  federation:\n  selectors: ['{{__name__=~\"job:.*\"}}', up, '{{__name__=~\"made_.*\"}}']\n  replica_labels: [replica]\n  shards:\n\
                  \x20 - {{name: eu, replicas: [{}, {}]}}\n  - {{name: us, replicas: [{}, {}]}}\n",
-                urls[0], urls[1], urls[2], urls[3]
+                urls[0],
+                urls[1],
+                urls[2],
+                urls[3],
+                peer = own[1 - number],
             );
-            globals
-                .push(Node::start_on(port(), "global", &dir.join(format!("global-{number}")), &config, &FLAGS).await?);
+            let dir = dir.join(format!("global-{number}"));
+            globals.push(Node::start_on(own[number], "global", &dir, &config, &FLAGS).await?);
         }
         Ok(Topology { replicas, globals, links })
     }

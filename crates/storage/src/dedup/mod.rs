@@ -21,6 +21,8 @@
 //! - **Stale markers.** A series has ended when it has ended for all replicas that are there: when the last that is known of
 //!   each is a marker, or it is silent for longer than one and a half intervals. Then the marker that came last counts.
 //!   The end of a replica alone shows nowhere.
+//! - A series without replica labels is what was chosen before, in a block for example: all of it counts, and where it is
+//!   silent, what is chosen from the others now goes on.
 //! - At the same time the preferred replica's sample counts. No sample is made up or changed.
 //!
 //! # What this gives

@@ -10,5 +10,7 @@ mod bench;
 mod delivery;
 #[path = "pipeline/forwarding.rs"]
 mod forwarding;
+#[path = "pipeline/heartbeat.rs"]
+mod heartbeat;
 #[path = "pipeline/pair.rs"]
 mod pair;

@@ -8,7 +8,7 @@ use api::consistency::Consistency;
 use api::hierarchy::Hierarchy;
 use async_trait::async_trait;
 use axum::Router;
-use bucket::{BucketView, Location, Uploader};
+use bucket::{BucketView, Catalog, Location, Uploader, UploaderOptions, Windows};
 use daemon::{Base, Loaded, Options, Running, StartError, Tier};
 use federation::{Federate, Puller};
 use model::{Clock, Labels};
@@ -26,6 +26,9 @@ use crate::pair::{self, PeerWatch, PullGate, Standings};
 
 /// Where the indexes of bucket blocks are kept, below the data directory.
 const INDEX_CACHE: &str = "bucket-cache";
+
+/// So late a sample is taken to come at most.
+const COMPLETE_AFTER_MAX_MS: i64 = 300_000;
 
 /// What makes a node a global.
 pub struct Global {
@@ -113,12 +116,14 @@ fn default_name(options: &Options) -> String {
 
 fn open_bucket(base: &mut Base, location: &Location, labels: &Labels) -> Result<Bucket, StartError> {
     let store = bucket::open(location).map_err(|e| StartError::other("the bucket", e))?;
-    let uploader =
-        Uploader::new(store.clone(), base.data_dir.clone(), labels.clone(), base.clock.clone(), &mut base.registry);
-    let view = BucketView::new(store, base.db.clone(), base.data_dir.join(INDEX_CACHE), &mut base.registry);
+    let catalog = Arc::new(Catalog::new(store));
+    let options = UploaderOptions::new(base.data_dir.clone(), labels.clone(), base.db.options().min_block_ms);
+    let uploader = Uploader::new(catalog.clone(), options, base.clock.clone(), &mut base.registry);
+    let view = BucketView::new(catalog, base.db.clone(), base.data_dir.join(INDEX_CACHE), &mut base.registry);
     let uploader = Arc::new(uploader);
     let knows = uploader.clone();
-    base.db.hold_blocks(move |block| !knows.is_uploaded(block));
+    let db = Arc::downgrade(&base.db);
+    base.db.hold_blocks(move |block| db.upgrade().is_none_or(|db| !knows.is_uploaded(block, &db.blocks())));
     Ok(Bucket { location: location.clone(), labels: labels.clone(), uploader, view: Arc::new(view) })
 }
 
@@ -190,7 +195,12 @@ impl Tier for Global {
 
     async fn maintain(&self) {
         let Some(bucket) = &self.bucket else { return };
-        if let Err(error) = bucket.uploader.sync(&self.db.blocks()).await {
+        let blocks = self.db.blocks();
+        let source: Arc<dyn Queryable> = self.db.clone();
+        let late_ms = COMPLETE_AFTER_MAX_MS.min(self.db.options().min_block_ms);
+        let complete_until = self.clock.now().saturating_sub(late_ms);
+        let windows = Windows { source: &source, blocks: &blocks, replica_labels: &[], complete_until };
+        if let Err(error) = bucket.uploader.sync(&windows).await {
             tracing::error!(error = error.chain(), "uploading blocks failed, will try again");
         }
         if let Err(error) = bucket.view.sync().await {

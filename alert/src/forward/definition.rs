@@ -9,6 +9,7 @@ use scrape::RawTargetGroup;
 use scrape::relabel::{RawRelabelConfig, RelabelConfig, process};
 use serde::Deserialize;
 
+use crate::heartbeat::{HeartbeatConfig, RawHeartbeat};
 use crate::local::{LocalConfig, RawLocal};
 
 /// How long one attempt may take where the file doesn't say.
@@ -22,6 +23,7 @@ pub struct RawAlerting {
     alert_relabel_configs: Vec<Spanned<RawRelabelConfig>>,
     alertmanagers: Vec<Spanned<RawAlertmanager>>,
     local: Option<Spanned<RawLocal>>,
+    heartbeats: Vec<Spanned<RawHeartbeat>>,
 }
 
 config::with_http_client! {
@@ -57,6 +59,8 @@ pub struct Alerting {
     pub alertmanagers: Vec<AlertmanagerConfig>,
     /// The pipeline inside the shard, where it is wanted.
     pub local: Option<LocalConfig>,
+    /// What is called while the node works.
+    pub heartbeats: Vec<HeartbeatConfig>,
 }
 
 /// External Alertmanagers that are reached in the same way.
@@ -97,6 +101,7 @@ impl RawAlerting {
             relabeling: RelabelConfig::validate_all(self.alert_relabel_configs, report),
             alertmanagers: self.alertmanagers.into_iter().filter_map(|raw| alertmanager(raw, report)).collect(),
             local: self.local.and_then(|raw| LocalConfig::validate(raw, report)),
+            heartbeats: self.heartbeats.into_iter().filter_map(|raw| HeartbeatConfig::validate(raw, report)).collect(),
         }
     }
 }
@@ -212,5 +217,10 @@ mod tests {
         check("local: {config_file: x, peers: ['ftp://b']}", "unsupported scheme \"ftp\"");
         check("local: {config_file: x, peers: ['http://b?c']}", "a query or a fragment");
         check("local: {}", "alerting.local needs config_file");
+        check("heartbeats: [{}]", "a heartbeat needs either url or url_file");
+        check("heartbeats: [{url: 'http://a', url_file: b}]", "a heartbeat needs either url or url_file");
+        check("heartbeats: [{url: 'http://a', interval: 10ms}]", "at least 1s");
+        check("heartbeats: [{url: 'http://a', method: TRACE}]", "unsupported method \"TRACE\"");
+        check("heartbeats: [{url: 'http://a', intervall: 10s}]", "did you mean \"interval\"");
     }
 }

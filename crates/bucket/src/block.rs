@@ -11,10 +11,9 @@ use tokio::sync::OnceCell;
 use tsdb::{BlockMeta, Index, IndexedChunk, IndexedSeries, decode_chunk, select_index};
 
 use crate::cache::IndexCache;
-use crate::error::BucketError;
+use crate::error::{BucketError, failed};
 use crate::layout;
 use crate::metrics::ReadMetrics;
-use crate::upload::failed;
 
 /// A chunk of 120 samples is shorter than this in nearly every case; one that isn't costs a second request.
 const CHUNK_BYTES_GUESS: u64 = 2048;
@@ -25,7 +24,7 @@ const LENGTH_BYTES_MAX: usize = 5;
 
 /// A complete block in the bucket.
 pub struct BucketBlock {
-    meta: BlockMeta,
+    meta: Arc<BlockMeta>,
     store: Arc<dyn ObjectStore>,
     cache: IndexCache,
     metrics: ReadMetrics,
@@ -33,7 +32,12 @@ pub struct BucketBlock {
 }
 
 impl BucketBlock {
-    pub(crate) fn new(meta: BlockMeta, store: Arc<dyn ObjectStore>, cache: IndexCache, metrics: ReadMetrics) -> Self {
+    pub(crate) fn new(
+        meta: Arc<BlockMeta>,
+        store: Arc<dyn ObjectStore>,
+        cache: IndexCache,
+        metrics: ReadMetrics,
+    ) -> Self {
         BucketBlock { meta, store, cache, metrics, index: OnceCell::new() }
     }
 
@@ -210,7 +214,7 @@ mod tests {
         let meta = BlockMeta::from_json(json.as_bytes()).expect("valid");
         assert_eq!(String::from_utf8_lossy(&meta.to_json()), json);
         let store = Arc::new(object_store::memory::InMemory::new());
-        let block = BucketBlock::new(meta, store, IndexCache::new("unused".into()), ReadMetrics::default());
+        let block = BucketBlock::new(Arc::new(meta), store, IndexCache::new("unused".into()), ReadMetrics::default());
         assert_eq!(block.byte_len(), 13635);
         assert_eq!(block.meta().stats.num_series, 112);
     }

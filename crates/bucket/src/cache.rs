@@ -11,8 +11,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
 
-use crate::error::BucketError;
-use crate::upload::failed;
+use crate::error::{BucketError, failed};
 
 /// A folder with one file per block.
 #[derive(Debug, Clone)]

@@ -31,6 +31,30 @@ pub enum BucketError {
         /// Why.
         source: std::io::Error,
     },
+    /// What the database has of a window can't be read.
+    #[error("cannot read the samples from {start} on, for the block of their window")]
+    Window {
+        /// The window's first millisecond.
+        start: model::Timestamp,
+        /// Why.
+        source: storage::QueryError,
+    },
+    /// The block of a window can't be written locally.
+    #[error("cannot write the block of the window that begins at {start}")]
+    Build {
+        /// The window's first millisecond.
+        start: model::Timestamp,
+        /// Why.
+        source: tsdb::SeriesBlockError,
+    },
+    /// Making the block of a window broke off.
+    #[error("making the block of the window that begins at {start} broke off: {reason}")]
+    BrokenOff {
+        /// The window's first millisecond.
+        start: model::Timestamp,
+        /// Why.
+        reason: String,
+    },
     /// An object of this name exists and holds something else.
     #[error("{path} is in the bucket already with {theirs} bytes, ours has {ours}: two different blocks share a name")]
     Conflict {
@@ -63,6 +87,14 @@ impl BucketError {
         }
         text
     }
+}
+
+pub(crate) fn failed(
+    operation: &'static str,
+    path: &object_store::path::Path,
+    source: object_store::Error,
+) -> BucketError {
+    BucketError::Store { operation, path: path.to_string(), source }
 }
 
 impl From<BucketError> for storage::QueryError {

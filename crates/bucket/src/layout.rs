@@ -9,6 +9,9 @@ pub(crate) const META: &str = "meta.json";
 /// The block's index.
 pub(crate) const INDEX: &str = "index";
 
+/// Says that the block is to be deleted.
+pub(crate) const DELETION_MARK: &str = "deletion-mark.json";
+
 /// An object of a block.
 pub(crate) fn object(block: impl Display, name: &str) -> Path {
     Path::from(format!("{block}/{name}"))

@@ -6,19 +6,27 @@
 //! library's (`object_store`). Compaction, downsampling and retention in the bucket are not here yet.
 
 mod block;
+mod build;
 mod cache;
+mod catalog;
 mod config;
 mod error;
 mod layout;
+mod ledger;
+mod mark;
 mod metrics;
-mod shipped;
+mod occupied;
+mod recut;
 mod store;
 mod upload;
+mod uploader;
 mod view;
+mod window;
 
 pub use block::BucketBlock;
+pub use catalog::Catalog;
 pub use config::{Location, RawBucket};
 pub use error::BucketError;
 pub use store::open;
-pub use upload::{Uploader, UploaderStatus};
+pub use uploader::{Uploader, UploaderOptions, UploaderStatus, Windows};
 pub use view::BucketView;

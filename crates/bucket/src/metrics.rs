@@ -10,6 +10,10 @@ pub(crate) struct UploadMetrics {
     pub(crate) uploads: Counter,
     pub(crate) failures: Counter,
     pub(crate) bytes: Counter,
+    pub(crate) built: Counter,
+    pub(crate) replaced: Counter,
+    pub(crate) conflicts: Counter,
+    pub(crate) pending: Gauge,
 }
 
 impl UploadMetrics {
@@ -22,6 +26,26 @@ impl UploadMetrics {
             metrics.failures.clone(),
         );
         registry.register("watershed_bucket_uploaded_bytes", "Bytes uploaded", metrics.bytes.clone());
+        registry.register(
+            "watershed_bucket_windows_built",
+            "Blocks made of windows, uploaded or not",
+            metrics.built.clone(),
+        );
+        registry.register(
+            "watershed_bucket_blocks_replaced",
+            "Blocks in the bucket that were marked for deletion because another one of their window has more",
+            metrics.replaced.clone(),
+        );
+        registry.register(
+            "watershed_bucket_window_conflicts",
+            "Blocks of one window with the same number of samples and different content",
+            metrics.conflicts.clone(),
+        );
+        registry.register(
+            "watershed_bucket_windows_pending",
+            "Complete windows whose block is still to be made or uploaded",
+            metrics.pending.clone(),
+        );
         metrics
     }
 }

@@ -8,18 +8,17 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use model::{TimeRange, Timestamp};
-use object_store::{ObjectStore, ObjectStoreExt};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use storage::{LabelRequest, QueryError, Queryable, SelectRequest, SeriesSet, merge_sets, merge_strings};
-use tsdb::{BlockId, BlockMeta};
+use tsdb::BlockId;
 
 use crate::block::BucketBlock;
 use crate::cache::IndexCache;
+use crate::catalog::Catalog;
 use crate::error::BucketError;
-use crate::layout;
 use crate::metrics::ReadMetrics;
-use crate::upload::failed;
+use crate::window::superseded;
 
 type Blocks = BTreeMap<BlockId, Arc<BucketBlock>>;
 
@@ -28,7 +27,7 @@ type Blocks = BTreeMap<BlockId, Arc<BucketBlock>>;
 /// Ordering: [`BucketView::sync`] replaces the list of blocks at once; a query goes on with the list it began with. A block
 /// that disappears from the bucket meanwhile fails the query, which may be asked again. Without a sync the view is empty.
 pub struct BucketView {
-    store: Arc<dyn ObjectStore>,
+    catalog: Arc<Catalog>,
     local: Arc<dyn Queryable>,
     cache: IndexCache,
     blocks: ArcSwap<Blocks>,
@@ -37,19 +36,14 @@ pub struct BucketView {
 }
 
 impl BucketView {
-    /// A view on `store` for the time before the oldest data of `local`. Indexes are kept in `cache_dir`.
-    pub fn new(
-        store: Arc<dyn ObjectStore>,
-        local: Arc<dyn Queryable>,
-        cache_dir: PathBuf,
-        registry: &mut Registry,
-    ) -> Self {
+    /// A view on the bucket of `catalog` for the time before the oldest data of `local`. Indexes are kept in `cache_dir`.
+    pub fn new(catalog: Arc<Catalog>, local: Arc<dyn Queryable>, cache_dir: PathBuf, registry: &mut Registry) -> Self {
         let metrics = ReadMetrics::new(registry);
         let cache = IndexCache::new(cache_dir);
-        BucketView { store, local, cache, blocks: ArcSwap::default(), last_error: Mutex::default(), metrics }
+        BucketView { catalog, local, cache, blocks: ArcSwap::default(), last_error: Mutex::default(), metrics }
     }
 
-    /// The blocks that the last look found, oldest first.
+    /// The blocks that the last look found, oldest first, without those of which others have all that is in them.
     pub fn blocks(&self) -> Vec<Arc<BucketBlock>> {
         let mut blocks: Vec<_> = self.blocks.load().values().cloned().collect();
         blocks.sort_by_key(|block| (block.meta().min_time, block.meta().ulid));
@@ -73,45 +67,21 @@ impl BucketView {
     }
 
     async fn list(&self) -> Result<(), BucketError> {
-        let root = object_store::path::Path::default();
-        let listing = self.store.list_with_delimiter(None).await.map_err(|source| failed("list", &root, source))?;
-        let names = listing.common_prefixes.iter().filter_map(|prefix| prefix.parts().next());
-        let ids: Vec<BlockId> = names.filter_map(|name| name.as_ref().parse().ok()).collect();
+        let metas = self.catalog.refresh().await?;
+        let gone = superseded(&metas);
         let known = self.blocks.load_full();
-        let found = try_join_all(ids.into_iter().map(|id| self.block(id, known.get(&id)))).await?;
-        let blocks: Blocks = found.into_iter().flatten().map(|block| (block.meta().ulid, block)).collect();
+        let block = |id: &BlockId| {
+            let new = || {
+                let store = self.catalog.store().clone();
+                Arc::new(BucketBlock::new(metas[id].clone(), store, self.cache.clone(), self.metrics.clone()))
+            };
+            known.get(id).cloned().unwrap_or_else(new)
+        };
+        let blocks: Blocks = metas.keys().filter(|id| !gone.contains(id)).map(|id| (*id, block(id))).collect();
         self.metrics.blocks.set(blocks.len() as i64);
         self.cache.retain(&blocks.keys().map(BlockId::to_string).collect::<BTreeSet<_>>()).await?;
         self.blocks.store(Arc::new(blocks));
         Ok(())
-    }
-
-    /// A block by name, or nothing where it is not complete or not readable.
-    async fn block(
-        &self,
-        id: BlockId,
-        known: Option<&Arc<BucketBlock>>,
-    ) -> Result<Option<Arc<BucketBlock>>, BucketError> {
-        if let Some(block) = known {
-            return Ok(Some(block.clone()));
-        }
-        let path = layout::object(id, layout::META);
-        let answer = match self.store.get(&path).await {
-            Ok(answer) => answer.bytes().await,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None), // still being uploaded, or left behind
-            Err(source) => Err(source),
-        };
-        let bytes = answer.map_err(|source| failed("get", &path, source))?;
-        match BlockMeta::from_json(&bytes) {
-            Ok(meta) => {
-                let block = BucketBlock::new(meta, self.store.clone(), self.cache.clone(), self.metrics.clone());
-                Ok(Some(Arc::new(block)))
-            }
-            Err(error) => {
-                tracing::warn!(block = %id, %error, "block in the bucket is left out");
-                Ok(None)
-            }
-        }
     }
 
     /// The part of a range that the bucket answers, with the blocks for it.

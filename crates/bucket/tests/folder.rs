@@ -8,7 +8,7 @@ use bucket::{Location, Uploader};
 use model::TimeRange;
 use storage::{Queryable, SelectRequest};
 
-use crate::fixture::{Fixture, ask, nothing, requests};
+use crate::fixture::{Fixture, LEDGER, WINDOWS, ask, nothing, requests};
 
 mod fixture;
 
@@ -30,15 +30,17 @@ fn bucket_of(fixture: &Fixture) -> PathBuf {
 #[tokio::test]
 async fn what_was_uploaded_is_read_back() {
     let fixture = on_a_folder();
-    let blocks = fixture.db.blocks();
-    assert_eq!(uploader_of(&fixture).sync(&blocks).await.ok(), Some(blocks.len()));
+    let uploader = uploader_of(&fixture);
+    assert_eq!(uploader.status().last_upload, None);
+    fixture.sync(&uploader).await.expect("uploaded");
+    assert!(uploader.status().last_upload.is_some());
     fixture.assert_reads_as_the_database().await;
 }
 
 #[tokio::test]
 async fn only_what_local_storage_no_longer_has_comes_from_the_bucket() {
     let fixture = on_a_folder();
-    uploader_of(&fixture).sync(&fixture.db.blocks()).await.expect("uploaded");
+    fixture.sync(&uploader_of(&fixture)).await.expect("uploaded");
     let view = fixture.view(fixture.db.clone());
     view.sync().await.expect("a look into the bucket");
     assert!(ask(&view, requests(), TimeRange::ALL).await.is_empty(), "the database has all of it");
@@ -47,67 +49,66 @@ async fn only_what_local_storage_no_longer_has_comes_from_the_bucket() {
 #[tokio::test]
 async fn a_second_upload_finds_everything_there() {
     let fixture = on_a_folder();
-    let blocks = fixture.db.blocks();
-    uploader_of(&fixture).sync(&blocks).await.expect("uploaded");
+    fixture.sync(&uploader_of(&fixture)).await.expect("uploaded");
     let uploader = uploader_of(&fixture);
-    assert_eq!(uploader.sync(&blocks).await.ok(), Some(0), "the list on disk is read");
-    assert!(uploader.is_uploaded(blocks[0].ulid));
-    fs::remove_file(fixture.dir.path().join("data/thanos.shipper.json")).expect("was written");
+    assert_eq!(fixture.sync(&uploader).await.ok(), Some(0), "what is noted on disk is read");
+    let blocks = fixture.db.blocks();
+    assert!(uploader.is_uploaded(blocks[0].ulid, &blocks));
+    fs::remove_file(fixture.dir.path().join(LEDGER)).expect("was written");
     let before = tree(&bucket_of(&fixture));
-    uploader_of(&fixture).sync(&blocks).await.expect("as the peer does it");
+    fixture.sync(&uploader_of(&fixture)).await.expect("finds everything there");
+    fixture.sync(&fixture.uploader("data-of-the-peer")).await.expect("finds everything there");
     assert_eq!(tree(&bucket_of(&fixture)), before, "nothing is written twice");
 }
 
 #[tokio::test]
 async fn an_interrupted_upload_is_no_block_and_is_finished_later() {
     let fixture = on_a_folder();
-    let blocks = fixture.db.blocks();
-    uploader_of(&fixture).sync(&blocks).await.expect("uploaded");
+    fixture.sync(&uploader_of(&fixture)).await.expect("uploaded");
     let before = tree(&bucket_of(&fixture));
-    let first = bucket_of(&fixture).join(blocks[0].ulid.to_string());
+    let first = bucket_of(&fixture).join(&fixture.names().await[0]);
     fs::remove_file(first.join("meta.json")).expect("is there");
     fs::remove_file(first.join("index")).expect("is there");
-    let view = fixture.view(nothing());
-    view.sync().await.expect("a look into the bucket");
-    assert_eq!(view.blocks().len(), blocks.len() - 1);
-    fs::remove_file(fixture.dir.path().join("data/thanos.shipper.json")).expect("was written");
-    uploader_of(&fixture).sync(&blocks).await.expect("goes on");
+    assert_eq!(fixture.names().await.len(), WINDOWS - 1);
+    fs::remove_file(fixture.dir.path().join(LEDGER)).expect("was written");
+    fixture.sync(&uploader_of(&fixture)).await.expect("goes on");
     assert_eq!(tree(&bucket_of(&fixture)), before);
 }
 
 #[tokio::test]
 async fn another_block_under_the_same_name_is_a_conflict() {
     let fixture = on_a_folder();
-    let blocks = fixture.db.blocks();
-    let index = bucket_of(&fixture).join(blocks[0].ulid.to_string()).join("index");
-    fs::create_dir_all(index.parent().expect("has one")).expect("made");
-    fs::write(&index, "somebody else's").expect("written");
+    fixture.sync(&uploader_of(&fixture)).await.expect("uploaded");
+    let first = bucket_of(&fixture).join(&fixture.names().await[0]);
+    fs::remove_file(first.join("meta.json")).expect("is there");
+    fs::write(first.join("index"), "somebody else's").expect("written");
+    fs::remove_file(fixture.dir.path().join(LEDGER)).expect("was written");
     let uploader = uploader_of(&fixture);
-    let error = uploader.sync(&blocks).await.expect_err("must not be overwritten").to_string();
+    let error = fixture.sync(&uploader).await.expect_err("must not be overwritten").to_string();
     assert!(error.contains("two different blocks share a name"), "{error}");
-    assert_eq!(fs::read(&index).expect("still there"), b"somebody else's");
+    assert_eq!(fs::read(first.join("index")).expect("still there"), b"somebody else's");
     assert!(uploader.status().last_error.is_some());
-    let view = fixture.view(nothing());
-    view.sync().await.expect("a look into the bucket");
-    assert_eq!(view.blocks().len(), blocks.len() - 1, "the others went up");
+    let blocks = fixture.db.blocks();
+    assert!(!uploader.is_uploaded(blocks[0].ulid, &blocks));
+    assert!(uploader.is_uploaded(blocks[2].ulid, &blocks), "the others are dealt with");
 }
 
 #[tokio::test]
 async fn a_damaged_block_is_left_out_or_named() {
     let fixture = on_a_folder();
-    let blocks = fixture.db.blocks();
-    uploader_of(&fixture).sync(&blocks).await.expect("uploaded");
-    fs::write(bucket_of(&fixture).join(blocks[0].ulid.to_string()).join("meta.json"), "{").expect("written");
-    let chunks = bucket_of(&fixture).join(blocks[1].ulid.to_string()).join("chunks/000001");
+    fixture.sync(&uploader_of(&fixture)).await.expect("uploaded");
+    let names = fixture.names().await;
+    fs::write(bucket_of(&fixture).join(&names[0]).join("meta.json"), "{").expect("written");
+    let chunks = bucket_of(&fixture).join(&names[1]).join("chunks/000001");
     let mut bytes = fs::read(&chunks).expect("is there");
     bytes[20] ^= 0xff;
     fs::write(&chunks, bytes).expect("written");
     let view = fixture.view(nothing());
     view.sync().await.expect("a look into the bucket");
-    assert_eq!(view.blocks().len(), blocks.len() - 1);
+    assert_eq!(view.blocks().len(), WINDOWS - 1);
     let request = SelectRequest::new(vec![requests()], TimeRange::ALL);
     let error = view.select(&request).await.err().expect("the chunk's checksum is wrong").to_string();
-    assert!(error.contains(&blocks[1].ulid.to_string()), "{error}");
+    assert!(error.contains(&names[1]), "{error}");
 }
 
 /// The files below a folder with their content.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::time::timeout;
 
-use crate::fixture::{Fixture, ask, nothing, requests};
+use crate::fixture::{Fixture, LEDGER, WINDOWS, ask, nothing, requests};
 
 mod fixture;
 
@@ -134,23 +134,12 @@ async fn objects(store: &dyn ObjectStore) -> Vec<String> {
     listed.into_iter().map(|object| object.location.to_string()).collect()
 }
 
-/// The names that the blocks of a database have in the bucket.
-fn wanted_objects(fixture: &Fixture) -> BTreeSet<String> {
+/// The objects of the blocks in the bucket, one block for each window.
+async fn wanted_objects(fixture: &Fixture) -> BTreeSet<String> {
     let files = ["meta.json", "index", "chunks/000001"];
-    let blocks = fixture.db.blocks();
-    blocks.iter().flat_map(|block| files.map(|file| format!("{}/{file}", block.ulid))).collect()
-}
-
-fn copy_blocks(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("a folder").flatten() {
-        let (path, copy) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy_blocks(&path, &copy);
-        } else {
-            fs::copy(&path, &copy).expect("copied");
-        }
-    }
+    let names = fixture.names().await;
+    assert_eq!(names.len(), WINDOWS);
+    names.iter().flat_map(|block| files.map(|file| format!("{block}/{file}"))).collect()
 }
 
 /// A failed operation tells the cause, and never the secret.
@@ -164,9 +153,9 @@ fn assert_tells(error: &BucketError, cause: &str) {
 async fn assert_all_fail(fixture: &Fixture, cause: &str) {
     let blocks = fixture.db.blocks();
     let uploader = fixture.uploader("data");
-    let uploaded = timeout(FAILURE_BOUND, uploader.sync(&blocks[..1])).await.expect("an answer in time");
+    let uploaded = timeout(FAILURE_BOUND, fixture.sync(&uploader)).await.expect("an answer in time");
     assert_tells(&uploaded.expect_err("can't work"), cause);
-    assert!(!uploader.is_uploaded(blocks[0].ulid), "the local copy is the only one");
+    assert!(!uploader.is_uploaded(blocks[0].ulid, &blocks), "the local copy is the only one");
     let told = uploader.status().last_error.expect("is told");
     assert!(told.contains(cause) && !told.contains(SECRET), "{told}");
     let view = fixture.view(nothing());
@@ -181,23 +170,22 @@ async fn what_was_uploaded_is_read_back_and_not_written_twice() {
     let Some(server) = Server::start("s3", &[]).await else { return };
     server.create_bucket();
     let fixture = fixture_on(server.open());
-    let blocks = fixture.db.blocks();
-    assert_eq!(fixture.uploader("data").sync(&blocks).await.map_err(|e| e.chain()), Ok(blocks.len()));
-    let wanted = wanted_objects(&fixture);
+    fixture.sync(&fixture.uploader("data")).await.map_err(|e| e.chain()).expect("uploaded");
+    let wanted = wanted_objects(&fixture).await;
     assert_eq!(objects(&*fixture.store).await.into_iter().collect::<BTreeSet<_>>(), wanted);
     assert_eq!(server.count_versions(), wanted.len());
     fixture.assert_reads_as_the_database().await;
 
-    assert_eq!(fixture.uploader("data").sync(&blocks).await.ok(), Some(0), "the list on disk is read");
-    fs::remove_file(fixture.dir.path().join("data/thanos.shipper.json")).expect("was written");
-    fixture.uploader("data").sync(&blocks).await.expect("the bucket is asked");
+    assert_eq!(fixture.sync(&fixture.uploader("data")).await.ok(), Some(0), "what is noted on disk is read");
+    fs::remove_file(fixture.dir.path().join(LEDGER)).expect("was written");
+    fixture.sync(&fixture.uploader("data")).await.expect("the bucket is asked");
     assert_eq!(server.count_versions(), wanted.len(), "what is there is not written again");
 
     // Without its meta.json a block was interrupted: that object alone is missing, the others are refused by the server.
-    let meta = object_store::path::Path::from(format!("{}/meta.json", blocks[0].ulid));
+    let meta = object_store::path::Path::from(format!("{}/meta.json", fixture.names().await[0]));
     fixture.store.delete(&meta).await.expect("deleted");
-    fs::remove_file(fixture.dir.path().join("data/thanos.shipper.json")).expect("was written");
-    fixture.uploader("data").sync(&blocks).await.expect("goes on");
+    fs::remove_file(fixture.dir.path().join(LEDGER)).expect("was written");
+    fixture.sync(&fixture.uploader("data")).await.expect("goes on");
     assert_eq!(server.count_versions(), wanted.len() + 1, "only meta.json is written");
     fixture.assert_reads_as_the_database().await;
 }
@@ -207,17 +195,14 @@ async fn two_uploaders_at_once_both_succeed() {
     let Some(server) = Server::start("s3", &[]).await else { return };
     server.create_bucket();
     let fixture = fixture_on(server.open());
-    let blocks = fixture.db.blocks();
-    copy_blocks(&fixture.dir.path().join("data"), &fixture.dir.path().join("data-of-the-peer"));
     let (ours, theirs) = (fixture.uploader("data"), fixture.uploader("data-of-the-peer"));
-    let (first, second) = tokio::join!(ours.sync(&blocks), theirs.sync(&blocks));
+    let (first, second) = tokio::join!(fixture.sync(&ours), fixture.sync(&theirs));
     first.expect("succeeds");
     second.expect("succeeds");
-    assert!(blocks.iter().all(|block| ours.is_uploaded(block.ulid) && theirs.is_uploaded(block.ulid)));
     // Versions are not counted here: between this server's look for an object and its write, another may come.
     let mut found = objects(&*fixture.store).await;
     found.sort();
-    assert_eq!(found, wanted_objects(&fixture).into_iter().collect::<Vec<_>>());
+    assert_eq!(found, wanted_objects(&fixture).await.into_iter().collect::<Vec<_>>());
     fixture.assert_reads_as_the_database().await;
 }
 

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
-use alert::{Alertmanager, Fanout, Forwarder, RawAlerting, Wiring};
+use alert::{Alertmanager, Fanout, Forwarder, Health, HeartbeatOptions, Heartbeats, RawAlerting, Wiring};
 use axum::Router;
 use config::{Errors, Report};
 use model::Clock;
@@ -48,6 +48,7 @@ pub(crate) struct Alerting {
     forwarder: Arc<Forwarder>,
     /// Runs from the start or not at all: switching it on or off takes a restart, changing its routes doesn't.
     local: Option<Arc<Alertmanager>>,
+    heartbeats: Heartbeats,
 }
 
 impl Alerting {
@@ -57,6 +58,7 @@ impl Alerting {
         data_dir: &Path,
         clock: &Arc<dyn Clock>,
         external_url: &str,
+        health: Health,
         registry: &mut Registry,
     ) -> Result<Arc<Self>, StartError> {
         let options = alert::Options {
@@ -72,8 +74,10 @@ impl Alerting {
             ),
             _ => None,
         };
+        let beating = HeartbeatOptions { clock: clock.clone(), external_url: external_url.to_owned(), health };
+        let heartbeats = Heartbeats::new(beating, registry);
         let fanout = Arc::new(Fanout::new(Wiring::default()));
-        Ok(Arc::new(Alerting { fanout, forwarder: Arc::new(Forwarder::new(registry)), local }))
+        Ok(Arc::new(Alerting { fanout, forwarder: Arc::new(Forwarder::new(registry)), local, heartbeats }))
     }
 
     /// Whether a new configuration can be put in force without a restart.
@@ -94,6 +98,7 @@ impl Alerting {
         if let (Some(alertmanager), Some(local)) = (&self.local, &section.local) {
             alertmanager.set_pair(&local.pair);
         }
+        self.heartbeats.set(section.heartbeats);
         self.forwarder.set(&section.alertmanagers);
         let mut notifiers: Vec<Arc<dyn Notifier>> = vec![self.forwarder.clone()];
         notifiers.extend(self.local.as_ref().map(|local| local.notifier()));
@@ -116,6 +121,7 @@ impl Alerting {
 
     /// Makes a last attempt to deliver what is due and brings the state onto the disk.
     pub(crate) async fn shutdown(&self) {
+        self.heartbeats.stop();
         self.forwarder.shutdown().await;
         if let Some(local) = &self.local {
             local.shutdown().await;

@@ -11,6 +11,7 @@ mod common_config;
 mod error;
 mod federate;
 mod file;
+mod health;
 mod maintenance;
 mod options;
 mod reload;

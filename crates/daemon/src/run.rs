@@ -5,8 +5,8 @@
 //! has a bound, so a hanging receiver doesn't hold the process.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use api::Node;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::alerting::Alerting;
 use crate::base::Base;
 use crate::error::StartError;
+use crate::health;
 use crate::maintenance::{self, Intervals};
 use crate::reload::{ReloadMetrics, Reloader};
 use crate::tier::{CommonConfig, Loaded, Tier};
@@ -68,7 +69,9 @@ fn reloader<T: Tier>(
     common: &mut CommonConfig,
 ) -> Result<Arc<Reloader<T>>, StartError> {
     let Base { db, clock, registry, external_url, .. } = base;
-    let alerting = Alerting::start(&mut common.alerting, &base.data_dir, clock, external_url, registry)?;
+    let evaluations = Arc::new(OnceLock::new());
+    let works = health::of_rules(evaluations.clone(), clock.clone());
+    let alerting = Alerting::start(&mut common.alerting, &base.data_dir, clock, external_url, works, registry)?;
     let rule_options = rules::Options {
         engine: base.rule_engine.clone(),
         queryable: tier.queryable(),
@@ -90,11 +93,13 @@ fn reloader<T: Tier>(
     };
     let scrape = scrape::Manager::new(scrape_options, registry)
         .map_err(|e| StartError::other("cannot start the threads that scrape", e))?;
+    let rules = rules::Manager::new(rule_options, registry);
+    let _ = evaluations.set(Arc::downgrade(&rules));
     Ok(Arc::new(Reloader {
         db: db.clone(),
         file: base.config_file.clone(),
         tier: tier.clone(),
-        rules: rules::Manager::new(rule_options, registry),
+        rules,
         scrape: Arc::new(scrape),
         alerting,
         text: Arc::new(ArcSwap::default()),

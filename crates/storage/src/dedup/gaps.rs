@@ -24,6 +24,8 @@ pub(super) struct Around<'a, I, G> {
     pub(super) times: &'a [i64],
     /// The times of its stale markers.
     pub(super) markers: &'a [i64],
+    /// Whether others were asked before: what comes after a long silence then comes right behind the last sample.
+    pub(super) decided: bool,
     /// The interval at a place; `None` ends the search.
     pub(super) interval: I,
     /// Whether another replica has a live sample after the first time and not after the second.
@@ -64,6 +66,9 @@ impl<I: Fn(Place) -> Option<i64>, G: Fn(i64, i64) -> bool> Around<'_, I, G> {
         if distance > FAR_MS {
             return gap(self.end(left)?, self.begin(right)?);
         }
+        if self.decided {
+            return Some(None); // what is missing here was missing then
+        }
         let ended = self.is_marked(self.times[left], self.times[right]);
         let interval = (self.interval)(Place { left: Some(left), right: Some(right) })?;
         if distance <= longest_step(interval) && !ended {
@@ -77,6 +82,9 @@ impl<I: Fn(Place) -> Option<i64>, G: Fn(i64, i64) -> bool> Around<'_, I, G> {
     /// not just about to come is known when it said so, or when others went on beyond its next sample.
     fn end(&self, left: usize) -> Option<i64> {
         let time = self.times[left];
+        if self.decided {
+            return Some(time.saturating_add(1));
+        }
         let interval = (self.interval)(Place { left: Some(left), right: None })?;
         let due = time.saturating_add(longest_step(interval));
         let far = time.saturating_add(FAR_MS);
@@ -109,6 +117,7 @@ mod tests {
         let around = Around {
             times: &times,
             markers: &markers,
+            decided: false,
             interval: |place| infer_alone(&times, place).or(Some(20_000)),
             others_go_on: |after, until| after < others_last * 1000 && others_last * 1000 <= until,
         };

@@ -14,13 +14,15 @@
 //!   went on: a sample that is about to come is not stood in for.
 //! - **Counters.** The replicas' own counters may differ: aggregates are recorded from scrapes at other moments. A sample in
 //!   a gap that is lower than the preferred replica's last one, or higher than its next one, would look like a reset and count
-//!   the whole counter again. It is left out, unless its own replica saw a reset there, for at most five minutes from the gap's
+//!   the whole counter again. It is left out, unless another replica saw a reset there, for at most five minutes from the gap's
 //!   edge: by then an instant query would see nothing, and having data is worth more. Counters are known by their name
 //!   (`_total`, `_count`, `_sum`, `_bucket`), by being histograms that are no gauges, or by rising only, in both replicas,
 //!   around the edge. A query's function is not looked at, or else a graph would differ from its rule.
 //! - **Stale markers.** A series has ended when it has ended for all replicas that are there: when the last that is known of
 //!   each is a marker, or it is silent for longer than one and a half intervals. Then the marker that came last counts.
 //!   The end of a replica alone shows nowhere.
+//! - A series without replica labels is what was chosen before, in a block for example: all of it counts, and where it is
+//!   silent for long, what is chosen from the others now goes on.
 //! - At the same time the preferred replica's sample counts. No sample is made up or changed.
 //!
 //! # What this gives
@@ -33,7 +35,8 @@
 //!
 //! # What it can't do
 //! - Replicas whose counters differ by more than five minutes' worth of growth (a target that only one of them reaches, a
-//!   replica's own metrics) still show a step or a reset where a gap longer than ten minutes is filled.
+//!   replica's own metrics) still show a step or a reset where a gap longer than five minutes is filled.
+//! - A reset that no replica saw, because none was there, looks like lag: the counter comes back up to five minutes late.
 //! - Intervals above five minutes are not inferred: replicas that are not aligned then come with up to twice the samples.
 //! - A replica that vanishes without a marker, just before the others say that the series ended, leaves it without a marker; it
 //!   ends by the lookback then.

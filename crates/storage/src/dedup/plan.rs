@@ -6,6 +6,30 @@ use super::interval::infer;
 use super::markers;
 use super::track::{Run, Track, others};
 
+/// What counts of replicas in order of time, where the first one is `decided`: chosen from the others before, for a part of
+/// the time. All of it counts, and elsewhere what is chosen from the others now.
+pub(super) fn plan_on(tracks: &[Track], kind: Kind) -> Vec<Run> {
+    let Some((decided, rest)) = tracks.split_first() else { return Vec::new() };
+    let around = Around {
+        times: &decided.times,
+        markers: &decided.markers,
+        decided: true,
+        interval: |place| Some(infer(tracks, 0, place)),
+        others_go_on: |_, _| true,
+    };
+    let chosen: Vec<Run> = plan(rest, kind).into_iter().map(|run| Run { replica: run.replica + 1, ..run }).collect();
+    let (mut runs, mut next) = (Vec::new(), 0);
+    for gap in around.gaps(i64::MIN, i64::MAX).unwrap_or_default() {
+        let before = gap.left.map_or(next, |left| left + 1);
+        runs.extend(decided.run(0, next..before));
+        next = before;
+        let parts = chosen.iter().map(|run| Run { from: run.from.max(gap.from), to: run.to.min(gap.to - 1), ..*run });
+        runs.extend(parts.filter(|run| run.from <= run.to));
+    }
+    runs.extend(decided.run(0, next..decided.times.len()));
+    runs
+}
+
 /// What counts of these replicas, the preferred one first, in order of time.
 pub(super) fn plan(tracks: &[Track], kind: Kind) -> Vec<Run> {
     let choice = Choice { tracks, kind };
@@ -40,6 +64,7 @@ impl Choice<'_> {
         let around = Around {
             times: &own.times,
             markers: &own.markers,
+            decided: false,
             interval: |place| Some(infer(self.tracks, replica, place)),
             others_go_on: |after, until| others(self.tracks, replica).any(|track| track.is_live_within(after, until)),
         };

@@ -7,7 +7,7 @@ use super::counter::Kind;
 use super::gaps::{Around, Gap};
 use super::group::{Group, replica_order};
 use super::interval::{AROUND_MS, NEIGHBOURS, infer_alone};
-use super::plan::plan;
+use super::plan::{plan, plan_on};
 use super::track::{FAR_MS, Run, Track};
 use crate::chunk::{Chunk, ChunkError};
 use crate::samples::Samples;
@@ -43,8 +43,10 @@ pub fn merge_series(
 ) -> Result<Vec<Chunk>, ChunkError> {
     let mut ordered: Vec<&Series> = replicas.iter().collect();
     ordered.sort_by(|a, b| replica_order(&a.labels, &b.labels, replica_labels));
-    let ordered = ordered.into_iter().cloned().collect();
-    let Some(counts) = Counts::of(ordered, range, &mut Samples::default())? else { return Ok(Vec::new()) };
+    let ordered: Vec<Series> = ordered.into_iter().cloned().collect();
+    let decided =
+        ordered.first().is_some_and(|first| replica_labels.iter().all(|name| first.labels.get(name).is_none()));
+    let Some(counts) = Counts::of(ordered, decided, range, &mut Samples::default())? else { return Ok(Vec::new()) };
     match counts {
         Counts::One(series) => recut(&series, range),
         Counts::Runs(replicas, runs) => {
@@ -60,7 +62,8 @@ pub fn merge_series(
 /// The deduplicated series of a group within `range`; `None` where there is nothing. Chunks that count as they are stay as
 /// they are.
 pub(super) fn series(group: Group, range: TimeRange, samples: &mut Samples) -> Result<Option<Series>, ChunkError> {
-    let Some(counts) = Counts::of(group.replicas, range, samples)? else { return Ok(None) };
+    let decided = group.replicas.first().is_some_and(|first| first.labels == group.labels);
+    let Some(counts) = Counts::of(group.replicas, decided, range, samples)? else { return Ok(None) };
     let chunks = match counts {
         Counts::One(mut series) => {
             series.chunks.retain(|chunk| range.overlaps(extent(chunk)));
@@ -80,9 +83,16 @@ enum Counts {
 }
 
 impl Counts {
-    /// What counts of ordered replicas; `None` where they have nothing. Chunks are read as far as needed, into `samples`.
-    fn of(mut replicas: Vec<Series>, range: TimeRange, samples: &mut Samples) -> Result<Option<Self>, ChunkError> {
+    /// What counts of ordered replicas, the first of which may be decided before; `None` where they have nothing. Chunks are
+    /// read as far as needed, into `samples`.
+    fn of(
+        mut replicas: Vec<Series>,
+        decided: bool,
+        range: TimeRange,
+        samples: &mut Samples,
+    ) -> Result<Option<Self>, ChunkError> {
         let whole = widened(range);
+        let decided = decided && replicas[0].chunks.iter().any(|chunk| whole.overlaps(extent(chunk)));
         for replica in &mut replicas {
             replica.chunks.retain(|chunk| whole.overlaps(extent(chunk)));
         }
@@ -90,12 +100,12 @@ impl Counts {
         if replicas.is_empty() {
             return Ok(None);
         }
-        if replicas.len() == 1 || is_complete(&replicas, range, samples)? {
+        if replicas.len() == 1 || is_complete(&replicas, decided, range, samples)? {
             return Ok(Some(Counts::One(replicas.swap_remove(0))));
         }
         replicas[0].decode(whole, samples)?;
-        let mut tracks = vec![Track::new(samples)];
-        if let Some(gaps) = own_gaps(&tracks[0].times, &tracks[0].markers, &replicas[1..], range) {
+        let mut tracks = vec![if decided { Track::decided(samples) } else { Track::new(samples) }];
+        if let Some(gaps) = own_gaps(&tracks[0].times, &tracks[0].markers, decided, &replicas[1..], range) {
             keep_what_fills(&mut replicas, &tracks[0], &gaps, range);
         }
         if replicas.len() == 1 {
@@ -105,17 +115,23 @@ impl Counts {
             replica.decode(whole, samples)?;
             tracks.push(Track::new(samples));
         }
-        let runs = plan(&tracks, Kind::of(&replicas[0].labels));
+        let kind = Kind::of(&replicas[0].labels);
+        let runs = if decided { plan_on(&tracks, kind) } else { plan(&tracks, kind) };
         Ok(Some(Counts::Runs(replicas, runs)))
     }
 }
 
 /// Whether the first replica is all that counts within `range`, if that can be told from a first look at it alone.
-fn is_complete(replicas: &[Series], range: TimeRange, samples: &mut Samples) -> Result<bool, ChunkError> {
+fn is_complete(
+    replicas: &[Series],
+    decided: bool,
+    range: TimeRange,
+    samples: &mut Samples,
+) -> Result<bool, ChunkError> {
     let [first, others @ ..] = replicas else { return Ok(false) };
     let look = by(range, FIRST_LOOK_MS);
     first.decode(look, samples)?;
-    if !samples.histograms.is_empty() || samples.values.iter().any(|value| is_stale(*value)) {
+    if !samples.histograms.is_empty() || !decided && samples.values.iter().any(|value| is_stale(*value)) {
         return Ok(false);
     }
     let times = &samples.times;
@@ -126,17 +142,18 @@ fn is_complete(replicas: &[Series], range: TimeRange, samples: &mut Samples) -> 
     let reads_all = |rest: TimeRange| !first.chunks.iter().any(|chunk| rest.overlaps(extent(chunk)));
     let is_read = (before > NEIGHBOURS || reads_all(TimeRange::new(Timestamp::MIN, look.min.saturating_sub(1))))
         && (after > NEIGHBOURS || reads_all(TimeRange::new(look.max.saturating_add(1), Timestamp::MAX)));
-    let gaps = if is_read { own_gaps(times, &[], others, range) } else { None };
+    let gaps = if is_read { own_gaps(times, &[], decided, others, range) } else { None };
     Ok(gaps
         .is_some_and(|gaps| gaps.iter().all(|gap| !have(others, clipped(gap.from, gap.to.saturating_sub(1), range)))))
 }
 
 /// The preferred replica's gaps that reach into `range`, where its own samples tell them. That others go on is taken from
 /// their chunks' times: gaps may begin too early by that, never too late.
-fn own_gaps(times: &[i64], markers: &[i64], others: &[Series], range: TimeRange) -> Option<Vec<Gap>> {
+fn own_gaps(times: &[i64], markers: &[i64], decided: bool, others: &[Series], range: TimeRange) -> Option<Vec<Gap>> {
     let around = Around {
         times,
         markers,
+        decided,
         interval: |place| infer_alone(times, place),
         others_go_on: |after: i64, until: i64| have(others, range_ms(after.saturating_add(1), until)),
     };

@@ -65,6 +65,14 @@ impl Track {
         track
     }
 
+    /// Reads samples that were chosen from replicas before: all of them count, stale markers among them.
+    pub(super) fn decided(samples: &Samples) -> Self {
+        let Track { mut times, markers, .. } = Track::new(samples);
+        times.extend(markers);
+        times.sort_unstable();
+        Track { levels: vec![f64::NAN; times.len()], times, markers: Vec::new() }
+    }
+
     fn push(&mut self, time: i64, level: f64, stale: bool) {
         if stale {
             self.markers.push(time);

@@ -97,11 +97,12 @@ impl SeriesBlock {
         Ok(())
     }
 
-    /// Completes the block; `None`, and no block, where nothing was added.
+    /// Completes the block; `None`, and no block, where nothing was added. `made_of` has a part in its name, too: the number of samples that
+    /// the series were made of, for example, where a block of more is not the same.
     ///
     /// # Errors
     /// The index can't be written.
-    pub fn finish(self) -> Result<Option<(PathBuf, BlockMeta)>, SeriesBlockError> {
+    pub fn finish(self, made_of: u64) -> Result<Option<(PathBuf, BlockMeta)>, SeriesBlockError> {
         let SeriesBlock { dir, chunks, symbols, series, places, .. } = self;
         let failed = |source| SeriesBlockError::Io { dir: dir.clone(), source };
         let order = symbols.sorted();
@@ -116,7 +117,7 @@ impl SeriesBlock {
             writer.add_written(&labels, &places[begin..end]).map_err(failed)?;
             begin = end;
         }
-        writer.finish().map_err(failed)
+        writer.finish_as(&made_of.to_be_bytes()).map_err(failed)
     }
 }
 
@@ -144,25 +145,26 @@ mod tests {
     #[test]
     fn the_same_series_make_the_same_block_and_it_reads_back() {
         let dir = tempfile::tempdir().expect("a folder");
-        let write = |place: &str| {
+        let write = |place: &str, made_of: u64| {
             let mut block = begin(&dir.path().join(place));
             for name in ["a", "b", "c"] {
                 let chunks = if name == "b" { vec![] } else { vec![chunk(0..10), chunk(20..30)] };
                 block.add(&labels(name), &chunks).expect("in order");
             }
-            block.finish().expect("writable").expect("not empty")
+            block.finish(made_of).expect("writable").expect("not empty")
         };
-        let ((path, meta), (_, other)) = (write("one"), write("two"));
+        let ((path, meta), (_, other)) = (write("one", 40), write("two", 40));
         assert_eq!(meta, other);
+        assert_ne!(write("three", 41).1.ulid, meta.ulid);
         assert_eq!((meta.stats.num_series, meta.stats.num_samples, meta.stats.num_chunks), (2, 40, 4));
         assert_eq!(meta.compaction.sources, [meta.ulid]);
         let block = std::sync::Arc::new(Block::open(&path).expect("valid"));
         let found = block.select(&[], model::TimeRange::ALL, false).expect("readable");
         let found: Vec<_> = found.map(|series| series.expect("readable").labels).collect();
         assert_eq!(found, [labels("a"), labels("c")]);
-        assert!(begin(dir.path()).finish().expect("writable").is_none());
+        assert!(begin(dir.path()).finish(0).expect("writable").is_none());
         let left: Vec<_> = std::fs::read_dir(dir.path()).expect("a folder").flatten().map(|e| e.file_name()).collect();
-        assert_eq!(left.len(), 2, "{left:?}");
+        assert_eq!(left.len(), 3, "{left:?}");
     }
 
     #[test]

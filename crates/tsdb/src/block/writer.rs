@@ -170,6 +170,11 @@ impl BlockWriter {
 
     /// Completes the block and gives it its name; `None`, and no block, where nothing was added.
     pub(crate) fn finish(self) -> io::Result<Option<(PathBuf, BlockMeta)>> {
+        self.finish_as(&[])
+    }
+
+    /// The same with a name that tells blocks of the same content from each other that differ in something else.
+    pub(crate) fn finish_as(self, something_else: &[u8]) -> io::Result<Option<(PathBuf, BlockMeta)>> {
         let BlockChunks { parent, min_time, max_time, compaction, chunks, stats, mut unfinished, .. } = self.chunks;
         if stats.num_series == 0 {
             return Ok(None);
@@ -180,6 +185,7 @@ impl BlockWriter {
         hash.update(&chunk_hash.to_be_bytes());
         // Never the name of a parent, not even where the content is the same.
         compaction.hash_ancestry(&mut hash);
+        hash.update(something_else);
         let id = BlockId::from_content(max_time, hash.digest128());
         let meta = BlockMeta::new(id, min_time, max_time, stats, compaction);
         let dir = &unfinished.dir;

@@ -42,7 +42,7 @@ fn each_kind(
     check(&world.samples(|time| world.gauge(time)), Kind::Unknown, false)
 }
 
-fn bits(samples: &Samples) -> Vec<(i64, u64)> {
+pub(crate) fn bits(samples: &Samples) -> Vec<(i64, u64)> {
     std::iter::zip(samples.times.iter().copied(), samples.values.iter().map(|value| value.to_bits())).collect()
 }
 

@@ -6,11 +6,11 @@ use futures::executor::block_on;
 use model::{Buckets, Histogram, Labels, Matcher, Span, TimeRange, Timestamp};
 use proptest::prelude::*;
 use storage::chunk::{Encoding, Recoder};
-use storage::dedup::{Dedup, Kind, merge, merge_series};
+use storage::dedup::{Dedup, Kind, MARGIN_MS, merge, merge_series};
 use storage::{Hints, LabelRequest, Queryable, Samples, SelectRequest, Series};
 
 use super::memory::Memory;
-use super::properties::{check_property, part_of, series, within};
+use super::properties::{bits, check_property, part_of, series, within};
 use super::scrapes::worlds;
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -102,6 +102,37 @@ fn what_counts_as_it_is_stays_as_it_is() {
 }
 
 #[test]
+fn what_was_chosen_before_goes_on_as_it_would_have() {
+    let parts = (worlds(), 0..1000_i64, 0..1000_i64, any::<u64>(), any::<bool>(), any::<bool>());
+    check_property("goes on", &parts, |(world, border, from, seed, counter, overlaps)| {
+        let replicas = match counter {
+            true => world.samples(|time| world.counter(time)),
+            false => world.samples(|time| world.gauge(time)),
+        };
+        let name = if counter { "x_total" } else { "x" };
+        let whole = merge(&replicas, Kind::of(&labels(&[("__name__", name)])));
+        // A block up to the border, and what replicas hold: all, or all since a while before the border.
+        let end = part_of(&world, border, 0).min;
+        let begin = if overlaps { Timestamp::MIN } else { end.saturating_sub(MARGIN_MS) };
+        let block = within(&whole, TimeRange::new(Timestamp::MIN, end.saturating_sub(1)));
+        let mut all = vec![series(labels(&[("__name__", name)]), &block, seed)];
+        for (at, samples) in replicas.iter().enumerate() {
+            let labels = labels(&[("__name__", name), ("replica", &format!("r{at}"))]);
+            all.push(series(labels, &within(samples, TimeRange::new(begin, Timestamp::MAX)), seed));
+        }
+        let view = view(all);
+        for asked in [TimeRange::ALL, part_of(&world, from, 300)] {
+            let mut got = Samples::default();
+            if let [series] = &select(&view, &SelectRequest::new(vec![], asked))[..] {
+                series.decode(asked, &mut got).expect("valid chunks");
+            }
+            prop_assert_eq!(bits(&got), bits(&within(&whole, asked)));
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn histograms_stay_what_they_are() {
     let replica = |name: &str, seconds: &mut dyn Iterator<Item = i64>| {
         let mut recoder = Recoder::default();
@@ -156,9 +187,6 @@ fn any_range_shows_the_same_samples() {
             series.decode(asked, &mut got).expect("valid chunks");
         }
         let whole = merge(&replicas, Kind::of(&label(0)));
-        let bits = |samples: &Samples| -> Vec<(i64, u64)> {
-            std::iter::zip(samples.times.iter().copied(), samples.values.iter().map(|value| value.to_bits())).collect()
-        };
         prop_assert_eq!(bits(&got), bits(&within(&whole, asked)));
         Ok(())
     });

@@ -11,7 +11,7 @@ use axum::Router;
 use bucket::{BucketView, Catalog, Location, Uploader, UploaderOptions, Windows};
 use daemon::{Base, Loaded, Options, Running, StartError, Tier};
 use federation::{Federate, Puller};
-use model::{Clock, Labels};
+use model::{Clock, Labels, Timestamp};
 use parking_lot::Mutex;
 use rules::Gate;
 use scrape::GlobalConfig;
@@ -26,9 +26,6 @@ use crate::pair::{self, PeerWatch, PullGate, Standings};
 
 /// Where the indexes of bucket blocks are kept, below the data directory.
 const INDEX_CACHE: &str = "bucket-cache";
-
-/// So late a sample is taken to come at most.
-const COMPLETE_AFTER_MAX_MS: i64 = 300_000;
 
 /// What makes a node a global.
 pub struct Global {
@@ -197,9 +194,9 @@ impl Tier for Global {
         let Some(bucket) = &self.bucket else { return };
         let blocks = self.db.blocks();
         let source: Arc<dyn Queryable> = self.db.clone();
-        let late_ms = COMPLETE_AFTER_MAX_MS.min(self.db.options().min_block_ms);
-        let complete_until = self.clock.now().saturating_sub(late_ms);
-        let windows = Windows { source: &source, blocks: &blocks, replica_labels: &[], complete_until };
+        let complete_until = pair::complete_until(&self.puller, self.clock.now()).unwrap_or(Timestamp::MIN);
+        let replica_labels = self.queryable.replica_labels();
+        let windows = Windows { source: &source, blocks: &blocks, replica_labels: &replica_labels, complete_until };
         if let Err(error) = bucket.uploader.sync(&windows).await {
             tracing::error!(error = error.chain(), "uploading blocks failed, will try again");
         }

@@ -8,5 +8,5 @@ mod windows;
 
 pub(crate) use gate::PullGate;
 pub(crate) use progress::behind;
-pub(crate) use standing::Standings;
+pub(crate) use standing::{Standings, complete_until};
 pub(crate) use watch::PeerWatch;

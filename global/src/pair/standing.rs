@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::consistency::Standing;
-use federation::{Puller, ReplicaState, ReplicaStatus};
+use federation::{Puller, ReplicaState};
 use model::{Clock, Timestamp};
 use storage::{QueryError, Queryable};
 use tokio::sync::Mutex;
@@ -36,18 +36,28 @@ impl Standings {
         {
             return Ok(standing.clone());
         }
-        let shards = self.puller.status();
-        let peer = self.puller.peer_status();
-        let pulled = shards.iter().flat_map(|shard| &shard.replicas).chain(&peer);
-        let until = complete_until(pulled).unwrap_or(now).saturating_sub(SETTLE_MS).align_down(WINDOW_MS);
-        let windows = windows(self.storage.as_ref(), until).await?;
-        let standing = Standing { name: self.name.clone(), replicas: replicas(&shards), windows };
+        let windows = match complete_until(&self.puller, now) {
+            Some(until) => windows(self.storage.as_ref(), until.align_down(WINDOW_MS)).await?,
+            None => Vec::new(),
+        };
+        let standing = Standing { name: self.name.clone(), replicas: replicas(&self.puller.status()), windows };
         *last = Some((now, standing.clone()));
         Ok(standing)
     }
 }
 
-/// Up to when everything is here that those have who answer; `None` where nobody does.
-pub(crate) fn complete_until<'a>(replicas: impl Iterator<Item = &'a ReplicaStatus>) -> Option<Timestamp> {
-    replicas.filter(|replica| replica.state == ReplicaState::Up).filter_map(|replica| replica.complete_until).min()
+/// Up to when everything is here that those have stored who answer; `None` where nobody does, or where somebody was not asked yet.
+pub(crate) fn complete_until(puller: &Puller, now: Timestamp) -> Option<Timestamp> {
+    let (shards, peer) = (puller.status(), puller.peer_status());
+    let pulled = || shards.iter().flat_map(|shard| &shard.replicas).chain(&peer);
+    if pulled().any(|replica| replica.state == ReplicaState::Unknown) {
+        return None;
+    }
+    let until = match pulled().next() {
+        None => Some(now),
+        Some(_) => {
+            pulled().filter(|replica| replica.state == ReplicaState::Up).filter_map(|up| up.complete_until).min()
+        }
+    };
+    until.map(|until| until.saturating_sub(SETTLE_MS))
 }

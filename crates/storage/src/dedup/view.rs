@@ -27,6 +27,11 @@ impl Dedup {
         Dedup { source, replica_labels: ArcSwap::from_pointee(replica_labels) }
     }
 
+    /// The labels that are hidden.
+    pub fn replica_labels(&self) -> Arc<Vec<String>> {
+        self.replica_labels.load_full()
+    }
+
     /// Hides these labels from the next request on.
     pub fn set_replica_labels(&self, replica_labels: Vec<String>) {
         self.replica_labels.store(Arc::new(replica_labels));

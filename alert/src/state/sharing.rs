@@ -21,6 +21,9 @@ const BATCH_RECORDS_MAX: usize = 1000;
 /// How many bytes of records go into one message; the record that exceeds it is still in.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
+/// A group that a peer tells, or has told, is looked at again after this time at the earliest.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// What comes next for a peer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Batch {
@@ -225,7 +228,7 @@ impl State {
         self.dispatcher.finish(flush, *outcome == Outcome::Delivered);
         if let Outcome::Elsewhere(keys) = outcome {
             let waits = keys.iter().map(|key| self.intents.wait(key, &flush.group, at));
-            let wait = waits.min().unwrap_or_default();
+            let wait = waits.min().unwrap_or_default().max(LOOK_AGAIN);
             let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
             self.dispatcher.put_off(&flush.group, now.saturating_add(wait_ms));
         }

@@ -86,6 +86,8 @@ fn takes_every_word_that_is_served() {
   http_headers: {X-Scope: {values: [a]}}
   authorization: {credentials: t}
   relabel_configs: [{source_labels: [__address__], target_label: x}]
+  dns_sd_configs: [{names: [_web._tcp.example.org]}, {names: [a, b], type: AAAA, port: 9100, refresh_interval: 1m}]
+  http_sd_configs: [{url: 'https://x.example/targets', refresh_interval: 30s, basic_auth: {username: a, password: b}}]
   metric_relabel_configs: [{regex: x, action: labeldrop}]
 ",
     )

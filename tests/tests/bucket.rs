@@ -17,6 +17,10 @@ fn blocks(dir: &Path) -> Vec<PathBuf> {
     blocks
 }
 
+fn meta(block: &Path) -> Result<serde_json::Value> {
+    Ok(serde_json::from_slice(&fs::read(block.join("meta.json"))?)?)
+}
+
 #[tokio::test]
 async fn blocks_reach_the_bucket_and_are_read_from_there() -> Result<()> {
     let dir = tempfile::tempdir()?;
@@ -40,11 +44,19 @@ async fn blocks_reach_the_bucket_and_are_read_from_there() -> Result<()> {
     let global = Node::start("global", dir.path(), &config, &flags).await?;
     // The first may be from before the first pull, and have nothing but what the global says of its pulls.
     let (block, range_end, from_bucket) = eventually("the global answers from the bucket", BOUND, || async {
-        let (local, uploaded) = (blocks(&global.data), blocks(&bucket));
+        let uploaded = blocks(&bucket);
         ensure!(uploaded.len() >= 3, "{} blocks in the bucket", uploaded.len());
-        let is_here = |block: &PathBuf| local.iter().any(|here| here.file_name() == block.file_name());
-        for block in uploaded.into_iter().filter(|block| !is_here(block)) {
-            let meta: serde_json::Value = serde_json::from_slice(&fs::read(block.join("meta.json"))?)?;
+        let local = blocks(&global.data)
+            .iter()
+            .map(|block| Ok(meta(block)?["minTime"].as_i64()))
+            .collect::<Result<Vec<_>>>()?;
+        let begin = local.into_iter().flatten().min().context("no local block")?;
+        for block in uploaded {
+            let meta = meta(&block)?;
+            if meta["maxTime"].as_i64().is_none_or(|end| end > begin) {
+                continue;
+            }
+            ensure!(meta["thanos"]["extensions"]["watershed"]["window_ms"] == 4000, "{meta}");
             ensure!(meta["thanos"]["labels"]["tier"] == "global", "{meta}");
             ensure!(meta["thanos"]["downsample"]["resolution"] == 0, "{meta}");
             let range_end = meta["maxTime"].as_f64().context("no maxTime")? / 1000.0;

@@ -215,7 +215,9 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&meta.to_json()), json);
         let store = Arc::new(object_store::memory::InMemory::new());
         let block = BucketBlock::new(Arc::new(meta), store, IndexCache::new("unused".into()), ReadMetrics::default());
-        assert_eq!(block.byte_len(), 13635);
+        assert!(crate::window::is_of_window(block.meta()));
+        assert_eq!(crate::window::made_of(block.meta()), 143_360);
+        assert_eq!(block.byte_len(), 96635);
         assert_eq!(block.meta().stats.num_series, 112);
     }
 

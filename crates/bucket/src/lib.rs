@@ -1,9 +1,11 @@
-//! Blocks in object storage: upload, and reading them back through the same `Queryable` as everything else.
+//! Blocks in object storage: making them of what a node has, upload, and reading them back through the same `Queryable` as
+//! everything else.
 //!
 //! The layout is Thanos's, meant for its tools and stores to read (not tried with them yet): `<ulid>/{meta.json,index,chunks/NNNNNN}`, with
-//! `meta.json` uploaded last, because a block without it does not exist. Uploads are create-if-absent and a block's
-//! name is derived from what it holds, so both globals of a pair may upload at once. The object stores themselves are a
-//! library's (`object_store`). Compaction, downsampling and retention in the bucket are not here yet.
+//! `meta.json` uploaded last, because a block without it does not exist. A block holds all of one window of time and depends on nothing
+//! but the samples, its name is derived from what it holds, and uploads are create-if-absent, so both globals of a pair may upload at
+//! once and each window is there once (`docs/format/bucket.md`). The object stores themselves are a library's (`object_store`). Compaction,
+//! downsampling and retention in the bucket, and deleting what is marked for it, are not here yet.
 
 mod block;
 mod build;

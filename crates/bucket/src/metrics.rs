@@ -22,7 +22,7 @@ impl UploadMetrics {
         registry.register("watershed_bucket_block_uploads", "Blocks uploaded", metrics.uploads.clone());
         registry.register(
             "watershed_bucket_block_upload_failures",
-            "Block uploads that failed",
+            "Rounds in which a block could not be made or uploaded",
             metrics.failures.clone(),
         );
         registry.register("watershed_bucket_uploaded_bytes", "Bytes uploaded", metrics.bytes.clone());

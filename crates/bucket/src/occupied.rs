@@ -15,6 +15,9 @@ pub(crate) async fn occupied(
     range: TimeRange,
     width_ms: i64,
 ) -> Result<Vec<Window>, QueryError> {
+    if range.min > range.max {
+        return Ok(Vec::new());
+    }
     let (source, runtime) = (source.clone(), Handle::current());
     // Selecting from a head is work for the processor.
     let found = tokio::task::spawn_blocking(move || {

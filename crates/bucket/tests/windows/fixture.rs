@@ -14,12 +14,15 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use storage::chunk::Value;
 use storage::{AppendError, Appendable, Merge, Queryable, SelectRequest};
-use tsdb::{Db, Options};
+use tsdb::{Db, OpenError, Options};
 
 /// The width of a window.
 pub(crate) const WIDTH_MS: i64 = 10_000;
 /// Beyond its end a window is made although not everything has come.
 pub(crate) const DEADLINE_MS: i64 = 60_000;
+
+/// So often it is looked whether work that was given up has ended.
+const STEPS_MAX: usize = 1_000_000;
 
 /// Samples by series, as text that tells them to the bit.
 pub(crate) type Content = BTreeMap<String, Vec<(i64, String)>>;
@@ -64,11 +67,7 @@ impl Node {
 
     /// Begins anew on the same directory, after a kill if it was running.
     pub(crate) fn start(&mut self) {
-        if let Some((db, uploader)) = self.running.take() {
-            drop(uploader);
-            drop(db);
-        }
-        self.registry = Registry::default();
+        drop(self.running.take());
         let options = Options {
             min_block_ms: WIDTH_MS,
             max_block_ms: WIDTH_MS,
@@ -76,13 +75,25 @@ impl Node {
             out_of_order_window_ms: 1_000_000,
             ..Options::new(self.data_dir())
         };
-        let db = Db::open(options, self.clock.clone(), &mut self.registry).expect("opens");
+        let db = self.open(&options);
         let labels = Labels::from_pairs([("tier", "global")]);
         let options =
             UploaderOptions { deadline_ms: DEADLINE_MS, ..UploaderOptions::new(self.data_dir(), labels, WIDTH_MS) };
         let catalog = Arc::new(Catalog::new(self.store.clone()));
         let uploader = Uploader::new(catalog, options, self.clock.clone(), &mut self.registry);
         self.running = Some((db, uploader));
+    }
+
+    /// Opens the database. Work that was given up holds the one before until it comes to the next series.
+    fn open(&mut self, options: &Options) -> Arc<Db> {
+        for _ in 0..STEPS_MAX {
+            self.registry = Registry::default();
+            match Db::open(options.clone(), self.clock.clone(), &mut self.registry) {
+                Err(OpenError::Lock(_)) => std::thread::yield_now(),
+                opened => return opened.expect("opens"),
+            }
+        }
+        panic!("work that was given up does not end");
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {
@@ -118,6 +129,17 @@ impl Node {
         let complete_until = ms(complete_until);
         let replica_labels = &self.replica_labels[..];
         self.uploader().sync(&Windows { source: &source, blocks: &blocks, replica_labels, complete_until }).await
+    }
+
+    /// The same, given up when it has waited so many times: after whatever object, mark or note that is.
+    pub(crate) async fn begin_sync(&self, complete_until: i64, waits: usize) {
+        let mut sync = std::pin::pin!(self.sync(complete_until));
+        for _ in 0..waits {
+            if futures::poll!(&mut sync).is_ready() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// What somebody finds in the bucket who has nothing else.

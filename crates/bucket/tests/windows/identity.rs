@@ -5,7 +5,7 @@ use model::{Buckets, FloatHistogram, Histogram, Labels, STALE_NAN, Span, TimeRan
 use proptest::prelude::*;
 use storage::chunk::Value;
 
-use crate::fixture::{Content, Node, WIDTH_MS, check_property, content, in_memory, ms, told, visible};
+use crate::fixture::{Content, Node, WIDTH_MS, check_property, content, in_memory, marked, ms, objects, told, visible};
 
 const SERIES: usize = 6;
 const END_MS: i64 = 5 * WIDTH_MS;
@@ -52,6 +52,8 @@ enum Event {
     Maintain,
     Restart,
     Sync(i64),
+    /// Dies on the way, after so many waits.
+    DieUploading(i64, usize),
 }
 
 /// How a node gets the samples: each so much later than in order, and what happens besides.
@@ -74,6 +76,7 @@ fn course() -> impl Strategy<Value = Course> {
         3 => Just(Event::Maintain),
         1 => Just(Event::Restart),
         1 => (0..END_MS + WIDTH_MS).prop_map(Event::Sync),
+        1 => (0..END_MS + WIDTH_MS, 0..60_usize).prop_map(|(until, waits)| Event::DieUploading(until, waits)),
     ];
     let delay = prop_oneof![6 => Just(0), 2 => 0..2_000_u16, 1 => 0..50_000_u16];
     prop::collection::vec((delay, event), 400)
@@ -94,6 +97,10 @@ async fn live(node: &mut Node, samples: &[Sample], course: &Course) {
             Event::Maintain => drop(node.db().maintain().expect("maintained")),
             Event::Restart => node.start(),
             Event::Sync(complete_until) => drop(node.sync(complete_until).await.expect("uploaded")),
+            Event::DieUploading(complete_until, waits) => {
+                node.begin_sync(complete_until, waits).await;
+                node.start();
+            }
         }
     }
     // Late samples go into blocks when the next block is cut.
@@ -144,6 +151,28 @@ fn check(name: &str, replica_labels: &[&str]) {
                     prop_assert!(samples.iter().all(|sample| own.contains(&sample)), "{} is made up", series);
                 }
             }
+            Ok(())
+        })
+    });
+}
+
+/// Both into one bucket: whatever they did to each other, each window is there once in the end, with all of its samples.
+#[test]
+fn in_one_bucket_each_window_is_there_once() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    check_property("one bucket", CASES, &(samples(), course(), course()), |(samples, one, other)| {
+        runtime.block_on(async {
+            let store = in_memory();
+            let mut nodes = [Node::new(store.clone()), Node::new(store.clone())];
+            let [first, second] = &mut nodes;
+            tokio::join!(live(first, &samples, &one), live(second, &samples, &other));
+            let ranges = nodes[0].ranges().await;
+            prop_assert!(ranges.windows(2).all(|two| two[0].1 <= two[1].0), "{:?}", ranges);
+            let whole = TimeRange::new(ms(0), ms(END_MS - 1));
+            prop_assert_eq!(&content(&nodes[0].view().await, whole).await, &wanted(&samples));
+            let all = objects(&*store).await;
+            let complete = all.keys().filter(|name| name.ends_with("/meta.json")).count();
+            prop_assert_eq!(complete, ranges.len() + marked(&*store).await.len(), "all that are not read are marked");
             Ok(())
         })
     });

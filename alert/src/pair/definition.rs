@@ -3,8 +3,8 @@
 use config::{HttpClientConfig, Report, Spanned};
 use reqwest::Url;
 
-/// The label in which the shards of a pair differ, where the file doesn't say.
-const REPLICA_LABEL: &str = "replica";
+/// The labels in which alerts of a pair differ, where the file doesn't say: of shards, and of globals.
+const REPLICA_LABELS: [&str; 2] = ["replica", "global"];
 /// How many peers an instance may have.
 const PEERS_MAX: usize = 15;
 
@@ -64,7 +64,7 @@ impl PairConfig {
                 known.push(PeerConfig { url, http: http.clone(), client: client.clone() });
             }
         }
-        let replica_labels = replica_labels.unwrap_or_else(|| vec![REPLICA_LABEL.to_owned()]);
+        let replica_labels = replica_labels.unwrap_or_else(|| REPLICA_LABELS.map(str::to_owned).to_vec());
         PairConfig { peers: known, replica_labels }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! `WATERSHED_LOSSLESS_SEED` repeats a run's plan, `WATERSHED_LOSSLESS_SECONDS` makes it longer (CI: 60; the long form: 1800).
 
+mod bucket;
 mod links;
 mod target;
 mod topology;
@@ -112,7 +113,8 @@ async fn nothing_is_lost_between_edge_and_centre() -> Result<()> {
     println!("{seconds} s, {}, {report:?}", topology.link_report());
     ensure!(report.missing + report.doubled + report.other == 0, "seed {seed}: {report:?}\n{}", told.join("\n"));
     same_answers(&topology, &mut random, start, end).await?;
-    agree(&topology, start, end).await
+    agree(&topology, start, end).await?;
+    bucket::holds_each_window_once(&topology, SELECTOR, start, end).await
 }
 
 /// Both globals find by themselves that they hold the same of every minute, what each knows of itself included.

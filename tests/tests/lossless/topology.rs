@@ -1,6 +1,6 @@
 //! Two clusters with two replicas each, a pair of globals, and a link from each global to each replica.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
@@ -13,6 +13,8 @@ use crate::target;
 
 /// Short, so that there are cuts, compactions and shortened logs in a minute.
 const FLAGS: [&str; 1] = ["--storage.tsdb.min-block-duration=20s"];
+/// The same in milliseconds.
+pub(crate) const BLOCK_MS: i64 = 20_000;
 const NAMES: [&str; 4] = ["eu-a", "eu-b", "us-a", "us-b"];
 
 /// Seconds since the epoch.
@@ -35,6 +37,8 @@ pub(crate) struct Topology {
     replicas: Vec<Node>,
     globals: Vec<Node>,
     links: Vec<Link>,
+    /// Where both globals put their blocks.
+    pub(crate) bucket: PathBuf,
 }
 
 impl Topology {
@@ -64,6 +68,7 @@ impl Topology {
         }
         let (mut globals, mut links) = (Vec::new(), Vec::new());
         let own = [port(), port()];
+        let bucket = dir.join("bucket");
         for number in 0..2 {
             let mut urls = Vec::new();
             for replica in &replicas {
@@ -83,10 +88,12 @@ impl Topology {
                 urls[3],
                 peer = own[1 - number],
             );
+            let config =
+                format!("{config}bucket: {{type: FILESYSTEM, config: {{directory: '{}'}}}}\n", bucket.display());
             let dir = dir.join(format!("global-{number}"));
             globals.push(Node::start_on(own[number], "global", &dir, &config, &FLAGS).await?);
         }
-        Ok(Topology { replicas, globals, links })
+        Ok(Topology { replicas, globals, links, bucket })
     }
 
     pub(crate) fn replicas(&self) -> impl Iterator<Item = (&'static str, &Node)> {

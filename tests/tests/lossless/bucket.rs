@@ -69,9 +69,12 @@ async fn answered(topology: &Topology, selector: &str, first: i64, last: i64) ->
     Ok(within(sorted(points), first, last))
 }
 
+/// The samples of these times, their values in one notation: an API and a dump print large numbers in different ones.
 fn within(points: Points, first: i64, last: i64) -> Points {
+    let number = |text: String| text.parse::<f64>().map_or(text, |number| number.to_string());
     let cut = |points: Vec<(i64, String)>| -> Vec<_> {
-        points.into_iter().filter(|(time, _)| (first..last).contains(time)).collect()
+        let inside = points.into_iter().filter(|(time, _)| (first..last).contains(time));
+        inside.map(|(time, value)| (time, number(value))).collect()
     };
     points.into_iter().map(|(series, points)| (series, cut(points))).filter(|(_, points)| !points.is_empty()).collect()
 }

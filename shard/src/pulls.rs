@@ -17,9 +17,9 @@ pub(crate) const LAST_PULL: &str = "watershed_federation_last_pull_timestamp_sec
 
 /// The note with the same time, in milliseconds, as text.
 const NOTE: &str = "last-pull";
-const EVERY: Duration = Duration::from_secs(15);
+const EVERY: Duration = Duration::from_secs(5);
 
-/// Stores the time every 15 seconds until it is told to stop.
+/// Stores the time every five seconds until it is told to stop.
 pub(crate) async fn watch(
     federate: Arc<Federate>,
     storage: Arc<dyn Appendable>,

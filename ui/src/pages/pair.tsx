@@ -13,42 +13,44 @@ export function PairSection() {
   const { tone, word } = agreement(data);
   const windows = differing(data);
   return (
-    <section
-      class={`card tone-${tone}`}
-      aria-label="Pair of globals"
-      data-testid="hierarchy-pair"
-      data-agrees={String(data.agrees)}
-    >
-      <h2 class="card-head">
-        Pair <Badge tone={tone}>{word}</Badge>
-      </h2>
-      <div class="replica">
-        <div class="replica-head">
-          <strong>{data.peer?.name || 'peer'}</strong>
-          <ExternalLink address={data.peerUrl} />
-          <Badge tone={data.peerError ? 'bad' : data.peer ? 'good' : 'none'}>
-            {data.peerError ? 'down' : data.peer ? 'up' : 'unknown'}
-          </Badge>
+    <div class="shards">
+      <section
+        class={`card tone-${tone}`}
+        aria-label="Pair of globals"
+        data-testid="hierarchy-pair"
+        data-agrees={String(data.agrees)}
+      >
+        <h2 class="card-head">
+          Pair <Badge tone={tone}>{word}</Badge>
+        </h2>
+        <div class="replica">
+          <div class="replica-head">
+            <strong>{data.peer?.name || 'peer'}</strong>
+            <ExternalLink address={data.peerUrl} />
+            <Badge tone={data.peerError ? 'bad' : data.peer ? 'good' : 'none'}>
+              {data.peerError ? 'down' : data.peer ? 'up' : 'unknown'}
+            </Badge>
+          </div>
+          <dl class="replica-facts">
+            <div>
+              <dt>This global</dt>
+              <dd>{data.own.name}</dd>
+            </div>
+            <div>
+              <dt title="How far the pulls of the two are apart at most">Distance</dt>
+              <dd>{data.distanceSeconds === null ? '–' : formatSeconds(Math.round(data.distanceSeconds * 10) / 10)}</dd>
+            </div>
+            <div>
+              <dt title="Recent minutes that are complete at both">Compared</dt>
+              <dd>
+                {data.windows.length} {data.windows.length === 1 ? 'window' : 'windows'}
+              </dd>
+            </div>
+          </dl>
+          {windows && <div class="error-text inline-error">{windows}</div>}
+          {data.peerError && <div class="error-text inline-error">{data.peerError}</div>}
         </div>
-        <dl class="replica-facts">
-          <div>
-            <dt>This global</dt>
-            <dd>{data.own.name}</dd>
-          </div>
-          <div>
-            <dt title="How far the pulls of the two are apart at most">Distance</dt>
-            <dd>{data.distanceSeconds === null ? '–' : formatSeconds(Math.round(data.distanceSeconds * 10) / 10)}</dd>
-          </div>
-          <div>
-            <dt title="Recent minutes that are complete at both">Compared</dt>
-            <dd>
-              {data.windows.length} {data.windows.length === 1 ? 'window' : 'windows'}
-            </dd>
-          </div>
-        </dl>
-        {windows && <div class="error-text inline-error">{windows}</div>}
-        {data.peerError && <div class="error-text inline-error">{data.peerError}</div>}
-      </div>
-    </section>
+      </section>
+    </div>
   );
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::{Node, Receiver, eventually, write};
-use tokio::time::sleep;
 
 const BOUND: Duration = Duration::from_secs(60);
 
@@ -95,7 +94,10 @@ async fn what_vanishes_is_told_and_what_follows_is_not() -> Result<()> {
 
     a.restart().await?;
     hears(&hook, "ShardDown", "resolved").await?;
-    sleep(Duration::from_secs(2)).await;
+    eventually("the shard has stored that it was pulled", BOUND, || async {
+        a.client.value("watershed_federation_last_pull_timestamp_seconds").await.map(drop)
+    })
+    .await?;
     ensure!(told(&at_shard, "GlobalUnreachable", "firing").is_empty(), "the global pulls: {:?}", at_shard.all());
 
     // That somebody pulled is known over a restart.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use api::consistency::Consistency;
 use api::hierarchy::Hierarchy;
@@ -44,6 +44,8 @@ pub struct Global {
     watch: Mutex<Option<JoinHandle<()>>>,
     /// By how much it may be behind and still be asked, in milliseconds.
     ready_within_ms: AtomicI64,
+    /// Whether it has been ready since it started.
+    was_ready: AtomicBool,
 }
 
 struct Bucket {
@@ -101,6 +103,7 @@ pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> 
         peer,
         watch: Mutex::new(Some(watch)),
         ready_within_ms: AtomicI64::new(loaded.own.federation.ready_within_ms),
+        was_ready: AtomicBool::new(false),
     });
     daemon::start(base, global, loaded).await
 }
@@ -179,7 +182,10 @@ impl Tier for Global {
 
     fn readiness(&self) -> Result<(), String> {
         let bound_ms = self.ready_within_ms.load(Ordering::Relaxed);
-        pair::behind(&self.puller.status(), self.peer.heard().as_ref(), bound_ms, self.clock.now())
+        let (was_ready, peer) = (self.was_ready.load(Ordering::Relaxed), self.peer.heard());
+        pair::behind(&self.puller.status(), peer.as_ref(), bound_ms, was_ready, self.clock.now())?;
+        self.was_ready.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     fn gate(&self) -> Option<Arc<dyn Gate>> {

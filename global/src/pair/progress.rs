@@ -6,12 +6,14 @@ use api::consistency::{ReplicaStanding, Standing};
 use federation::{ReplicaState, ReplicaStatus, ShardStatus};
 use model::Timestamp;
 
-/// Why a global should not be asked at `now`: it has not looked at every replica yet, catches up with one that answers, or has
-/// less of one than its peer by more than `bound_ms`. A replica that is gone for both keeps nobody back.
+/// Why a global should not be asked at `now`: it has just started and not all of every replica yet, catches up with one that answers,
+/// or has less of one than its peer by more than `bound_ms`. A replica that is gone for both keeps nobody back, and neither does one that
+/// is new to a global which was ready before: it is new to the peer as well.
 pub(crate) fn behind(
     shards: &[ShardStatus],
     peer: Option<&Standing>,
     bound_ms: i64,
+    was_ready: bool,
     now: Timestamp,
 ) -> Result<(), String> {
     let theirs = peer.map(|peer| by_name(&peer.replicas)).unwrap_or_default();
@@ -19,6 +21,7 @@ pub(crate) fn behind(
         let name = format!("shard {} at {}", shard.name, replica.url);
         let current_at = replica.current_at.filter(|at| now - *at <= bound_ms);
         match replica.state {
+            ReplicaState::Unknown if was_ready => continue,
             ReplicaState::Unknown if !replica.draining => return Err(format!("{name} has not been pulled yet")),
             ReplicaState::Unknown => return Err(format!("catching up with {name}")),
             ReplicaState::Up if current_at.is_none() => return Err(format!("catching up with {name}")),
@@ -112,7 +115,7 @@ mod tests {
         let check = |replica: ReplicaStatus, peer: Option<i64>, want: Result<(), &str>| {
             let shards = [ShardStatus { name: "a".to_owned(), replicas: vec![replica] }];
             let peer = peer.map(standing);
-            let got = behind(&shards, peer.as_ref(), BOUND, Timestamp::from_ms(NOW));
+            let got = behind(&shards, peer.as_ref(), BOUND, false, Timestamp::from_ms(NOW));
             let told = got.as_ref().copied().map_err(|reason| reason.replace("shard a at http://h:1", "it"));
             assert_eq!(told, want.map_err(str::to_owned));
         };
@@ -122,6 +125,9 @@ mod tests {
         check(up(NOW - BOUND - 1, NOW), None, Err("catching up with it"));
         check(status(ReplicaState::Unknown, None, None, false), None, Err("it has not been pulled yet"));
         check(status(ReplicaState::Unknown, None, None, true), None, Err("catching up with it"));
+        let new =
+            [ShardStatus { name: "a".to_owned(), replicas: vec![status(ReplicaState::Unknown, None, None, true)] }];
+        assert_eq!(behind(&new, Some(&standing(NOW)), BOUND, true, Timestamp::from_ms(NOW)), Ok(()));
         // Who is gone for everybody keeps nobody back …
         check(down(Some(NOW - 5 * BOUND)), None, Ok(()));
         check(down(Some(NOW - 5 * BOUND)), Some(NOW - 5 * BOUND), Ok(()));

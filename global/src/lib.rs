@@ -2,7 +2,7 @@
 //!
 //! What it adds to the frame of `daemon` is the pulling half of federation, the bucket behind the local database, and
 //! what the hierarchy page shows. With a peer it is one of a pair: both pull
-//! everything, and [`pair`] tells whether they hold the same. It decides no critical alert: shards do that. Retention and downsampling in
+//! everything, and `pair` tells whether they hold the same. It decides no critical alert: shards do that. Retention and downsampling in
 //! the bucket are not here yet and are refused by name.
 
 mod alerts;

@@ -15,8 +15,13 @@ use crate::topology::{BLOCK_MS, Topology, sorted};
 /// Windows are made a while after their end, and again when late samples have been cut into blocks.
 const BOUND: Duration = Duration::from_secs(180);
 
-/// Compares every window that lies within these times, in seconds.
-pub(crate) async fn holds_each_window_once(topology: &Topology, selector: &str, start: f64, end: f64) -> Result<()> {
+/// Compares every window that lies within these times, in seconds, and says what it compared.
+pub(crate) async fn holds_each_window_once(
+    topology: &Topology,
+    selector: &str,
+    start: f64,
+    end: f64,
+) -> Result<String> {
     let first = ((start * 1000.0) as i64 / BLOCK_MS + 1) * BLOCK_MS;
     let last = (end * 1000.0) as i64 / BLOCK_MS * BLOCK_MS;
     ensure!(first < last, "the run is too short for a window");
@@ -44,8 +49,7 @@ pub(crate) async fn holds_each_window_once(topology: &Topology, selector: &str, 
     })
     .await?;
     let samples: usize = expected.values().map(Vec::len).sum();
-    println!("bucket: {windows} windows, each once, {samples} samples as answered");
-    Ok(())
+    Ok(format!("bucket: {windows} windows, each once, {samples} samples as answered"))
 }
 
 /// The blocks that are not to be deleted, with their descriptions.

@@ -8,6 +8,7 @@ use api::consistency::{Comparison, Consistency, Standing, WindowComparison};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use federation::PeerConfig;
+use model::Timestamp;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde::Deserialize;
@@ -98,6 +99,7 @@ impl PeerWatch {
 
     /// Asks until it is told to stop.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut made: Option<(PeerConfig, reqwest::Client)> = None;
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -106,18 +108,27 @@ impl PeerWatch {
                 _ = ticks.tick() => {}
             }
             let Some(peer) = (**self.peer.load()).clone() else { continue };
+            // Making a client reads certificates; it is made again where that failed, and for another peer.
+            let client = match &made {
+                Some((of, client)) if *of == peer => Ok(client.clone()),
+                _ => peer.http.reqwest_client(TIMEOUT).inspect(|client| made = Some((peer.clone(), client.clone()))),
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.look(&peer) => {}
+                () = self.look(&peer, client.map_err(AskError::from)) => {}
             }
         }
     }
 
     /// Asks once and says what differs, where it didn't before.
-    async fn look(&self, peer: &PeerConfig) {
+    async fn look(&self, peer: &PeerConfig, client: Result<reqwest::Client, AskError>) {
         let before = self.heard.load_full();
         let differed = self.metrics.differing.get() > 0;
-        let heard = match self.ask(peer).await {
+        let asked = match client {
+            Ok(client) => self.ask(peer, &client).await,
+            Err(error) => Err(error),
+        };
+        let heard = match asked {
             Ok(standing) => Heard { standing: Some(standing), error: String::new() },
             Err(error) => {
                 if before.error.is_empty() {
@@ -134,19 +145,18 @@ impl PeerWatch {
         self.metrics.differing.set(i64::try_from(differing.len()).unwrap_or(i64::MAX));
         if let (false, Some(first)) = (differed, differing.first()) {
             tracing::error!(
-                peer = %peer.url, from = %model::Timestamp::from_ms(first.from), windows = differing.len(),
+                peer = %peer.url, from = %Timestamp::from_ms(first.from), windows = differing.len(),
                 "the globals of the pair hold different samples of the same time: /api/v1/consistency has the details"
             );
         }
     }
 
-    async fn ask(&self, peer: &PeerConfig) -> Result<Standing, AskError> {
+    async fn ask(&self, peer: &PeerConfig, client: &reqwest::Client) -> Result<Standing, AskError> {
         #[derive(Deserialize)]
         struct Answer {
             data: Standing,
         }
 
-        let client = peer.http.reqwest_client(TIMEOUT)?;
         let mut url = peer.url.clone();
         url.set_path(&format!("{}/api/v1/consistency", url.path().trim_end_matches('/')));
         url.set_query(Some("scope=self"));

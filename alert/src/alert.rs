@@ -60,6 +60,18 @@ impl Alert {
         merged
     }
 
+    /// The same, said later than `earlier` also where the clock was put back in between: peers take the later word of a source.
+    pub(crate) fn said_after(mut self, earlier: &Alert) -> Alert {
+        if self.updated_at <= earlier.updated_at {
+            let is_over = self.ended_by_word();
+            self.updated_at = earlier.updated_at + 1;
+            if !is_over {
+                self.ends_at = self.ends_at.max(self.updated_at + 1);
+            }
+        }
+        self
+    }
+
     /// Whether a reader of the journal would take `other` for something else: the end of a firing alert and the time of
     /// its last message don't count, they move with every repetition.
     pub(crate) fn differs_materially(&self, other: &Alert, now: Timestamp) -> bool {
@@ -114,6 +126,19 @@ mod tests {
         check(alert(10, 30, 30, false), alert(10, 25, 31, false), 31, (10, 30));
         // fires again after it was resolved: a new incident
         check(alert(10, 30, 30, false), alert(50, 100, 50, false), 50, (50, 100));
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_does_not_make_a_word_older() {
+        let check = |earlier: Alert, later: Alert, want: (i64, i64)| {
+            let said = later.clone().said_after(&earlier);
+            assert_eq!((said.ends_at.as_ms(), said.updated_at.as_ms()), want);
+            assert_eq!(said.ended_by_word(), later.ended_by_word());
+        };
+        check(alert(10, 100, 20, false), alert(10, 120, 30, false), (120, 30));
+        check(alert(10, 1000, 900, false), alert(10, 120, 30, false), (902, 901));
+        check(alert(10, 1000, 900, false), alert(10, 1200, 30, false), (1200, 901));
+        check(alert(10, 1000, 900, false), alert(10, 30, 30, false), (30, 901));
     }
 
     #[test]

@@ -101,6 +101,7 @@ impl Notifier for Local {
             starts_at: Some(alert.starts_at),
             ends_at: alert.ends_at,
             generator_url: alert.generator_url,
+            recalled: alert.recalled,
         });
         if let Err(e) = self.0.receive(incoming.collect()) {
             tracing::error!(error = %e, "alerts from rules were not taken");

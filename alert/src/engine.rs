@@ -64,6 +64,8 @@ pub(crate) struct Incoming {
     pub ends_at: Option<Timestamp>,
     /// Where a person sees the expression behind it.
     pub generator_url: String,
+    /// It fired before a restart of who tells it, who hasn't seen it since: if it is held, it is held on.
+    pub recalled: bool,
 }
 
 /// Why alerts were not taken.
@@ -149,7 +151,7 @@ impl Engine {
     /// Takes alerts. They are in the journal when this returns.
     pub(crate) fn receive(&self, incoming: Vec<Incoming>) -> Result<(), IncomingError> {
         let now = self.now();
-        let (mut taken, mut invalid) = (Vec::with_capacity(incoming.len()), Vec::new());
+        let (mut taken, mut recalled, mut invalid) = (Vec::with_capacity(incoming.len()), Vec::new(), Vec::new());
         let (config, replica_labels) = (self.config(), self.replica_labels.load());
         for mut alert in incoming {
             if replica_labels.iter().any(|name| alert.labels.get(name).is_some()) {
@@ -159,7 +161,9 @@ impl Engine {
                 }
                 alert.labels = labels.build();
             }
+            let is_recalled = alert.recalled;
             match checked(alert, &config, now) {
+                Ok(alert) if is_recalled => recalled.push(alert),
                 Ok(alert) => {
                     let status = if alert.is_resolved(now) { "resolved" } else { "firing" };
                     self.metrics.received.get_or_create(&StatusLabel { status }).inc();
@@ -172,6 +176,7 @@ impl Engine {
             }
         }
         let mut state = self.state.lock();
+        state.hold_on(&recalled, &self.config(), now);
         let outcome = state.receive(taken, &self.config(), now);
         drop(state);
         self.wake.notify_one();
@@ -338,8 +343,11 @@ impl Engine {
         let engine = Arc::clone(self);
         let work = move || {
             let now = engine.now();
+            let let_go = engine.with_state(|state, config, now| state.let_go(config, now));
+            engine.note(let_go);
             let outcome = engine.state.lock().maintain(now);
             engine.note(outcome);
+            engine.wake.notify_one();
             engine.count(now);
         };
         // Rewriting the journal waits for the disk.

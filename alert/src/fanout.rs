@@ -95,8 +95,14 @@ mod tests {
         let fanout = Fanout::new(wiring);
         let labels = Labels::from_pairs([("alertname", "Down"), ("job", "api")]);
         let starts_at = Timestamp::from_ms(0);
-        let alert =
-            Alert { labels, annotations: Labels::empty(), starts_at, ends_at: None, generator_url: String::new() };
+        let alert = Alert {
+            labels,
+            annotations: Labels::empty(),
+            starts_at,
+            ends_at: None,
+            generator_url: String::new(),
+            recalled: false,
+        };
         fanout.notify(vec![alert]).await;
         let want = [Labels::from_pairs([("alertname", "Down"), ("cluster", "eu"), ("job", "api")])];
         assert_eq!(*first.0.lock(), want);
@@ -117,6 +123,7 @@ mod tests {
             starts_at: Timestamp::from_ms(0),
             ends_at: None,
             generator_url: String::new(),
+            recalled: false,
         };
         fanout.notify(vec![alert("page"), alert("none")]).await;
         assert_eq!(*ear.0.lock(), [Labels::from_pairs([("alertname", "Down"), ("severity", "page")])]);

@@ -1,7 +1,7 @@
 //! Everything the pipeline knows, and every change to it. Changes are synchronous, take the time as an argument, and
 //! are in the journal when they return.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use model::{Labels, Timestamp};
@@ -96,6 +96,8 @@ pub(crate) struct State {
     journal: Journal,
     feed: Feed,
     intents: Intents,
+    /// For how many rounds of upkeep sources have given no sign of life.
+    silent_rounds: HashMap<String, u32>,
 }
 
 /// The key in the log of what one integration of a receiver was told about a group.
@@ -130,7 +132,8 @@ impl State {
         }
         let intents = Intents::new(Member { name, run });
         let dispatcher = Dispatcher::default();
-        let mut state = State { alerts, dispatcher, log, silences, journal, feed, intents };
+        let silent_rounds = HashMap::new();
+        let mut state = State { alerts, dispatcher, log, silences, journal, feed, intents, silent_rounds };
         state.reroute(config, now);
         state.maintain(now)?;
         Ok((state, unreadable))
@@ -161,6 +164,15 @@ impl State {
         }
         self.journal.append(&news)?;
         Ok(outcome?)
+    }
+
+    /// Holds alerts on that fired before a restart and haven't been seen since.
+    pub(crate) fn hold_on(&mut self, recalled: &[Alert], config: &Config, now: Timestamp) {
+        for alert in recalled {
+            if let Some(held) = self.alerts.hold_on(alert.fingerprint(), alert.ends_at, now) {
+                self.dispatcher.insert(&config.routes, &held, now);
+            }
+        }
     }
 
     /// When the next group is due.

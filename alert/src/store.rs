@@ -54,7 +54,7 @@ impl Alerts {
         let known = self.word(&alert.fingerprint(), "");
         let (alert, is_news) = match known {
             Some(word) => {
-                let merged = word.counted(now).merged(alert, now);
+                let merged = word.counted(now).merged(alert, now).said_after(&word.alert);
                 let is_news = word.alert.differs_materially(&merged, now);
                 (merged, is_news)
             }
@@ -70,6 +70,7 @@ impl Alerts {
             Some(known) if known.alert.updated_at > word.alert.updated_at || known.alert == word.alert => {
                 return Ok(None);
             }
+            Some(known) if known.settled && known.alert.updated_at == word.alert.updated_at => return Ok(None),
             Some(known) => known.alert.differs_materially(&word.alert, now),
             None => true,
         };
@@ -97,6 +98,44 @@ impl Alerts {
     pub(crate) fn restore(&mut self, mut word: Word, now: Timestamp, hold_ms: i64) -> Result<(), TooManyAlerts> {
         word.hold = word.is_open().then(|| now.saturating_add(hold_ms));
         self.put(word, false, now).map(drop)
+    }
+
+    /// Goes on holding an alert out of the journal until then: who told of it is back, and hasn't seen it yet. The answer is the alert
+    /// if it is held.
+    pub(crate) fn hold_on(&mut self, fingerprint: Fingerprint, until: Timestamp, now: Timestamp) -> Option<Alert> {
+        let known = self.0.get_mut(&fingerprint)?;
+        let own = known.words.iter_mut().find(|word| word.is_own() && word.is_open() && word.hold.is_some())?;
+        own.hold = own.hold.max(Some(until));
+        known.join(now);
+        Some(known.joined.clone())
+    }
+
+    /// Counts words of others as over where our own word says so: those of sources that are gone. The answer is what the
+    /// journal has to know, and the alerts as they are held now.
+    pub(crate) fn let_go(&mut self, gone: impl Fn(&str) -> bool, now: Timestamp) -> Vec<(Word, Alert)> {
+        let mut let_go = Vec::new();
+        for known in self.0.values_mut() {
+            if !known.words.iter().any(|word| word.is_own() && word.alert.ended_by_word()) {
+                continue;
+            }
+            let open = |word: &Word| !word.is_own() && word.is_open() && !word.counted(now).is_resolved(now);
+            let mut words = Vec::new();
+            for word in known.words.iter_mut().filter(|word| open(word) && gone(&word.source)) {
+                (word.alert.ends_at, word.settled, word.hold) = (now, true, None);
+                words.push(word.clone());
+            }
+            if !words.is_empty() {
+                known.join(now);
+                let_go.extend(words.into_iter().map(|word| (word, known.joined.clone())));
+            }
+        }
+        let_go
+    }
+
+    /// The other instances whose words count.
+    pub(crate) fn sources(&self) -> HashSet<&str> {
+        let words = self.0.values().flat_map(|known| &known.words);
+        words.filter(|word| !word.is_own() && word.is_open()).map(|word| word.source.as_str()).collect()
     }
 
     /// Writes down that an alert which wasn't sent again is over. The answer is what the journal has to know.
@@ -204,6 +243,41 @@ mod tests {
         assert!(alerts.iter().next().unwrap().1.is_resolved(at(5300)));
         alerts.restore(own(alert(100, 100)), at(5000), 300).unwrap();
         assert!(alerts.iter().next().unwrap().1.is_resolved(at(5000)));
+    }
+
+    #[test]
+    fn only_what_is_held_is_held_on() {
+        let mut alerts = Alerts::default();
+        let fingerprint = alert(0, 0).fingerprint();
+        assert_eq!(alerts.hold_on(fingerprint, at(9000), at(5000)), None, "unknown");
+        alerts.restore(Word::new(String::new(), alert(100, 10)), at(5000), 300).unwrap();
+        assert!(!alerts.hold_on(fingerprint, at(9000), at(5001)).unwrap().is_resolved(at(8999)));
+        assert!(alerts.is_only_held(&fingerprint, at(8999)), "it is no news");
+        alerts.receive(alert(5100, 5100), at(5100)).unwrap();
+        assert_eq!(alerts.hold_on(fingerprint, at(9000), at(5200)), None, "it is over");
+        let mut heard = Alerts::default();
+        heard.receive(alert(100, 10), at(10)).unwrap();
+        assert_eq!(heard.hold_on(fingerprint, at(9000), at(20)), None, "it needn't be held");
+    }
+
+    #[test]
+    fn who_is_gone_does_not_hold_what_our_own_word_says_is_over() {
+        let theirs = |updated| Word::new("b".to_owned(), alert(1000, updated));
+        let mut alerts = Alerts::default();
+        alerts.adopt(theirs(10), at(10)).unwrap();
+        assert_eq!(alerts.sources(), ["b"].into());
+        assert_eq!(alerts.let_go(|_| true, at(20)), [], "we haven't seen it");
+        alerts.receive(alert(300, 20), at(20)).unwrap();
+        assert_eq!(alerts.let_go(|_| true, at(25)), [], "we see it");
+        alerts.receive(alert(30, 30), at(30)).unwrap();
+        assert_eq!(alerts.let_go(|_| false, at(40)), [], "it isn't gone");
+        let let_go = alerts.let_go(|name| name == "b", at(40));
+        assert!(let_go[0].0.settled && let_go[0].1.is_resolved(at(40)), "{let_go:?}");
+        assert_eq!(alerts.adopt(theirs(10), at(50)), Ok(None), "somebody else tells the same word");
+        assert!(!alerts.adopt(theirs(60), at(60)).unwrap().unwrap().alert.is_resolved(at(60)), "it is back");
+        let mut again = Alerts::default();
+        again.restore(let_go[0].0.clone(), at(70), 300).unwrap();
+        assert!(again.iter().next().unwrap().1.is_resolved(at(70)), "a restart doesn't hold it again");
     }
 
     #[test]

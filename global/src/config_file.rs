@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use bucket::{Location, RawBucket};
+use bucket::RawBucket;
 use config::{Errors, Ignored, Report, Spanned};
 use daemon::{Loaded, RawAlerting, RawBuiltIns, RawCommon, RawStorage, read_config};
 use federation::{GLOBAL_LABEL, PeerConfig, RawPeer};
+use promql::ParseOptions;
 use scrape::{RawGlobalConfig, RawScrapeConfig};
 use serde::Deserialize;
 
@@ -38,15 +39,15 @@ pub struct GlobalOwnConfig {
     /// Whom to pull, and what.
     pub federation: federation::Config,
     /// Where blocks go; `None` keeps them local only.
-    pub bucket: Option<Location>,
+    pub bucket: Option<bucket::Config>,
 }
 
 /// Reads and checks a global's file with everything it names, changing nothing. `default_name` is what the global is called if the file
-/// doesn't say.
+/// doesn't say, `language` what of PromQL rules may use.
 ///
 /// # Errors
 /// Everything that is wrong in it and in the rule files, with file, line and column.
-pub fn load(file: &Path, default_name: &str) -> Result<Loaded<GlobalOwnConfig>, Errors> {
+pub fn load(file: &Path, default_name: &str, language: ParseOptions) -> Result<Loaded<GlobalOwnConfig>, Errors> {
     let text = read_config(file)?;
     let raw: RawConfig = config::load(&text, file)?;
     let mut report = Report::new(file);
@@ -72,7 +73,7 @@ pub fn load(file: &Path, default_name: &str) -> Result<Loaded<GlobalOwnConfig>, 
         storage: raw.storage.with_default_window(LATE_MS),
         built_in_alerts: raw.built_in_alerts,
     };
-    let common = common.validate(&text, &built_in, &mut report);
+    let common = common.validate(&text, language, &built_in, &mut report);
     report.finish(())?;
     let mut common = common?;
     // What a global scrapes is its own, as what it knows of its pulls is: the other one of a pair has it under this label.

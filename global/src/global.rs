@@ -8,11 +8,12 @@ use api::consistency::Consistency;
 use api::hierarchy::Hierarchy;
 use async_trait::async_trait;
 use axum::Router;
-use bucket::{BucketView, Catalog, Location, Uploader, UploaderOptions, Windows};
+use bucket::{BucketView, Catalog, Cleaner, Location, Uploader, UploaderOptions, Windows};
 use daemon::{Base, Loaded, Options, Running, StartError, Tier};
-use federation::{Federate, Puller};
+use federation::{Federate, Network, Puller, SystemNetwork};
 use model::{Clock, Labels, Timestamp};
 use parking_lot::Mutex;
+use promql::ParseOptions;
 use rules::Gate;
 use scrape::GlobalConfig;
 use storage::dedup::Dedup;
@@ -33,6 +34,8 @@ pub struct Global {
     name: String,
     /// What it is called.
     own_name: String,
+    /// What of PromQL rules may use.
+    language: ParseOptions,
     db: Arc<Db>,
     puller: Arc<Puller>,
     bucket: Option<Bucket>,
@@ -53,6 +56,7 @@ struct Bucket {
     labels: Labels,
     uploader: Arc<Uploader>,
     view: Arc<BucketView>,
+    cleaner: Cleaner,
 }
 
 /// Starts a global.
@@ -61,12 +65,13 @@ struct Bucket {
 /// The configuration is wrong, the database or the bucket can't be opened.
 pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> {
     let name = default_name(&options);
-    let loaded = config_file::load(&options.config_file, &name)?;
+    let language = options.engine.language;
+    let loaded = config_file::load(&options.config_file, &name, language)?;
     options.engine.subquery_step_ms = loaded.common.global.evaluation_interval_ms;
     options.storage = loaded.common.storage;
     let mut base = Base::open(options).await?;
     let bucket = match &loaded.own.bucket {
-        Some(location) => Some(open_bucket(&mut base, location, &loaded.common.global.external_labels)?),
+        Some(config) => Some(open_bucket(&mut base, &config.location, &loaded.common.global.external_labels)?),
         None => None,
     };
     let all: Arc<dyn Queryable> = match &bucket {
@@ -74,25 +79,23 @@ pub async fn start(mut options: Options) -> Result<Running<Global>, StartError> 
         None => base.db.clone(),
     };
     let queryable = Arc::new(Dedup::new(all, loaded.own.federation.replica_labels.clone()));
-    let puller = Puller::new(base.clock.clone(), base.db.clone(), base.discovery.clone(), &mut base.registry);
+    let network: Arc<dyn Network> = Arc::new(SystemNetwork);
+    let puller =
+        Puller::new(base.clock.clone(), base.db.clone(), network.clone(), base.discovery.clone(), &mut base.registry);
     let hierarchy = Arc::new(HierarchyView {
         clock: base.clock.clone(),
         puller: puller.clone(),
         bucket: bucket.as_ref().map(|b| (b.location.clone(), b.uploader.clone(), b.view.clone())),
     });
-    let federate = daemon::federate(&base);
-    let standings = Standings {
-        name: loaded.own.federation.name.clone(),
-        clock: base.clock.clone(),
-        storage: base.db.clone(),
-        puller: puller.clone(),
-        last: tokio::sync::Mutex::default(),
-    };
-    let peer = PeerWatch::new(Arc::new(standings), &mut base.registry);
+    let federate = daemon::federate(&base, &loaded.common.global.external_labels);
+    let name_of_own = loaded.own.federation.name.clone();
+    let standings = Standings::new(name_of_own, base.clock.clone(), base.db.clone(), puller.clone());
+    let peer = PeerWatch::new(Arc::new(standings), network, &mut base.registry);
     let watch = tokio::spawn(peer.clone().run(base.stop.clone()));
     let global = Arc::new(Global {
         name,
         own_name: loaded.own.federation.name.clone(),
+        language,
         db: base.db.clone(),
         puller,
         bucket,
@@ -119,12 +122,13 @@ fn open_bucket(base: &mut Base, location: &Location, labels: &Labels) -> Result<
     let catalog = Arc::new(Catalog::new(store));
     let options = UploaderOptions::new(base.data_dir.clone(), labels.clone(), base.db.options().min_block_ms);
     let uploader = Uploader::new(catalog.clone(), options, base.clock.clone(), &mut base.registry);
+    let cleaner = Cleaner::new(catalog.clone(), labels, base.clock.clone(), &mut base.registry);
     let view = BucketView::new(catalog, base.db.clone(), base.data_dir.join(INDEX_CACHE), &mut base.registry);
     let uploader = Arc::new(uploader);
     let knows = uploader.clone();
     let db = Arc::downgrade(&base.db);
     base.db.hold_blocks(move |block| db.upgrade().is_none_or(|db| !knows.is_uploaded(block, &db.blocks())));
-    Ok(Bucket { location: location.clone(), labels: labels.clone(), uploader, view: Arc::new(view) })
+    Ok(Bucket { location: location.clone(), labels: labels.clone(), uploader, view: Arc::new(view), cleaner })
 }
 
 #[async_trait]
@@ -137,7 +141,7 @@ impl Tier for Global {
 
     /// The bucket and the labels of its blocks are fixed while the process runs; a file that changes them is refused.
     fn load(&self, file: &Path) -> Result<Loaded<GlobalOwnConfig>, config::Errors> {
-        let loaded = config_file::load(file, &self.name)?;
+        let loaded = config_file::load(file, &self.name, self.language)?;
         let refuse = |message: &str| {
             let error = config::Error { file: file.to_owned(), line: 0, column: 0, message: message.to_owned() };
             Err(config::Errors::from(error))
@@ -145,7 +149,9 @@ impl Tier for Global {
         if self.own_name != loaded.own.federation.name {
             return refuse("the name of a global is in its series and can't change while the node runs: restart it");
         }
-        if self.bucket.as_ref().map(|bucket| &bucket.location) != loaded.own.bucket.as_ref() {
+        if self.bucket.as_ref().map(|bucket| &bucket.location)
+            != loaded.own.bucket.as_ref().map(|config| &config.location)
+        {
             return refuse("the bucket can't change while the node runs: restart it");
         }
         if self.bucket.as_ref().is_some_and(|bucket| bucket.labels != loaded.common.global.external_labels) {
@@ -160,6 +166,9 @@ impl Tier for Global {
         self.federate.set_external_labels(global.external_labels.clone());
         self.ready_within_ms.store(config.federation.ready_within_ms, Ordering::Relaxed);
         self.queryable.set_replica_labels(config.federation.replica_labels.clone());
+        if let (Some(bucket), Some(config)) = (&self.bucket, &config.bucket) {
+            bucket.cleaner.set_delay(config.delete_delay_ms);
+        }
         self.peer.set_peer(config.federation.peer.clone());
         self.puller.apply(config.federation, global.scrape_interval_ms, global.scrape_timeout_ms).await;
     }
@@ -205,6 +214,9 @@ impl Tier for Global {
         let windows = Windows { source: &source, blocks: &blocks, replica_labels: &replica_labels, complete_until };
         if let Err(error) = bucket.uploader.sync(&windows).await {
             tracing::error!(error = error.chain(), "uploading blocks failed, will try again");
+        }
+        if let Err(error) = bucket.cleaner.clean().await {
+            tracing::error!(error = error.chain(), "deleting from the bucket failed, will try again");
         }
         if let Err(error) = bucket.view.sync().await {
             tracing::error!(error = error.chain(), "looking into the bucket failed, will try again");

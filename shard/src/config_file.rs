@@ -4,6 +4,7 @@ use std::path::Path;
 
 use config::{Errors, Ignored, Report, Spanned};
 use daemon::{CommonConfig, RawAlerting, RawBuiltIns, RawCommon, RawStorage, read_config};
+use promql::ParseOptions;
 use scrape::{RawGlobalConfig, RawScrapeConfig};
 use serde::Deserialize;
 
@@ -28,11 +29,11 @@ struct RawConfig {
     sharding: Option<Spanned<Ignored>>,
 }
 
-/// Reads and checks a shard's file with everything it names, changing nothing.
+/// Reads and checks a shard's file with everything it names, changing nothing. `language` is what of PromQL rules may use.
 ///
 /// # Errors
 /// Everything that is wrong in it and in the rule files, with file, line and column.
-pub fn load(file: &Path) -> Result<CommonConfig, Errors> {
+pub fn load(file: &Path, language: ParseOptions) -> Result<CommonConfig, Errors> {
     let text = read_config(file)?;
     let raw: RawConfig = config::load(&text, file)?;
     let mut report = Report::new(file);
@@ -56,6 +57,6 @@ pub fn load(file: &Path) -> Result<CommonConfig, Errors> {
         storage: raw.storage,
         built_in_alerts: raw.built_in_alerts,
     };
-    let common = common.validate(&text, &alerts::built_in(), &mut report);
+    let common = common.validate(&text, language, &alerts::built_in(), &mut report);
     report.finish(()).and(common)
 }

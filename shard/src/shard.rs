@@ -9,6 +9,7 @@ use axum::Router;
 use daemon::{Base, CommonConfig, Loaded, Options, Running, StartError, Tier};
 use federation::Federate;
 use parking_lot::Mutex;
+use promql::ParseOptions;
 use scrape::GlobalConfig;
 use storage::Queryable;
 use tokio::task::JoinHandle;
@@ -20,6 +21,8 @@ use crate::{config_file, pulls};
 pub struct Shard {
     db: Arc<Db>,
     federate: Arc<Federate>,
+    /// What of PromQL rules may use.
+    language: ParseOptions,
     /// Stores when the shard was last pulled; ends with the node.
     watch: Mutex<Option<JoinHandle<()>>>,
 }
@@ -30,14 +33,15 @@ pub struct Shard {
 /// The configuration is wrong, or the database can't be opened.
 pub async fn start(mut options: Options) -> Result<Running<Shard>, StartError> {
     let file = options.config_file.clone();
-    let common = config_file::load(&file)?;
+    let language = options.engine.language;
+    let common = config_file::load(&file, language)?;
     options.engine.subquery_step_ms = common.global.evaluation_interval_ms;
     options.storage = common.storage;
     let base = Base::open(options).await?;
-    let federate = daemon::federate(&base);
+    let federate = daemon::federate(&base, &common.global.external_labels);
     let watch = pulls::watch(federate.clone(), base.db.clone(), base.clock.clone(), base.stop.clone());
     let watch = Mutex::new(Some(tokio::spawn(watch)));
-    let shard = Arc::new(Shard { db: base.db.clone(), federate, watch });
+    let shard = Arc::new(Shard { db: base.db.clone(), federate, language, watch });
     daemon::start(base, shard, loaded(common)).await
 }
 
@@ -54,7 +58,7 @@ impl Tier for Shard {
     }
 
     fn load(&self, file: &Path) -> Result<Loaded<()>, config::Errors> {
-        config_file::load(file).map(loaded)
+        config_file::load(file, self.language).map(loaded)
     }
 
     async fn apply(&self, (): (), global: &GlobalConfig) {

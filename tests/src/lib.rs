@@ -5,15 +5,19 @@
 //! `scripts/test` lists what was skipped.
 
 mod ask;
+mod links;
 mod node;
 mod peer;
 mod process;
 mod receiver;
+mod setting;
 mod wait;
 
 pub use ask::{Client, Points, points};
+pub use links::{Link, Random, Weather, link_report};
 pub use node::{Node, write};
 pub use peer::{find, node_exporter, prometheus, prometheus_on};
 pub use process::{Process, free_port, free_ports, watershed};
 pub use receiver::Receiver;
+pub use setting::setting;
 pub use wait::eventually;

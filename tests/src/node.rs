@@ -98,6 +98,13 @@ impl Node {
         }
     }
 
+    /// SIGKILL, and a start on the same data after a while.
+    pub async fn kill_for(&mut self, time: Duration) -> Result<()> {
+        self.kill().await?;
+        tokio::time::sleep(time).await;
+        self.restart().await
+    }
+
     /// SIGTERM; tells whether it ended well.
     pub async fn stop(&mut self) -> Result<bool> {
         match self.process.take() {

@@ -1,4 +1,4 @@
-//! A full disk: storing fails and says so, queries and alerts go on, storing resumes by itself, nothing stored is lost.
+//! A full disk: storing fails and says so, queries and alerts go on, heartbeats don't, storing resumes by itself, nothing stored is lost.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -85,7 +85,7 @@ async fn a_full_disk_stops_storing_and_nothing_else() -> Result<()> {
     let Some(program) = find(name, "prometheus-node-exporter") else { return Ok(()) };
     let dir = tempfile::tempdir()?;
     let Some(disk) = SmallDisk::mount(name, &dir.path().join("shard-data"))? else { return Ok(()) };
-    let receiver = Receiver::start().await?;
+    let (receiver, heartbeat) = (Receiver::start().await?, Receiver::start().await?);
     let (_exporter, target) = node_exporter(&program, dir.path()).await?;
     write(dir.path(), "rules.yml", RULES)?;
     let alertmanager = format!(
@@ -96,8 +96,10 @@ async fn a_full_disk_stops_storing_and_nothing_else() -> Result<()> {
     write(dir.path(), "alertmanager.yml", &alertmanager)?;
     let config = format!(
         "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
-         rule_files: [rules.yml]\nalerting: {{local: {{config_file: alertmanager.yml}}}}\n\
-         scrape_configs:\n  - job_name: node\n    static_configs: [{{targets: ['{target}']}}]\n"
+         rule_files: [rules.yml]\n\
+         alerting: {{local: {{config_file: alertmanager.yml}}, heartbeats: [{{url: '{}', interval: 1s}}]}}\n\
+         scrape_configs:\n  - job_name: node\n    static_configs: [{{targets: ['{target}']}}]\n",
+        heartbeat.url
     );
     let mut shard = Node::start("shard", dir.path(), &config, &[]).await?;
     let up = "count_over_time(up{job=\"node\"}[5m])";
@@ -120,12 +122,22 @@ async fn a_full_disk_stops_storing_and_nothing_else() -> Result<()> {
     ensure!(shard.client.value("timestamp(up{job=\"node\"})").await? >= newest, "the newest sample went away");
     ensure!(shard.log().contains("No space left on device"), "the log doesn't say why:\n{}", shard.log());
     ensure!(metric(&shard.client, "prometheus_tsdb_wal_writes_failed_total").await? > 0.0, "no failed write counted");
+    let withheld = metric(&shard.client, "watershed_heartbeat_withheld_total").await?;
+    let beats = heartbeat.all().len();
+    eventually("two more heartbeats are withheld", BOUND, || async {
+        let now = metric(&shard.client, "watershed_heartbeat_withheld_total").await?;
+        ensure!(now >= withheld + 2.0, "{now} of {withheld}");
+        Ok(())
+    })
+    .await?;
+    ensure!(beats > 0 && heartbeat.all().len() <= beats + 1, "the heart of a node beats that stores nothing");
 
     fs::remove_file(filler)?;
     storing_fails(&shard.client, 0.0).await?;
     eventually("the alert is resolved and samples are stored again", BOUND, || async {
         ensure!(is_notified(&receiver.all(), "resolved"), "not resolved");
         ensure!(shard.client.value(up).await? >= stored + 3.0, "too few");
+        ensure!(heartbeat.all().len() > beats + 1, "no heartbeat");
         Ok(())
     })
     .await?;

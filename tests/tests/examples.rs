@@ -54,14 +54,23 @@ fn load_balancers_take_their_examples() -> Result<()> {
     check("haproxy", &["-c", "-f", &example("haproxy.cfg")?.to_string_lossy()])?;
     let own_files = format!("pid {}; error_log stderr;", dir.path().join("nginx.pid").display());
     check("nginx", &["-t", "-g", &own_files, "-c", &example("nginx.conf")?.to_string_lossy()])?;
-    let kubernetes = fs::read_to_string(example("kubernetes.yaml")?)?;
-    let config = kubernetes.split_once("global.yml: |\n").and_then(|(_, rest)| rest.split_once("---"));
-    let (config, _) = config.context("no configuration in kubernetes.yaml")?;
-    let config: String =
-        config.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect();
-    let file = tests::write(dir.path(), "global.yml", &config)?;
-    let out = Command::new(watershed()?).args(["check", "config"]).arg(&file).output()?;
-    ensure!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    Ok(())
+}
+
+#[test]
+fn manifests_hold_configurations_that_pass_the_check() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    for name in ["load-balancer/kubernetes.yaml", "kubernetes-shards.yaml"] {
+        let manifest = fs::read_to_string(examples().join(name))?;
+        let (_, config) =
+            manifest.split_once("global.yml: |\n").with_context(|| format!("no configuration in {name}"))?;
+        let config = config.split("---").next().unwrap_or_default();
+        let config: String =
+            config.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect();
+        let file = tests::write(dir.path(), "global.yml", &config)?;
+        let out = Command::new(watershed()?).args(["check", "config"]).arg(&file).output()?;
+        ensure!(out.status.success(), "{name}: {}", String::from_utf8_lossy(&out.stderr));
+    }
     Ok(())
 }
 

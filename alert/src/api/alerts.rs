@@ -132,6 +132,7 @@ pub(super) async fn receive(State(engine): State<Arc<Engine>>, body: Bytes) -> R
         starts_at: alert.starts_at,
         ends_at: alert.ends_at,
         generator_url: alert.generator_url,
+        recalled: false,
     });
     match engine.receive(incoming.collect()) {
         Ok(()) => Ok(StatusCode::OK),

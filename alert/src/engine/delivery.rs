@@ -167,7 +167,8 @@ impl Engine {
             _ => Turn::Held,
         };
         self.metrics.cluster.turn(turn);
-        let decided = self.with_state(|state, config, now| state.decide(key, asked.answers, config, now, self.at()));
+        let decided = self
+            .with_state(|state, config, now| state.decide(key, delivery.last, asked.answers, config, now, self.at()));
         match decided {
             Ok(true) => true,
             Ok(false) => {

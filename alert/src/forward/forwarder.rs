@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use config::chain;
 use model::LabelsBuilder;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
@@ -19,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::{SendError, chain, judged};
+use crate::attempt::{SendError, judged};
 use crate::forward::definition::AlertmanagerConfig;
 use crate::forward::metrics::{Metrics, To};
 use crate::forward::queue::{Batch, CAPACITY, Queue};
@@ -126,7 +127,8 @@ impl Forwarder {
 impl Notifier for Forwarder {
     async fn notify(&self, alerts: Vec<Alert>) {
         for worker in self.workers.lock().iter() {
-            let relabeled = alerts.iter().filter_map(|alert| {
+            // One that was recalled holds there for as long as was last said, and isn't news.
+            let relabeled = alerts.iter().filter(|alert| !alert.recalled).filter_map(|alert| {
                 let mut labels = LabelsBuilder::new(&alert.labels);
                 let kept = process(&worker.relabeling, &mut labels);
                 let labels = labels.build();

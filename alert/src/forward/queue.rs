@@ -101,7 +101,14 @@ mod tests {
     fn alert(name: usize, starts: i64) -> Alert {
         let labels = Labels::from_pairs([("n", name.to_string())]);
         let starts_at = Timestamp::from_ms(starts);
-        Alert { labels, annotations: Labels::empty(), starts_at, ends_at: None, generator_url: String::new() }
+        Alert {
+            labels,
+            annotations: Labels::empty(),
+            starts_at,
+            ends_at: None,
+            generator_url: String::new(),
+            recalled: false,
+        }
     }
 
     fn shown(batch: &Batch) -> Vec<(String, i64)> {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::chain;
 use model::{Clock, Labels, Timestamp};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::attempt::{SendError, chain, judged};
+use crate::attempt::{SendError, judged};
 use crate::fingerprint::Fingerprint;
 use crate::heartbeat::definition::HeartbeatConfig;
 use crate::heartbeat::metrics::{Metrics, To};

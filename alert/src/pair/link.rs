@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use config::chain;
 use parking_lot::Mutex;
 use reqwest::header::CONTENT_TYPE;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::attempt::chain;
 use crate::pair::definition::PeerConfig;
 use crate::pair::intents::Member;
 

@@ -1,9 +1,10 @@
 //! Calling a webhook.
 
 use bytes::Bytes;
+use config::chain;
 use reqwest::header::CONTENT_TYPE;
 
-use crate::attempt::{SendError, chain, judged};
+use crate::attempt::{SendError, judged};
 use crate::receiver::definition::{UrlSource, Webhook, WebhookUrl};
 
 impl UrlSource {

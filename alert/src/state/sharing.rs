@@ -24,6 +24,10 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 /// A group that a peer tells, or has told, is looked at again after this time at the earliest.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
+/// A source that has given no sign of life for so many rounds of upkeep is gone. Rounds are counted instead of time: one who was stopped himself
+/// for a while has heard nobody, and nobody is gone for that.
+const SILENT_ROUNDS_MAX: u32 = 4;
+
 /// What comes next for a peer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Batch {
@@ -169,23 +173,46 @@ impl State {
         if self.intents.begin(key, at) { Claim::Ask } else { Claim::Wait }
     }
 
-    /// What comes of the answers that peers gave. True: tell it.
+    /// What comes of the answers that peers gave to an intent `after` the entry of then. True: tell it. An answer that it has been told counts if its
+    /// entry does, or one would ask again for ever.
     pub(crate) fn decide(
         &mut self,
         key: &str,
-        answers: Vec<Answer>,
+        after: Option<Timestamp>,
+        mut answers: Vec<Answer>,
         config: &Config,
         now: Timestamp,
         at: Duration,
     ) -> Result<bool, JournalError> {
+        answers.retain(|answer| match answer {
+            Answer::Sent(entry) => entry.key == key && entry.expires_at > now && Some(entry.at) > after,
+            Answer::Granted | Answer::Held { .. } => true,
+        });
         match self.intents.answered(key, answers, at) {
             Verdict::Go => Ok(true),
             Verdict::Wait => Ok(false),
             Verdict::Told(entries) => {
-                let records = entries.into_iter().filter(|entry| entry.key == key).map(Record::Sent).collect();
-                self.adopt(records, config, now).map(|_| false)
+                self.adopt(entries.into_iter().map(Record::Sent).collect(), config, now).map(|_| false)
             }
         }
+    }
+
+    /// Counts the words of sources that are gone as over where our own word says so: both have looked at the same, and one who is gone can't say
+    /// that it ended. What nobody but them has seen holds for as long as they said. To be called once in a while.
+    pub(crate) fn let_go(&mut self, config: &Config, now: Timestamp) -> Result<(), JournalError> {
+        let sources = self.alerts.sources();
+        self.silent_rounds.retain(|name, _| sources.contains(name.as_str()));
+        for name in sources {
+            *self.silent_rounds.entry(name.to_owned()).or_default() += 1;
+        }
+        let silent_rounds = &self.silent_rounds;
+        let is_gone = |name: &str| silent_rounds.get(name).is_some_and(|rounds| *rounds > SILENT_ROUNDS_MAX);
+        let mut records = Vec::new();
+        for (word, alert) in self.alerts.let_go(is_gone, now) {
+            self.dispatcher.insert(&config.routes, &alert, now);
+            records.push(Record::Alert(word));
+        }
+        self.journal.append(&records)
     }
 
     /// Ends an intent that came to nothing.
@@ -207,6 +234,7 @@ impl State {
 
     /// A sign of life of a peer, with the keys it is telling.
     pub(crate) fn alive(&mut self, peer: &Member, holds: &HashSet<String>, now: Timestamp, at: Duration) {
+        self.silent_rounds.remove(&peer.name);
         let freed = self.intents.alive(peer, holds, at);
         self.hurry(&freed, now);
     }

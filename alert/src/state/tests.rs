@@ -2,7 +2,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::pair::Answer;
 use crate::silence::SilenceMatcher;
+use crate::word::Word;
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -161,6 +163,80 @@ fn what_timed_out_stays_over_after_a_restart() {
     bench.restart(1000);
     assert_eq!(bench.after(MINUTE_MS), NOTHING);
     assert_eq!(bench.state.alert_views(&bench.config, bench.now), []);
+}
+
+#[test]
+fn a_recalled_alert_is_held_on_and_is_no_news() {
+    let mut bench = Bench::new(true);
+    let alert = |bench: &Bench| Alert {
+        labels: Labels::from_pairs([("alertname", "Down"), ("instance", "a"), ("severity", "")]),
+        annotations: Labels::empty(),
+        starts_at: bench.now - 1,
+        ends_at: bench.now + 40 * MINUTE_MS,
+        updated_at: bench.now,
+        generator_url: String::new(),
+        timeout: false,
+    };
+    let recalled = alert(&bench);
+    bench.state.hold_on(std::slice::from_ref(&recalled), &bench.config, bench.now);
+    assert_eq!(bench.after(10_000), NOTHING, "nobody knows of it");
+    bench.fire(&["Down/a"]);
+    assert_eq!(bench.after(10_000), ["a"]);
+    bench.restart(MINUTE_MS);
+    let recalled = alert(&bench);
+    bench.state.hold_on(&[recalled], &bench.config, bench.now);
+    assert_eq!(bench.after(30 * MINUTE_MS), NOTHING, "held on for longer than the pipeline would by itself");
+    bench.resolve(&["Down/a"]);
+    assert_eq!(bench.after(MINUTE_MS), ["[a]"]);
+}
+
+#[test]
+fn a_source_that_is_gone_is_found_out_by_its_silence() {
+    let mut bench = Bench::new(true);
+    let peer = Member { name: "b".to_owned(), run: 1 };
+    bench.fire(&["Down/a"]);
+    let own = bench.state.alerts.iter().next().unwrap().1.clone();
+    let word = Word::new("b".to_owned(), Alert { ends_at: bench.now + 60 * MINUTE_MS, ..own });
+    bench.state.adopt(vec![Record::Alert(word)], &bench.config, bench.now).unwrap();
+    assert_eq!(bench.after(10_000), ["a"]);
+    bench.resolve(&["Down/a"]);
+    let mut told = Vec::new();
+    for round in 0..12 {
+        if round < 6 {
+            bench.state.alive(&peer, &HashSet::new(), bench.now, Duration::ZERO);
+        }
+        bench.state.let_go(&bench.config, bench.now).unwrap();
+        told.extend(bench.after(MINUTE_MS).into_iter().map(|what| format!("{round} {what}")));
+    }
+    assert_eq!(told, ["9 [a]"]);
+}
+
+#[test]
+fn an_answer_that_is_of_no_use_holds_nothing() {
+    let mut bench = Bench::new(true);
+    bench.fire(&["Down/a"]);
+    bench.now += 10_000;
+    let plan = bench.state.plan(&bench.config, bench.now).remove(0);
+    let delivery = &plan.deliveries[0];
+    let entry = |key: &str, at: Timestamp, expires_at: Timestamp| Entry {
+        key: key.to_owned(),
+        at,
+        expires_at,
+        ..delivery.intent.clone()
+    };
+    let key = delivery.intent.key.as_str();
+    let mut check = |after: Option<Timestamp>, entry: Entry, tells: bool| {
+        assert_eq!(bench.state.claim(delivery, bench.now, Duration::ZERO), Claim::Ask);
+        let answers = vec![Answer::Sent(entry.clone())];
+        let decided = bench.state.decide(key, after, answers, &bench.config, bench.now, Duration::ZERO).unwrap();
+        assert_eq!(decided, tells, "{entry:?}");
+        bench.state.give_up(key);
+    };
+    let (now, later) = (bench.now, bench.now + MINUTE_MS);
+    check(None, entry("of another group", now, later), true);
+    check(None, entry(key, now - 2, now), true); // expired, by our clock
+    check(Some(now), entry(key, now, later), true); // we know that one
+    check(Some(now - 1), entry(key, now, later), false);
 }
 
 #[test]

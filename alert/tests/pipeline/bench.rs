@@ -138,5 +138,6 @@ pub(crate) fn alert(pairs: &[(&str, &str)], fires: bool) -> rules::Alert {
         starts_at: now - 1000,
         ends_at: Some(if fires { now + 240_000 } else { now }),
         generator_url: "http://shard-a:9090/graph".to_owned(),
+        recalled: false,
     }
 }

@@ -3,6 +3,7 @@
 //! A handler parses, makes one call into a room below, and encodes; failures are mapped to status codes in one place
 //! (`envelope`). TLS and users (`web.yml`) are not here yet: a node listens where it is told to, in plain HTTP.
 
+mod asker;
 pub mod consistency;
 mod envelope;
 mod health;

@@ -1,6 +1,6 @@
 //! Query results as Prometheus's JSON, written straight into bytes: this is most of what a dashboard downloads.
 
-use model::{Labels, Timestamp, format_json_float};
+use model::{FloatHistogram, Labels, Timestamp, format_json_float};
 use promql::{QueryResult, Value};
 use storage::Samples;
 
@@ -39,8 +39,16 @@ fn push_value(out: &mut Vec<u8>, value: &Value, limit: usize) -> bool {
             out.extend_from_slice(br#"vector","result":["#);
             let truncated = push_list(out, samples, limit, |out, sample| {
                 push_metric(out, &sample.labels);
-                out.extend_from_slice(br#","value":"#);
-                push_point(out, sample.time, sample.value);
+                match &sample.histogram {
+                    None => {
+                        out.extend_from_slice(br#","value":"#);
+                        push_point(out, sample.time, sample.value);
+                    }
+                    Some(histogram) => {
+                        out.extend_from_slice(br#","histogram":"#);
+                        push_histogram_point(out, sample.time, histogram);
+                    }
+                }
             });
             out.push(b']');
             truncated
@@ -49,9 +57,7 @@ fn push_value(out: &mut Vec<u8>, value: &Value, limit: usize) -> bool {
             out.extend_from_slice(br#"matrix","result":["#);
             let truncated = push_list(out, series, limit, |out, one| {
                 push_metric(out, &one.labels);
-                out.extend_from_slice(br#","values":["#);
                 push_points(out, &one.samples);
-                out.push(b']');
             });
             out.push(b']');
             truncated
@@ -83,21 +89,77 @@ fn push_metric(out: &mut Vec<u8>, labels: &Labels) {
     out.push(b'}');
 }
 
+/// `,"values":[…]`, `,"histograms":[…]`, or both.
 fn push_points(out: &mut Vec<u8>, samples: &Samples) {
-    for (i, sample) in samples.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
+    if !samples.times.is_empty() {
+        out.extend_from_slice(br#","values":["#);
+        for (i, sample) in samples.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            push_point(out, sample.time, sample.value);
         }
-        push_point(out, sample.time, sample.value);
+        out.push(b']');
     }
+    if !samples.histograms.is_empty() {
+        out.extend_from_slice(br#","histograms":["#);
+        for (i, sample) in samples.histograms.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            push_histogram_point(out, Timestamp::from_ms(sample.time), &sample.histogram);
+        }
+        out.push(b']');
+    }
+}
+
+fn push_histogram_point(out: &mut Vec<u8>, time: Timestamp, histogram: &FloatHistogram) {
+    out.push(b'[');
+    push_time(out, time);
+    out.push(b',');
+    push_histogram(out, histogram);
+    out.push(b']');
+}
+
+/// Count, sum and the buckets that have observations: which of their bounds belong to them (0: the upper one, 1: the lower one, 2:
+/// neither, 3: both), the bounds, the count.
+fn push_histogram(out: &mut Vec<u8>, histogram: &FloatHistogram) {
+    out.extend_from_slice(br#"{"count":"#);
+    push_float(out, histogram.count);
+    out.extend_from_slice(br#","sum":"#);
+    push_float(out, histogram.sum);
+    let filled = histogram.ascending_buckets().into_iter().filter(|bucket| bucket.count != 0.0);
+    let mut any = false;
+    for bucket in filled {
+        out.extend_from_slice(if any { b",[" } else { br#","buckets":[["# });
+        any = true;
+        out.push(match (bucket.lower_inclusive, bucket.upper_inclusive) {
+            (false, true) => b'0',
+            (true, false) => b'1',
+            (false, false) => b'2',
+            (true, true) => b'3',
+        });
+        for number in [bucket.lower, bucket.upper, bucket.count] {
+            out.push(b',');
+            push_float(out, number);
+        }
+        out.push(b']');
+    }
+    out.extend_from_slice(if any { b"]}" } else { b"}" });
+}
+
+fn push_float(out: &mut Vec<u8>, value: f64) {
+    out.push(b'"');
+    out.extend_from_slice(format_json_float(value).as_bytes());
+    out.push(b'"');
 }
 
 fn push_point(out: &mut Vec<u8>, time: Timestamp, value: f64) {
     out.push(b'[');
     push_time(out, time);
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(format_json_float(value).as_bytes());
-    out.extend_from_slice(b"\"]");
+    out.push(b',');
+    push_float(out, value);
+    out.push(b']');
 }
 
 /// Seconds with as many of three decimals as are not zero, as Prometheus writes them.
@@ -161,5 +223,39 @@ mod tests {
             assert_eq!(serde_json::from_slice::<String>(&out).ok().as_deref(), Some(text));
         };
         ["", "plain", "größe", "a\"b\\c\n\u{1}"].into_iter().for_each(check);
+    }
+
+    #[test]
+    fn writes_histograms_as_prometheus_does() {
+        let spans = |offset, length| vec![model::Span { offset, length }];
+        let buckets = model::Buckets {
+            zero_threshold: 0.25,
+            positive_spans: spans(0, 4),
+            negative_spans: spans(0, 1),
+            ..model::Buckets::default()
+        };
+        let histogram = FloatHistogram {
+            buckets,
+            zero_count: 3.0,
+            count: 42.5,
+            sum: 34593.34,
+            positive: vec![12.0, 21.0, 0.0, 6.0],
+            negative: vec![0.5],
+            ..FloatHistogram::default()
+        };
+        let check = |samples: Samples, want: &str| {
+            let mut out = Vec::new();
+            push_points(&mut out, &samples);
+            assert_eq!(String::from_utf8_lossy(&out), want);
+        };
+        let mut samples = Samples::of_floats(vec![1000], vec![7.0]);
+        check(samples.clone(), r#","values":[[1,"7"]]"#);
+        samples.push_histogram(2500, FloatHistogram::default());
+        samples.push_histogram(3000, histogram);
+        let buckets =
+            r#"[1,"-1","-0.5","0.5"],[3,"-0.25","0.25","3"],[0,"0.5","1","12"],[0,"1","2","21"],[0,"4","8","6"]"#;
+        let empty = r#"[2.500,{"count":"0","sum":"0"}]"#;
+        let whole = format!(r#"[3,{{"count":"42.5","sum":"34593.34","buckets":[{buckets}]}}]"#);
+        check(samples, &format!(r#","values":[[1,"7"]],"histograms":[{empty},{whole}]"#));
     }
 }

@@ -14,6 +14,7 @@ use crate::cache::IndexCache;
 use crate::error::{BucketError, failed};
 use crate::layout;
 use crate::metrics::ReadMetrics;
+use crate::window::file_sizes;
 
 /// A chunk of 120 samples is shorter than this in nearly every case; one that isn't costs a second request.
 const CHUNK_BYTES_GUESS: u64 = 2048;
@@ -48,14 +49,7 @@ impl BucketBlock {
 
     /// The size of its files as its `meta.json` lists them, 0 where it doesn't.
     pub fn byte_len(&self) -> u64 {
-        self.file_sizes().values().sum()
-    }
-
-    fn file_sizes(&self) -> HashMap<String, u64> {
-        let files = self.meta.thanos.as_ref().and_then(|thanos| thanos["files"].as_array());
-        let size =
-            |file: &serde_json::Value| Some((file["rel_path"].as_str()?.to_owned(), file["size_bytes"].as_u64()?));
-        files.into_iter().flatten().filter_map(size).collect()
+        file_sizes(&self.meta).values().sum()
     }
 
     fn broken(&self, reason: impl std::fmt::Display) -> BucketError {
@@ -147,12 +141,12 @@ impl BucketBlock {
         for (i, place) in places.iter().enumerate() {
             segments.entry(place.segment).or_default().push(i);
         }
-        let sizes = self.file_sizes();
+        let sizes = file_sizes(&self.meta);
         let mut out = vec![Bytes::new(); places.len()];
         for (segment, wanted) in segments {
             let number = segment as usize + 1;
             let object = layout::segment(self.meta.ulid, number);
-            let size = sizes.get(&format!("chunks/{number:06}")).copied().unwrap_or(u64::MAX);
+            let size = sizes.get(format!("chunks/{number:06}").as_str()).copied().unwrap_or(u64::MAX);
             let range = |i: &usize, len: u64| {
                 let begin = u64::from(places[*i].offset);
                 begin..begin.saturating_add(len).min(size).max(begin) // an index may name what is not there

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use model::TimeRange;
+use storage::canonical::{count, recut};
 use storage::chunk::Chunk;
-use storage::dedup::{Group, MARGIN_MS, groups, merge_series};
+use storage::dedup::{MARGIN_MS, groups, merge_series};
 use storage::{QueryError, Queryable, SelectRequest, Series, SeriesIter, SeriesSet};
 use tokio::runtime::Handle;
 use tsdb::{BlockMeta, SeriesBlock};
 
 use crate::error::BucketError;
-use crate::recut::{count, recut};
 use crate::window::Window;
 
 const FOLDER: &str = "bucket-blocks";
@@ -151,24 +151,20 @@ impl Work {
             return Ok(Box::new(series.map(move |series| {
                 let Series { labels, chunks } = series?;
                 note(&chunks, range)?;
-                Ok(Series { labels, chunks: recut(chunks, range)? })
+                Ok(Series { labels, chunks: recut(&chunks, range)? })
             })));
         }
         let (wide, margin_ms, names) = (self.wide(), self.margin_ms, self.replica_labels.clone());
-        Ok(Box::new(groups(series, &names)?.into_iter().map(move |group| {
-            let Group { labels, mut replicas } = group;
-            for replica in &mut replicas {
+        Ok(Box::new(groups(series, &names)?.into_iter().map(move |mut group| {
+            for replica in &mut group.replicas {
                 if margin_ms < MARGIN_MS {
                     // What lies behind the margin must have no part, however chunks are cut.
-                    replica.chunks = recut(std::mem::take(&mut replica.chunks), wide)?;
+                    replica.chunks = recut(&replica.chunks, wide)?;
                 }
                 note(&replica.chunks, wide)?;
             }
-            let chunks = match &mut replicas[..] {
-                [only] => std::mem::take(&mut only.chunks),
-                replicas => merge_series(replicas, &names, range)?,
-            };
-            Ok(Series { labels, chunks: recut(chunks, range)? })
+            let labels = group.labels.clone();
+            Ok(Series { labels, chunks: merge_series(group, range)? })
         })))
     }
 }

@@ -39,6 +39,8 @@ impl IndexCache {
                 file.write_all(&part).await.map_err(error)?;
             }
             file.flush().await.map_err(error)?;
+            // A power cut must not leave a name without its content: nobody would fetch it again.
+            file.sync_all().await.map_err(error)?;
             fs::rename(&temporary, &path).await.map_err(error)?;
         }
         tsdb::map_file(&path).map_err(error)
@@ -55,8 +57,8 @@ impl IndexCache {
         while let Some(entry) = entries.next_entry().await.map_err(error)? {
             let path = entry.path();
             let block = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let is_index = path.extension().is_some_and(|extension| extension == "index");
-            if is_index && !blocks.contains(&block) {
+            let is_own = path.extension().is_some_and(|extension| extension == "index" || extension == "tmp");
+            if is_own && !blocks.contains(&block) {
                 fs::remove_file(&path).await.map_err(error)?;
             }
         }

@@ -71,6 +71,15 @@ impl Catalog {
         });
     }
 
+    /// Forgets the blocks that `stays` doesn't name: the next look finds those that are there all the same.
+    pub(crate) fn retain(&self, stays: impl Fn(&BlockId) -> bool) {
+        self.metas.rcu(|metas| {
+            let mut metas = Metas::clone(metas);
+            metas.retain(|block, _| stays(block));
+            metas
+        });
+    }
+
     /// A block by name, or nothing where it is not complete or not readable.
     async fn meta(
         &self,

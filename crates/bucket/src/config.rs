@@ -1,9 +1,9 @@
-//! The `bucket:` section, in the words of Thanos's objstore file: `type`, `config`, `prefix`.
+//! The `bucket:` section, in the words of Thanos's objstore file: `type`, `config`, `prefix`; and `delete_delay`.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use config::{Report, Secret, Spanned};
+use config::{DurationMs, Report, Secret, Spanned};
 use serde::Deserialize;
 
 /// The section as written.
@@ -15,6 +15,8 @@ pub struct RawBucket {
     config: Spanned<RawSettings>,
     #[serde(default)]
     prefix: String,
+    /// Not of Thanos's file: a flag of its compactor.
+    delete_delay: Option<Spanned<DurationMs>>,
 }
 
 /// The keys of all types together; which of them a type takes is checked in validation, where the type is known.
@@ -30,6 +32,22 @@ struct RawSettings {
     session_token: Option<Spanned<Secret>>,
     insecure: Option<Spanned<bool>>,
     bucket_lookup_type: Option<Spanned<String>>,
+}
+
+/// Where a section doesn't say how long blocks stay that are marked for deletion: two days, as with Thanos.
+const DELETE_DELAY_MS: i64 = 48 * HOUR_MS;
+/// Readers go on for a while with a block that is marked, and somebody may be uploading it still.
+const DELETE_DELAY_MIN_MS: i64 = HOUR_MS;
+const HOUR_MS: i64 = 3_600_000;
+
+/// A bucket, and what is done with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where it is.
+    pub location: Location,
+    /// So long after a block was marked for deletion it is deleted, in milliseconds; 0 deletes nothing, neither what is marked nor what uploads
+    /// have left.
+    pub delete_delay_ms: i64,
 }
 
 /// Where the bucket is.
@@ -80,7 +98,17 @@ impl fmt::Display for Location {
 
 impl RawBucket {
     /// Checks the section; `None` where it has errors, which are in the report then.
-    pub fn validate(&self, report: &mut Report) -> Option<Location> {
+    pub fn validate(&self, report: &mut Report) -> Option<Config> {
+        let delete_delay_ms = self.delete_delay.as_ref().map_or(DELETE_DELAY_MS, |delay| delay.value.0);
+        if let Some(delay) = self.delete_delay.as_ref().filter(|_| (1..DELETE_DELAY_MIN_MS).contains(&delete_delay_ms))
+        {
+            let message = "want at least 1h, for those who still read or upload a block, or 0, which deletes nothing";
+            report.error(delay, message);
+        }
+        Some(Config { location: self.location(report)?, delete_delay_ms })
+    }
+
+    fn location(&self, report: &mut Report) -> Option<Location> {
         match self.kind.value.to_ascii_uppercase().as_str() {
             "FILESYSTEM" => self.filesystem(report),
             "S3" => self.s3(report),
@@ -177,20 +205,33 @@ impl RawSettings {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Location, String> {
+    fn read(text: &str) -> Result<Config, String> {
         let raw: RawBucket = config::load(text, "bucket.yml").map_err(|e| e.to_string())?;
         let mut report = Report::new("/etc/bucket.yml");
-        let location = raw.validate(&mut report);
+        let config = raw.validate(&mut report);
         report.finish(()).map_err(|e| e.to_string())?;
-        location.ok_or_else(|| "no location and no error".to_owned())
+        config.ok_or_else(|| "no bucket and no error".to_owned())
     }
 
     #[test]
     fn reads_thanos_s_words() {
-        let check = |text: &str, want: &str| assert_eq!(read(text).map(|l| l.to_string()), Ok(want.to_owned()));
+        let check = |text: &str, want: &str| {
+            assert_eq!(read(text).map(|config| config.location.to_string()), Ok(want.to_owned()));
+        };
         check("{type: FILESYSTEM, config: {directory: /data}}", "file:///data");
         check("{type: filesystem, config: {directory: data}, prefix: /a/}", "file:///etc/data/a");
         check("{type: S3, config: {bucket: metrics, endpoint: 's3.example.org'}}", "s3://s3.example.org/metrics");
+    }
+
+    #[test]
+    fn what_is_marked_goes_after_two_days_if_nothing_else_is_said() {
+        let check = |delay: &str, want_ms: i64| {
+            let config = read(&format!("{{type: FILESYSTEM, config: {{directory: /data}}{delay}}}"));
+            assert_eq!(config.map(|config| config.delete_delay_ms), Ok(want_ms), "{delay}");
+        };
+        check("", 48 * HOUR_MS);
+        check(", delete_delay: 1h", HOUR_MS);
+        check(", delete_delay: 0s", 0);
     }
 
     #[test]
@@ -203,6 +244,10 @@ mod tests {
         check(
             "type: S3\nconfig: {bucket: a, endpoint: 'http://x'}",
             "/etc/bucket.yml:2:31: want host:port without a scheme (insecure: true asks for plain HTTP)",
+        );
+        check(
+            "type: FILESYSTEM\nconfig: {directory: b}\ndelete_delay: 59m",
+            "/etc/bucket.yml:3:15: want at least 1h, for those who still read or upload a block, or 0, which deletes nothing",
         );
         check(
             "type: FILESYSTEM\nconfig: {bucket: a, directory: b}",

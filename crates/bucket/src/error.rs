@@ -65,6 +65,12 @@ pub enum BucketError {
         /// The size of what is there.
         theirs: u64,
     },
+    /// Somebody is deleting what lies under the name of a block.
+    #[error("block {block} is being deleted from the bucket, it is uploaded again when that is done")]
+    BeingDeleted {
+        /// Which block.
+        block: String,
+    },
     /// A block in the bucket can't be read.
     #[error("block {block} in the bucket: {reason}")]
     Block {
@@ -76,16 +82,14 @@ pub enum BucketError {
 }
 
 impl BucketError {
+    /// Whether an object was expected and isn't there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, BucketError::Store { source: object_store::Error::NotFound { .. }, .. })
+    }
+
     /// The whole chain of causes, for a place that shows one line.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        config::chain(self)
     }
 }
 

@@ -50,6 +50,42 @@ impl UploadMetrics {
     }
 }
 
+/// Counters of what is deleted from the bucket.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CleanMetrics {
+    pub(crate) marked: Gauge,
+    pub(crate) cleaned: Counter,
+    pub(crate) partial: Counter,
+    pub(crate) failures: Counter,
+}
+
+impl CleanMetrics {
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = CleanMetrics::default();
+        registry.register(
+            "watershed_bucket_blocks_marked",
+            "Blocks in the bucket that bore a deletion mark at the last look",
+            metrics.marked.clone(),
+        );
+        registry.register(
+            "watershed_bucket_blocks_cleaned",
+            "Blocks deleted from the bucket because they were marked for it",
+            metrics.cleaned.clone(),
+        );
+        registry.register(
+            "watershed_bucket_partial_uploads_cleaned",
+            "Blocks deleted from the bucket because their upload broke off",
+            metrics.partial.clone(),
+        );
+        registry.register(
+            "watershed_bucket_block_cleanup_failures",
+            "Blocks that could not be deleted from the bucket",
+            metrics.failures.clone(),
+        );
+        metrics
+    }
+}
+
 /// Counters of what is read from the bucket.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReadMetrics {

@@ -26,7 +26,9 @@ pub fn open(location: &Location) -> Result<Arc<dyn ObjectStore>, BucketError> {
     match location {
         Location::Filesystem { directory, prefix } => {
             fs::create_dir_all(directory).map_err(|source| BucketError::File { path: directory.clone(), source })?;
-            let store = LocalFileSystem::new_with_prefix(directory).map_err(error)?.with_automatic_cleanup(true);
+            let store = LocalFileSystem::new_with_prefix(directory).map_err(error)?;
+            // What is noted as uploaded may go locally, so it must be on the disk.
+            let store = store.with_automatic_cleanup(true).with_fsync(true);
             Ok(bounded(store, prefix))
         }
         Location::S3(s3) => Ok(bounded(s3_store(s3).map_err(error)?, &s3.prefix)),

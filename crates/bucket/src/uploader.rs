@@ -252,7 +252,9 @@ impl Uploader {
 
     /// Marks for deletion what the bucket has of a window besides its best block.
     async fn settle(&self) -> Result<(), BucketError> {
-        for blocks in contests(&self.catalog.metas()) {
+        let metas = self.catalog.metas();
+        self.marked.lock().retain(|block| metas.contains_key(block));
+        for blocks in contests(&metas) {
             let Some((winner, losers)) = blocks.split_first() else { continue };
             for loser in losers.iter().filter(|loser| is_of(loser, &self.labels_json)) {
                 if self.marked.lock().contains(&loser.ulid) {

@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use model::{TimeRange, Timestamp};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
-use storage::{LabelRequest, QueryError, Queryable, SelectRequest, SeriesSet, merge_sets, merge_strings};
+use storage::{LabelRequest, QueryError, Queryable, SelectRequest, Series, SeriesSet, merge_sets, merge_strings};
 use tsdb::BlockId;
 
 use crate::block::BucketBlock;
@@ -84,6 +84,15 @@ impl BucketView {
         Ok(())
     }
 
+    /// What a block has. One that turns out to be gone is looked for with the next sync.
+    async fn select_from(&self, block: &BucketBlock, request: &SelectRequest) -> Result<Vec<Series>, BucketError> {
+        let result = block.select(request).await;
+        if result.as_ref().is_err_and(BucketError::is_not_found) {
+            self.catalog.retain(|known| *known != block.meta().ulid);
+        }
+        result
+    }
+
     /// The part of a range that the bucket answers, with the blocks for it.
     fn older_part(&self, range: TimeRange) -> (TimeRange, Vec<Arc<BucketBlock>>) {
         let begin_of_local = self.local.min_time().unwrap_or(Timestamp::MAX);
@@ -99,7 +108,7 @@ impl Queryable for BucketView {
     async fn select(&self, request: &SelectRequest) -> Result<SeriesSet, QueryError> {
         let (range, blocks) = self.older_part(request.range);
         let request = SelectRequest { range, ..request.clone() };
-        let sets = try_join_all(blocks.iter().map(|block| block.select(&request))).await?;
+        let sets = try_join_all(blocks.iter().map(|block| self.select_from(block, &request))).await?;
         let sets = sets.into_iter().map(SeriesSet::from_sorted).collect();
         Ok(merge_sets(sets, request.hints.limit))
     }

@@ -81,9 +81,24 @@ fn labels_of(meta: &BlockMeta) -> Option<&Value> {
     thanos(meta, "/labels")
 }
 
+/// Whether a block carries these external labels.
+pub(crate) fn has_labels(meta: &BlockMeta, labels: &Value) -> bool {
+    labels_of(meta) == Some(labels)
+}
+
 /// Whether a block carries these external labels and raw samples.
 pub(crate) fn is_of(meta: &BlockMeta, labels: &Value) -> bool {
-    labels_of(meta) == Some(labels) && resolution(meta) == 0
+    has_labels(meta, labels) && resolution(meta) == 0
+}
+
+/// The files of a block that its description gives a size of.
+pub(crate) fn file_sizes(meta: &BlockMeta) -> HashMap<&str, u64> {
+    let files = thanos(meta, "/files").and_then(Value::as_array);
+    files
+        .into_iter()
+        .flatten()
+        .filter_map(|file| Some((file["rel_path"].as_str()?, file["size_bytes"].as_u64()?)))
+        .collect()
 }
 
 /// Whether a block was written as the block of a window, from everything its writer had of it.
@@ -195,7 +210,7 @@ mod tests {
             let sources: Vec<String> = sources.iter().map(|source| id(*source).to_string()).collect();
             let mut json = json!({
                 "ulid": id(spec.name).to_string(), "version": 1, "minTime": spec.range.0, "maxTime": spec.range.1,
-                                "compaction": {"level": spec.level, "sources": sources},
+                "compaction": {"level": spec.level, "sources": sources},
                 "thanos": {"version": 1, "labels": {"tier": spec.labels}, "downsample": {"resolution": 0}}
             });
             if spec.window {

@@ -117,7 +117,7 @@ fn open(address: &str) -> Arc<dyn ObjectStore> {
     );
     let raw: bucket::RawBucket = config::load(&text, "bucket.yml").expect("well-formed");
     let mut report = config::Report::new("bucket.yml");
-    let location = raw.validate(&mut report);
+    let location = raw.validate(&mut report).map(|config| config.location);
     report.finish(()).expect("valid");
     let location = location.expect("valid");
     assert_eq!(location.to_string(), format!("s3://{address}/{BUCKET}/{PREFIX}"));
@@ -181,12 +181,13 @@ async fn what_was_uploaded_is_read_back_and_not_written_twice() {
     fixture.sync(&fixture.uploader("data")).await.expect("the bucket is asked");
     assert_eq!(server.count_versions(), wanted.len(), "what is there is not written again");
 
-    // Without its meta.json a block was interrupted: that object alone is missing, the others are refused by the server.
+    // Without its meta.json a block was interrupted: that object alone is missing, the others are refused by the server. The index is put
+    // once more, which says that somebody is at it.
     let meta = object_store::path::Path::from(format!("{}/meta.json", fixture.names().await[0]));
     fixture.store.delete(&meta).await.expect("deleted");
     fs::remove_file(fixture.dir.path().join(LEDGER)).expect("was written");
     fixture.sync(&fixture.uploader("data")).await.expect("goes on");
-    assert_eq!(server.count_versions(), wanted.len() + 1, "only meta.json is written");
+    assert_eq!(server.count_versions(), wanted.len() + 2, "only index and meta.json are written");
     fixture.assert_reads_as_the_database().await;
 }
 

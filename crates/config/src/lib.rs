@@ -7,6 +7,7 @@
 //! each error, the suggestion, and Prometheus's grammar for durations, secrets and clients. What the keys mean is
 //! known only by the crates that own them.
 
+mod cause;
 mod duration;
 mod environment;
 mod error;
@@ -20,6 +21,7 @@ mod suggest;
 mod tls;
 mod yaml;
 
+pub use cause::chain;
 pub use duration::DurationMs;
 pub use environment::expand_environment;
 pub use error::{Error, Errors, Report};

@@ -14,6 +14,7 @@ use tsdb::Db;
 
 use crate::error::StartError;
 use crate::options::Options;
+use crate::queries::Books;
 
 /// The ground that a tier builds on.
 pub struct Base {
@@ -41,6 +42,7 @@ pub struct Base {
     pub(crate) hostname: Option<String>,
     pub(crate) sync_interval_ms: i64,
     pub(crate) store_metadata: bool,
+    pub(crate) books: Arc<Books>,
 }
 
 impl Base {
@@ -84,10 +86,14 @@ impl Base {
         });
         let (db, mut registry) = opened.await.map_err(|e| StartError::other("opening the database", e))?;
         let db = db.map_err(|source| StartError::Database { path: data_dir.clone(), source })?;
+        // Two engines, each with as many queries at a time.
+        let places = options.engine.max_concurrency.saturating_mul(2);
+        let books = Books::open(&data_dir, places, clock.clone(), &mut registry);
+        let engine = || Arc::new(Engine::new(options.engine).watched_by(books.clone()));
         Ok(Base {
             db,
-            engine: Arc::new(Engine::new(options.engine)),
-            rule_engine: Arc::new(Engine::new(options.engine)),
+            engine: engine(),
+            rule_engine: engine(),
             discovery: Environment::new(&mut registry),
             clock,
             registry,
@@ -100,6 +106,7 @@ impl Base {
             hostname: options.hostname,
             sync_interval_ms: options.log.sync_interval_ms,
             store_metadata: options.store_metadata,
+            books,
         })
     }
 }

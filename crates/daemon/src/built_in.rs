@@ -123,7 +123,7 @@ fn check(rules: &[&serde_json::Value], interval_ms: i64) -> Result<RuleSet, conf
         return Ok(RuleSet::default());
     }
     let text = json!({ "groups": [{ "name": "watershed", "rules": rules }] }).to_string();
-    RuleSet::check(Path::new(BUILT_IN), &text, GroupDefaults { interval_ms, query_offset_ms: 0 })
+    RuleSet::check(Path::new(BUILT_IN), &text, GroupDefaults { interval_ms, ..GroupDefaults::default() })
 }
 
 fn inhibition(source: &str, inhibited: &Inhibited) -> Inhibition {

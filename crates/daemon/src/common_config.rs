@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use alert::RawAlerting;
 use config::{Errors, Report, Spanned};
+use promql::ParseOptions;
 use rules::{GroupDefaults, RuleSet};
 use scrape::{GlobalConfig, RawGlobalConfig, RawScrapeConfig, ScrapeConfig};
 
@@ -30,17 +31,23 @@ pub struct RawCommon {
 }
 
 impl RawCommon {
-    /// Checks the sections, and the rule files that they name. What is wrong in the file itself goes into `report`. `built_in` are the
-    /// alerts that the tier raises unwritten.
+    /// Checks the sections, and the rule files that they name. What is wrong in the file itself goes into `report`. `language` is what of
+    /// PromQL rules may use, `built_in` are the alerts that the tier raises unwritten.
     ///
     /// # Errors
     /// What is wrong in the rule files, and in the file of `alerting.local`.
-    pub fn validate(self, text: &str, built_in: &[BuiltIn], report: &mut Report) -> Result<CommonConfig, Errors> {
+    pub fn validate(
+        self,
+        text: &str,
+        language: ParseOptions,
+        built_in: &[BuiltIn],
+        report: &mut Report,
+    ) -> Result<CommonConfig, Errors> {
         let global = GlobalConfig::validate(self.global, |name| std::env::var(name).ok(), report);
         let scrape = ScrapeConfig::validate_all(self.scrape_configs, &global, report);
         let patterns: Vec<PathBuf> = self.rule_files.iter().map(|pattern| report.resolve(pattern)).collect();
-        let defaults =
-            GroupDefaults { interval_ms: global.evaluation_interval_ms, query_offset_ms: global.rule_query_offset_ms };
+        let (interval_ms, query_offset_ms) = (global.evaluation_interval_ms, global.rule_query_offset_ms);
+        let defaults = GroupDefaults { interval_ms, query_offset_ms, language };
         let rules = RuleSet::load(&patterns, defaults);
         let built_in = self.built_in_alerts.validate(built_in, global.evaluation_interval_ms, report);
         let alerting = AlertingConfig::validate(self.alerting, &built_in.inhibitions, report);

@@ -1,22 +1,31 @@
 //! Whether a node does what it is for: what its heartbeats tell depends on it.
+//!
+//! A heartbeat vouches for the way from a sample to an alert: the process runs, its rules are evaluated in time, and what it finds can be stored.
+//! It doesn't vouch for single targets or receivers (`up` and failed notifications are there for alerts), and on a global not for
+//! its shards, which have `ShardDown`.
 
 use std::sync::{Arc, OnceLock, Weak};
 
 use alert::Health;
 use model::{Clock, Timestamp};
 use rules::GroupStatus;
+use tsdb::Db;
 
 /// A group of rules counts as stuck when it is late by so many intervals, and by a minute besides.
 const LATE_INTERVALS: i64 = 3;
 const LATE_MS: i64 = 60_000;
 
-/// The node works while every group of its rules is evaluated. The rules are known a moment after this is made; until then
-/// it doesn't.
-pub(crate) fn of_rules(manager: Arc<OnceLock<Weak<rules::Manager>>>, clock: Arc<dyn Clock>) -> Health {
+/// The node works while every group of its rules is evaluated and what it commits is written. The rules are known a moment after this is
+/// made; until then it doesn't.
+pub(crate) fn of_node(manager: Arc<OnceLock<Weak<rules::Manager>>>, db: Arc<Db>, clock: Arc<dyn Clock>) -> Health {
     let began = clock.now();
     Arc::new(move || {
         let manager = manager.get().and_then(Weak::upgrade).ok_or("the rules don't run")?;
-        in_time(&manager.groups(), began, clock.now())
+        in_time(&manager.groups(), began, clock.now())?;
+        if db.storing_fails() {
+            return Err("nothing can be stored: the last commit could not be written to the log".to_owned());
+        }
+        Ok(())
     })
 }
 
@@ -36,6 +45,8 @@ fn in_time(groups: &[GroupStatus], began: Timestamp, now: Timestamp) -> Result<(
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use prometheus_client::registry::Registry;
 
     use super::*;
 
@@ -63,7 +74,10 @@ mod tests {
 
     #[test]
     fn without_rules_to_ask_the_node_does_not_work() {
-        let health = of_rules(Arc::default(), Arc::new(model::SystemClock));
+        let dir = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(model::SystemClock);
+        let db = Db::open(tsdb::Options::new(dir.path()), clock.clone(), &mut Registry::default()).unwrap();
+        let health = of_node(Arc::default(), db, clock);
         assert!(health().unwrap_err().contains("don't run"));
     }
 }

@@ -14,6 +14,7 @@ mod file;
 mod health;
 mod maintenance;
 mod options;
+mod queries;
 mod reload;
 mod run;
 mod storage_config;

@@ -1,6 +1,6 @@
 //! Putting a configuration in force, at the start and again later. A bad new file changes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use tsdb::Db;
 
 use crate::alerting::Alerting;
+use crate::queries::Books;
 use crate::tier::{Loaded, Tier};
 
 /// Hands each section to the room it belongs to.
@@ -21,6 +22,7 @@ pub(crate) struct Reloader<T: Tier> {
     pub(crate) scrape: Arc<scrape::Manager>,
     pub(crate) rules: Arc<rules::Manager>,
     pub(crate) alerting: Arc<Alerting>,
+    pub(crate) books: Arc<Books>,
     pub(crate) text: Arc<ArcSwap<String>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ReloadMetrics,
@@ -78,8 +80,12 @@ impl<T: Tier> Reloader<T> {
     /// first, so that a failure changes nothing.
     pub(crate) async fn apply(&self, loaded: Loaded<T::Config>) -> Result<(), String> {
         let Loaded { common, own } = loaded;
+        let log_file = common.global.query_log_file.as_deref();
+        let query_log = Books::open_log(log_file)
+            .map_err(|e| format!("cannot open the query log {}: {e}", log_file.unwrap_or(Path::new("")).display()))?;
         let scraping = self.scrape.apply(common.scrape, &common.global.external_labels).await;
         scraping.map_err(|e| format!("{e}: {}", e.source))?;
+        self.books.set_log(query_log);
         self.db.set_out_of_order_window(common.storage.out_of_order_window_ms);
         self.db.set_max_exemplars(common.storage.max_exemplars);
         self.tier.apply(own, &common.global).await;

@@ -70,7 +70,7 @@ fn reloader<T: Tier>(
 ) -> Result<Arc<Reloader<T>>, StartError> {
     let Base { db, clock, registry, external_url, .. } = base;
     let evaluations = Arc::new(OnceLock::new());
-    let works = health::of_rules(evaluations.clone(), clock.clone());
+    let works = health::of_node(evaluations.clone(), db.clone(), clock.clone());
     let alerting = Alerting::start(&mut common.alerting, &base.data_dir, clock, external_url, works, registry)?;
     let rule_options = rules::Options {
         engine: base.rule_engine.clone(),
@@ -102,6 +102,7 @@ fn reloader<T: Tier>(
         rules,
         scrape: Arc::new(scrape),
         alerting,
+        books: base.books.clone(),
         text: Arc::new(ArcSwap::default()),
         clock: clock.clone(),
         metrics: ReloadMetrics::new(registry),

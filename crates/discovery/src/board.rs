@@ -1,46 +1,82 @@
 //! Where a source shows what it has found.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::group::TargetGroup;
 
-/// What a source has found last, and a bell for who waits for a change of any source.
+/// Tells one who follows several sources that one of them has changed. Dropping it ends the telling.
 #[derive(Debug)]
+pub(crate) struct Bell(pub(crate) Arc<Notify>);
+
+/// A part of what a source has found, as the targets of one object, by its name.
+pub(crate) type Part = (Arc<str>, Vec<TargetGroup>);
+
+/// What a source has found last, and bells for who waits for a change.
+#[derive(Debug, Default)]
 pub(crate) struct Board {
-    /// `None` before the first answer.
-    groups: Mutex<Option<Arc<Vec<TargetGroup>>>>,
-    changed: Arc<Notify>,
+    state: Mutex<State>,
     /// Rung at the first answer.
     answered: Notify,
 }
 
+#[derive(Debug, Default)]
+struct State {
+    /// By name; none is empty.
+    parts: BTreeMap<Arc<str>, Arc<Vec<TargetGroup>>>,
+    has_answered: bool,
+    bells: Vec<Weak<Bell>>,
+}
+
 impl Board {
-    pub(crate) fn new(changed: Arc<Notify>) -> Self {
-        Board { groups: Mutex::default(), changed, answered: Notify::new() }
+    /// Rings `bell` at changes from now on.
+    pub(crate) fn tell(&self, bell: &Arc<Bell>) {
+        let mut state = self.state.lock();
+        state.bells.retain(|bell| bell.strong_count() > 0);
+        state.bells.push(Arc::downgrade(bell));
     }
 
     /// What was found last.
-    pub(crate) fn groups(&self) -> Arc<Vec<TargetGroup>> {
-        self.groups.lock().clone().unwrap_or_default()
+    pub(crate) fn groups(&self) -> Vec<Arc<Vec<TargetGroup>>> {
+        self.state.lock().parts.values().cloned().collect()
     }
 
-    /// Shows what is there now.
+    /// How many parts have something.
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().parts.len()
+    }
+
+    /// Shows what is there now, all of it.
     pub(crate) fn show(&self, fresh: Vec<TargetGroup>) {
-        let mut groups = self.groups.lock();
-        let is_new = groups.as_ref().is_none_or(|groups| **groups != fresh);
-        if is_new {
-            let had_any = groups.as_ref().is_some_and(|groups| !groups.is_empty());
-            let is_change = had_any || !fresh.is_empty();
-            *groups = Some(Arc::new(fresh));
-            if is_change {
-                self.changed.notify_one();
-            }
+        self.update([("".into(), fresh)], true);
+    }
+
+    /// Shows what has become of some parts. The first answer is there with the first call that `is_answer`.
+    pub(crate) fn update(&self, fresh: impl IntoIterator<Item = Part>, is_answer: bool) {
+        let mut state = self.state.lock();
+        let mut is_change = false;
+        for (name, groups) in fresh {
+            is_change |= match state.parts.get(&name) {
+                None if groups.is_empty() => false,
+                Some(old) if **old == groups => false,
+                Some(_) if groups.is_empty() => state.parts.remove(&name).is_some(),
+                _ => {
+                    state.parts.insert(name, Arc::new(groups));
+                    true
+                }
+            };
         }
-        drop(groups);
-        self.answered.notify_waiters();
+        if is_change {
+            state.bells.iter().filter_map(Weak::upgrade).for_each(|bell| bell.0.notify_one());
+        }
+        state.has_answered |= is_answer;
+        drop(state);
+        if is_answer {
+            self.answered.notify_waiters();
+        }
     }
 
     /// Waits for the first answer.
@@ -48,7 +84,8 @@ impl Board {
         let answered = self.answered.notified();
         tokio::pin!(answered);
         answered.as_mut().enable();
-        if self.groups.lock().is_none() {
+        let has_answered = self.state.lock().has_answered;
+        if !has_answered {
             answered.await;
         }
     }

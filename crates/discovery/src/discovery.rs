@@ -7,13 +7,16 @@ use futures::future::join_all;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::board::Board;
+use crate::board::{Bell, Board};
 use crate::dns::{DnsSdConfig, DnsSource};
 use crate::environment::Environment;
 use crate::file::FileSdConfig;
 use crate::file_watch::FileWatch;
 use crate::group::TargetGroup;
 use crate::http::{HttpSdConfig, HttpSource};
+use crate::kubernetes::config::KubernetesSdConfig;
+use crate::kubernetes::follow::follow as follow_kubernetes;
+use crate::kubernetes::hub::Shared;
 use crate::refresh::Asked;
 use crate::sources::Sources;
 
@@ -36,7 +39,15 @@ pub struct Discovery {
 struct Running {
     source: Source,
     board: Arc<Board>,
-    _stop: DropGuard,
+    _bell: Arc<Bell>,
+    _follower: Follower,
+}
+
+/// Who follows a source, as long as this is there.
+#[derive(Debug)]
+enum Follower {
+    Own { _stop: DropGuard },
+    Shared { _source: Arc<Shared> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +55,7 @@ enum Source {
     File(FileSdConfig),
     Dns(DnsSdConfig),
     Http(Box<HttpSdConfig>),
+    Kubernetes(Box<KubernetesSdConfig>),
 }
 
 impl Discovery {
@@ -69,12 +81,13 @@ impl Discovery {
     }
 
     async fn follow(&mut self, sources: Sources) {
-        let Sources { fixed, files, dns, http } = sources;
+        let Sources { fixed, files, dns, http, kubernetes } = sources;
         self.fixed = Arc::new(fixed);
         let wanted = files.into_iter().map(Source::File);
         let wanted = wanted
             .chain(dns.into_iter().map(Source::Dns))
-            .chain(http.into_iter().map(|http| Source::Http(Box::new(http))));
+            .chain(http.into_iter().map(|http| Source::Http(Box::new(http))))
+            .chain(kubernetes.into_iter().map(|config| Source::Kubernetes(Box::new(config))));
         let mut before = std::mem::take(&mut self.running);
         for source in wanted {
             let running = match before.iter().position(|running| running.source == source) {
@@ -86,9 +99,35 @@ impl Discovery {
     }
 
     async fn run(&self, source: Source) -> Running {
-        let (stop, board) = (CancellationToken::new(), Arc::new(Board::new(self.changed.clone())));
+        let bell = Arc::new(Bell(self.changed.clone()));
+        let (board, follower) = match &source {
+            Source::Kubernetes(config) => {
+                let shared = self.share(config);
+                shared.board.tell(&bell);
+                self.changed.notify_one(); // for what is known already
+                (shared.board.clone(), Follower::Shared { _source: shared })
+            }
+            Source::File(_) | Source::Dns(_) | Source::Http(_) => {
+                let (stop, board) = (CancellationToken::new(), Arc::<Board>::default());
+                board.tell(&bell);
+                self.run_alone(source.clone(), &board, &stop).await;
+                (board, Follower::Own { _stop: stop.drop_guard() })
+            }
+        };
+        Running { source, board, _bell: bell, _follower: follower }
+    }
+
+    /// A source that others of the node may have as well.
+    fn share(&self, config: &KubernetesSdConfig) -> Arc<Shared> {
+        let hub = &self.environment.kubernetes;
+        hub.source(config, |board, stop| {
+            tokio::spawn(follow_kubernetes(hub.clone(), config.clone(), board, stop));
+        })
+    }
+
+    async fn run_alone(&self, source: Source, board: &Arc<Board>, stop: &CancellationToken) {
         let (owner, environment) = (self.owner.clone(), self.environment.clone());
-        match source.clone() {
+        match source {
             Source::File(config) => {
                 let mut watch = FileWatch::new(config, environment, board.clone());
                 watch.refresh().await;
@@ -104,13 +143,13 @@ impl Discovery {
                 let asked = Asked::Http(Box::new(HttpSource { config: *config, environment, owner }));
                 tokio::spawn(asked.follow(interval, board.clone(), stop.clone()));
             }
+            Source::Kubernetes(_) => {}
         }
-        Running { source, board, _stop: stop.drop_guard() }
     }
 
     /// The groups as they are now, those of the configuration first.
     pub fn groups(&self) -> Vec<Arc<Vec<TargetGroup>>> {
-        let found = self.running.iter().map(|running| running.board.groups());
+        let found = self.running.iter().flat_map(|running| running.board.groups());
         std::iter::once(self.fixed.clone()).chain(found).collect()
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{DurationMs, Report, Spanned};
+use config::{DurationMs, Report, Spanned, chain};
 use futures::future::join_all;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use model::Labels;
@@ -123,7 +123,7 @@ pub(crate) struct DnsSource {
 
 impl DnsSource {
     pub(crate) async fn ask(&self) -> Round {
-        let Environment { metrics, dns } = &*self.environment;
+        let Environment { metrics, dns, .. } = &*self.environment;
         let lookups = dns.resolver();
         let lookups = lookups.as_ref();
         let round = join_all(self.config.names.iter().map(async |name| {
@@ -147,18 +147,6 @@ impl DnsSource {
         }
         round
     }
-}
-
-/// The error with all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// The target that a record stands for, with labels that say where it is from.

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
+use crate::kubernetes::access::InCluster;
+use crate::kubernetes::hub::Hub;
 use crate::metrics::Metrics;
 use crate::resolver::Dns;
 
-/// Metrics, and whom to ask about names.
+/// Metrics, whom to ask about names, and what is followed in Kubernetes clusters.
 #[derive(Debug)]
 pub struct Environment {
     pub(crate) metrics: Metrics,
     pub(crate) dns: Dns,
+    pub(crate) kubernetes: Arc<Hub>,
 }
 
 impl Environment {
@@ -22,6 +25,13 @@ impl Environment {
 
     /// Another resolver than the machine's.
     pub fn with_dns(dns: Dns, registry: &mut Registry) -> Arc<Self> {
-        Arc::new(Environment { metrics: Metrics::new(registry), dns })
+        Environment::with(dns, InCluster::system(), registry)
+    }
+
+    /// Another resolver than the machine's, and another cluster than the one this runs in.
+    pub fn with(dns: Dns, in_cluster: InCluster, registry: &mut Registry) -> Arc<Self> {
+        let metrics = Metrics::new(registry);
+        let kubernetes = Arc::new(Hub::new(in_cluster, metrics.kubernetes.clone()));
+        Arc::new(Environment { metrics, dns, kubernetes })
     }
 }

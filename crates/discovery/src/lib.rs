@@ -1,7 +1,7 @@
 //! Finding things by name: what is scraped, and which shards are pulled.
 //!
-//! A [`Discovery`] follows [`Sources`]: lists in the configuration, files, the DNS, and HTTP servers that tell lists. It gives groups of
-//! targets, labels with an `__address__` among them, as they are now, and says when they change. [`relabel`] decides what becomes
+//! A [`Discovery`] follows [`Sources`]: lists in the configuration, files, the DNS, HTTP servers that tell lists, and Kubernetes
+//! clusters. It gives groups of targets, labels with an `__address__` among them, as they are now, and says when they change. [`relabel`] decides what becomes
 //! of them. What a target or a replica is, is known only by those who ask.
 //!
 //! It is Prometheus's discovery with its words, labels and metrics. A source that fails keeps what it found last.
@@ -14,6 +14,7 @@ mod file;
 mod file_watch;
 mod group;
 mod http;
+mod kubernetes;
 mod metrics;
 mod refresh;
 pub mod relabel;
@@ -26,5 +27,9 @@ pub use environment::Environment;
 pub use file::{FileSdConfig, RawFileSdConfig};
 pub use group::{RawTargetGroup, TargetGroup, check_address};
 pub use http::{HttpSdConfig, RawHttpSdConfig};
+pub use kubernetes::access::{ApiServer, InCluster};
+pub use kubernetes::config::{
+    AttachMetadata, KubernetesSdConfig, RawKubernetesSdConfig, RawNamespaces, RawSelector, Role, Selector,
+};
 pub use resolver::Dns;
 pub use sources::{RawSources, Sources};

@@ -14,6 +14,51 @@ pub(crate) struct SourceLabels {
     pub(crate) mechanism: String,
 }
 
+/// The labels of a series about changes of Kubernetes objects.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct EventLabels {
+    /// `add`, `update` or `delete`.
+    pub(crate) event: String,
+    /// As `pod`.
+    pub(crate) role: String,
+}
+
+/// Counters of what is followed in Kubernetes clusters.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KubernetesMetrics {
+    pub(crate) failures: Counter,
+    events: Family<EventLabels, Counter>,
+}
+
+impl KubernetesMetrics {
+    /// Creates them and makes them known to `registry`.
+    fn new(registry: &mut Registry) -> Self {
+        let metrics = KubernetesMetrics::default();
+        registry.register(
+            "prometheus_sd_kubernetes_failures",
+            "Lists and watches of Kubernetes objects that failed",
+            metrics.failures.clone(),
+        );
+        registry.register(
+            "prometheus_sd_kubernetes_events",
+            "Changes of Kubernetes objects, each counted once however many sources share the watch",
+            metrics.events.clone(),
+        );
+        for role in ["endpointslice", "endpoints", "node", "pod", "service", "ingress"] {
+            metrics.count(role, 0, 0, 0);
+        }
+        metrics
+    }
+
+    /// Counts changes of the objects that are targets of a role.
+    pub(crate) fn count(&self, role: &str, added: u64, updated: u64, deleted: u64) {
+        for (event, count) in [("add", added), ("update", updated), ("delete", deleted)] {
+            let labels = EventLabels { event: event.to_owned(), role: role.to_owned() };
+            self.events.get_or_create(&labels).inc_by(count);
+        }
+    }
+}
+
 /// Counters of a node's discovery.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
@@ -22,12 +67,13 @@ pub(crate) struct Metrics {
     pub(crate) dns_lookup_failures: Counter,
     pub(crate) http_failures: Counter,
     pub(crate) refresh_failures: Family<SourceLabels, Counter>,
+    pub(crate) kubernetes: KubernetesMetrics,
 }
 
 impl Metrics {
     /// Creates them and makes them known to `registry`.
     pub(crate) fn new(registry: &mut Registry) -> Self {
-        let metrics = Metrics::default();
+        let metrics = Metrics { kubernetes: KubernetesMetrics::new(registry), ..Metrics::default() };
         let counters = [
             ("prometheus_sd_file_read_errors", "Files of targets that could not be read", &metrics.file_read_errors),
             ("prometheus_sd_dns_lookups", "Lookups of names in the DNS", &metrics.dns_lookups),

@@ -6,6 +6,7 @@ use crate::dns::{DnsSdConfig, RawDnsSdConfig};
 use crate::file::{FileSdConfig, RawFileSdConfig};
 use crate::group::{RawTargetGroup, TargetGroup};
 use crate::http::{HttpSdConfig, RawHttpSdConfig};
+use crate::kubernetes::config::{KubernetesSdConfig, RawKubernetesSdConfig};
 
 /// The keys of a configuration that say where targets are found, as written.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +19,8 @@ pub struct RawSources {
     pub dns: Vec<Spanned<RawDnsSdConfig>>,
     /// `http_sd_configs`
     pub http: Vec<Spanned<RawHttpSdConfig>>,
+    /// `kubernetes_sd_configs`
+    pub kubernetes: Vec<Spanned<RawKubernetesSdConfig>>,
 }
 
 /// Where targets are found, validated.
@@ -31,6 +34,8 @@ pub struct Sources {
     pub dns: Vec<DnsSdConfig>,
     /// Targets that servers tell.
     pub http: Vec<HttpSdConfig>,
+    /// Targets in Kubernetes clusters.
+    pub kubernetes: Vec<KubernetesSdConfig>,
 }
 
 impl Sources {
@@ -42,6 +47,8 @@ impl Sources {
         let dns = raw.dns.into_iter().map(|dns| DnsSdConfig::validate(dns.value, dns.position, report)).collect();
         let http =
             raw.http.into_iter().filter_map(|http| HttpSdConfig::validate(http.value, http.position, report)).collect();
-        Sources { fixed, files, dns, http }
+        let kubernetes = raw.kubernetes.into_iter();
+        let kubernetes = kubernetes.filter_map(|raw| KubernetesSdConfig::validate(raw.value, raw.position, report));
+        Sources { fixed, files, dns, http, kubernetes: kubernetes.collect() }
     }
 }

@@ -64,67 +64,70 @@ pub(crate) fn write_family_name(out: &mut Vec<u8>, metric: &str, escaping: Escap
     }
 }
 
-/// Name and labels of a sample. Labels are written in the order they come, empty values included.
-pub(crate) fn write_series<'a>(
-    out: &mut Vec<u8>,
-    metric: &str,
-    labels: impl IntoIterator<Item = (&'a str, &'a str)>,
-    escaping: Escaping,
-) {
-    let mut separator = b'{';
+/// Name of a sample's metric. The answer is what stands before the first label.
+pub(crate) fn write_metric(out: &mut Vec<u8>, metric: &str, escaping: Escaping) -> u8 {
     if is_valid_metric_name(metric) {
         out.extend_from_slice(metric.as_bytes());
     } else if escaping == Escaping::AllowUtf8 {
-        out.push(separator);
-        separator = b',';
+        out.push(b'{');
         write_quoted(out, metric);
+        return b',';
     } else {
         escaping.rewrite(out, metric, true);
     }
-    for (name, value) in labels {
-        out.push(separator);
-        separator = b',';
-        if is_valid_label_name(name) {
-            out.extend_from_slice(name.as_bytes());
-        } else if escaping == Escaping::AllowUtf8 {
-            write_quoted(out, name);
-        } else {
-            escaping.rewrite(out, name, false);
-        }
-        out.push(b'=');
-        write_quoted(out, value);
+    b'{'
+}
+
+/// A label. An empty value is written, too.
+pub(crate) fn write_label(out: &mut Vec<u8>, (name, value): (&str, &str), escaping: Escaping) {
+    if is_valid_label_name(name) {
+        out.extend_from_slice(name.as_bytes());
+    } else if escaping == Escaping::AllowUtf8 {
+        write_quoted(out, name);
+    } else {
+        escaping.rewrite(out, name, false);
     }
-    if separator == b',' {
-        out.push(b'}');
-    }
+    out.push(b'=');
+    write_quoted(out, value);
 }
 
 fn write_quoted(out: &mut Vec<u8>, text: &str) {
-    out.reserve(text.len() + 2);
     out.push(b'"');
-    // Values are short: looking at each byte is quicker than setting out to find one.
-    if text.bytes().fold(false, |found, byte| found | matches!(byte, b'"' | b'\\' | b'\n')) {
-        write_escaped(out, text, true);
-    } else {
-        out.extend_from_slice(text.as_bytes());
-    }
+    write_escaped(out, text);
     out.push(b'"');
 }
 
-/// A text with backslashes before what would end it; `quotes` says whether quotes would.
-pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str, quotes: bool) {
+/// A text with backslashes before what would end it.
+fn write_escaped(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    let mut done = 0;
-    for at in memchr::memchr3_iter(b'\\', b'\n', b'"', bytes) {
-        if bytes[at] == b'"' && !quotes {
-            continue;
-        }
-        out.extend_from_slice(&bytes[done..at]);
-        out.push(b'\\');
-        out.push(if bytes[at] == b'\n' { b'n' } else { bytes[at] });
-        done = at + 1;
+    if !needs_escape(bytes) {
+        return out.extend_from_slice(bytes);
     }
-    out.extend_from_slice(&bytes[done..]);
+    for byte in bytes {
+        match byte {
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            _ => out.push(*byte),
+        }
+    }
+}
+
+/// Whether one of the bytes must not stand in quotes. Values are short and there are millions: eight bytes at a time, without a call.
+fn needs_escape(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    // Has its highest bit set wherever a byte is zero, and none where no byte is.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let is_one = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n');
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut found = 0;
+    for word in words {
+        let word = u64::from_ne_bytes(*word);
+        for byte in [b'"', b'\\', b'\n'] {
+            found |= zeros(word ^ (ONES * u64::from(byte)));
+        }
+    }
+    found != 0 || rest.iter().any(is_one)
 }
 
 #[cfg(test)]
@@ -144,6 +147,23 @@ mod tests {
         check("my.dotted_metric", ["my_dotted_metric", "my_dot_dotted__metric", "U__my_2e_dotted__metric"]);
         check("1a", ["_a", "__a", "U___31_a"]);
         check("größe", ["gr__e", "gr____e", "U__gr_f6__df_e"]);
+    }
+
+    #[test]
+    fn finds_what_needs_a_backslash() {
+        for length in 0..40 {
+            for at in 0..length {
+                for byte in 0..=255_u8 {
+                    let mut bytes = vec![b'a'; length];
+                    bytes[at] = byte;
+                    assert_eq!(
+                        needs_escape(&bytes),
+                        matches!(byte, b'"' | b'\\' | b'\n'),
+                        "{byte} at {at} of {length}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

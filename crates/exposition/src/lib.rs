@@ -14,10 +14,12 @@ mod classic;
 mod escaping;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod lines;
 pub mod openmetrics;
 pub mod protobuf;
 pub mod text;
 
 pub use classic::{ClassicBucket, classic_buckets};
 pub use escaping::Escaping;
+pub use lines::{Dialect, LineWriter};
 pub use model::MetricType;

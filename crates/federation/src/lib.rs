@@ -14,7 +14,7 @@ mod serve;
 mod wire;
 
 pub use pull::{
-    Config, Finding, GLOBAL_LABEL, PeerConfig, Protocol, Puller, RawConfig, RawPeer, ReplicaState, ReplicaStatus,
-    ShardConfig, ShardStatus,
+    Config, Finding, GLOBAL_LABEL, HttpClient, Network, PeerConfig, Protocol, Puller, RawConfig, RawPeer, ReplicaState,
+    ReplicaStatus, RequestError, ShardConfig, ShardStatus, SystemNetwork,
 };
 pub use serve::{Federate, FederateError, router};

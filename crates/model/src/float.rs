@@ -24,6 +24,11 @@ pub fn format_json_float(value: f64) -> String {
     format_with(value, -6..21)
 }
 
+/// Go's `%v`: digits between 1e-4 and 1e21, an exponent outside.
+pub fn format_go_float(value: f64) -> String {
+    format_with(value, -4..21)
+}
+
 /// Which decimal exponents are written as digits alone.
 const EXPOSITION: Range<i32> = -4..6;
 

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh64::xxh64;
 
 use crate::quote::quote;
 
@@ -99,6 +100,23 @@ impl Labels {
     /// A hash that is the same on every machine and in every run.
     pub fn stable_hash(&self) -> u64 {
         xxh3_64(self.data.as_bytes())
+    }
+
+    /// The hash that Prometheus computes of a label set: xxHash64 of the pairs, each text with its length in front.
+    pub fn prometheus_hash(&self) -> u64 {
+        const LONG: usize = 255;
+        let mut data: Vec<u8> = Vec::with_capacity(self.data.len());
+        for text in self.iter().flat_map(|(name, value)| [name, value]) {
+            match u8::try_from(text.len()).ok().filter(|len| usize::from(*len) < LONG) {
+                Some(len) => data.push(len),
+                None => {
+                    data.push(u8::MAX);
+                    data.extend_from_slice(&(text.len() as u32).to_le_bytes()[..3]);
+                }
+            }
+            data.extend_from_slice(text.as_bytes());
+        }
+        xxh64(&data, 0)
     }
 
     /// The bytes that the buffer takes.

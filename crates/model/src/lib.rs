@@ -10,6 +10,7 @@ mod exemplar;
 mod float;
 mod go_regex;
 mod histogram;
+mod kahan;
 mod labels;
 mod labels_builder;
 mod matcher;
@@ -22,13 +23,15 @@ mod time;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use exemplar::Exemplar;
-pub use float::{format_float, format_json_float, format_plain_float, parse_float, write_float};
+pub use float::{format_float, format_go_float, format_json_float, format_plain_float, parse_float, write_float};
 pub use go_regex::{GoRegex, GoSearch, RegexError};
 pub use histogram::{
-    Buckets, CUSTOM_BUCKETS_SCHEMA, CounterReset, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, FloatHistogram,
-    Histogram, HistogramError, NativeHistogram, Span, bucket_count, bucket_counts, bucket_deltas, bucket_indexes,
+    Accumulator, Added, Amount, Bucket, Buckets, CUSTOM_BUCKETS_SCHEMA, CounterReset, EXPONENTIAL_SCHEMA_MAX,
+    EXPONENTIAL_SCHEMA_MIN, FloatHistogram, Histogram, HistogramError, HistogramMean, HistogramSum,
+    IncompatibleHistograms, NativeHistogram, Span, bucket_count, bucket_counts, bucket_deltas, bucket_indexes,
     is_known_schema, is_valid_schema,
 };
+pub use kahan::Kahan;
 pub use labels::{
     BUCKET_LABEL, INSTANCE, JOB, Labels, LabelsHasher, METRIC_NAME, is_valid_label_name, is_valid_metric_name,
 };

@@ -18,7 +18,7 @@
 //!
 //! # What it doesn't do
 //!
-//! Native histograms, duration expressions, `anchored`, `smoothed`, `fill` and `info()` are refused by name. There is no HTTP
+//! Start timestamps are refused by name. There is no HTTP
 //! here, and no cache.
 
 mod engine;
@@ -26,10 +26,13 @@ mod eval;
 mod syntax;
 pub mod testlang;
 
-pub use engine::{Engine, EngineOptions, MatrixSeries, QueryResult, QueryStats, Value, VectorSample};
+pub use engine::{
+    Asker, EndedQuery, Engine, EngineOptions, MatrixSeries, Origin, QueryDurations, QueryResult, QueryStats,
+    QueryWatch, Value, VectorSample,
+};
 pub use eval::QueryFailure;
 pub use syntax::{
-    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, ExprKind, Function, Matching, Number,
-    ParseError, ParseOptions, Pretty, Selector, Span, StringLiteral, Subquery, UnaryOp, ValueType, functions, parse,
-    parse_selectors, parse_with,
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Boundary, Call, Cardinality, DurationExpr, DurationKind, Expr,
+    ExprKind, Function, Length, LengthError, Matching, Number, ParseError, ParseOptions, Pretty, QueryTimes, Selector,
+    Span, StringLiteral, Subquery, UnaryOp, ValueType, functions, parse, parse_selectors, parse_with,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::{FloatHistogram, Labels, Sample, Timestamp};
 use promql::testlang::MemoryStorage;
-use promql::{Engine, EngineOptions, QueryFailure, Value, parse};
+use promql::{Engine, EngineOptions, ParseOptions, QueryFailure, Value, parse};
 use storage::{LabelRequest, QueryError, Queryable, Samples, SelectRequest, Series, SeriesSet};
 use tokio::sync::Semaphore;
 
@@ -76,26 +76,90 @@ async fn samples_are_bounded_but_what_is_aggregated_away_is_not_held() {
 }
 
 #[tokio::test]
-async fn native_histograms_are_left_out_and_that_is_said() {
-    let series = |name: &str, histograms: &[i64]| {
-        let mut samples = Samples::of_floats(vec![580_000, 600_000], vec![1.0, 2.0]);
-        histograms.iter().for_each(|time| samples.push_histogram(*time, FloatHistogram::default()));
-        (Labels::from_pairs([("__name__", name)]), samples)
-    };
-    let all = [series("floats", &[]), series("mixed", &[590_000, 595_000])];
-    let source: Arc<dyn Queryable> = Arc::new(MemoryStorage::new(all));
+async fn values_that_stand_for_missing_series_are_counted() {
+    let engine = Engine::new(EngineOptions { language: ParseOptions::everything(), ..EngineOptions::default() });
+    let expr = engine.parse("requests_total + fill_right (0) nothing").expect("a valid query");
+    let stats = engine.instant(counters(100), &expr, at(600)).await.expect("an answer").stats;
+    // The series, a value for each that is missing, and who is there on either side.
+    assert!(stats.peak_samples >= 400, "{stats:?}");
+}
+
+#[tokio::test]
+async fn a_series_has_floats_and_histograms() {
+    let mut samples = Samples::of_floats(vec![580_000, 600_000], vec![1.0, 2.0]);
+    for (time, count) in [(590_000, 3.0), (595_000, 4.0)] {
+        samples.push_histogram(time, FloatHistogram { count, ..FloatHistogram::default() });
+    }
+    let source = MemoryStorage::new([(Labels::from_pairs([("__name__", "mixed")]), samples)]);
+    let source: Arc<dyn Queryable> = Arc::new(source);
     let engine = Engine::new(EngineOptions::default());
-    let instant = async |text: &str| {
-        let expr = parse(text).expect("a valid query");
-        engine.instant(Arc::clone(&source), &expr, at(600)).await.expect("an answer")
+    let expr = parse("mixed").expect("a valid query");
+    let check = async |seconds: i64, value: f64, count: Option<f64>| {
+        let result = engine.instant(Arc::clone(&source), &expr, at(seconds)).await.expect("an answer");
+        let Value::Vector(vector) = result.value else { panic!("want a vector") };
+        let got: Vec<_> = vector.iter().map(|s| (s.value, s.histogram.as_ref().map(|h| h.count))).collect();
+        assert_eq!(got, [(value, count)], "{seconds}");
     };
-    let result = instant(r#"{__name__=~".+"}"#).await;
-    let Value::Vector(vector) = result.value else { panic!("want a vector") };
-    assert_eq!(vector.iter().map(|sample| sample.value).collect::<Vec<_>>(), [2.0, 2.0]);
-    let left_out =
-        "metric \"mixed\": native histograms are not evaluated by this version yet, its histogram samples are left out";
-    assert_eq!(result.warnings, [left_out]);
-    assert!(instant("floats").await.warnings.is_empty());
+    check(589, 1.0, None).await;
+    check(590, 0.0, Some(3.0)).await;
+    check(599, 0.0, Some(4.0)).await;
+    check(600, 2.0, None).await;
+    let range = engine.range(source, &expr, at(585), at(600), 5000).await.expect("an answer");
+    let Value::Matrix(matrix) = range.value else { panic!("want a matrix") };
+    assert_eq!(
+        (&matrix[0].samples.times[..], &matrix[0].samples.values[..]),
+        (&[585_000, 600_000][..], &[1.0, 2.0][..])
+    );
+    let histograms: Vec<_> = matrix[0].samples.histograms.iter().map(|s| (s.time, s.histogram.count)).collect();
+    assert_eq!(histograms, [(590_000, 3.0), (595_000, 4.0)]);
+}
+
+#[tokio::test]
+async fn histograms_count_by_their_size() {
+    let positive = vec![1.0; 1000];
+    let mut samples = Samples::default();
+    let mut histogram = FloatHistogram { count: 1000.0, positive, ..FloatHistogram::default() };
+    histogram.buckets.positive_spans = vec![model::Span { offset: 0, length: 1000 }];
+    samples.push_histogram(600_000, histogram);
+    let source: Arc<dyn Queryable> =
+        Arc::new(MemoryStorage::new([(Labels::from_pairs([("__name__", "big")]), samples)]));
+    let check = async |text: &str, max_samples: usize, fits: bool| {
+        let engine = Engine::new(EngineOptions { max_samples, ..EngineOptions::default() });
+        let expr = parse(text).expect("a valid query");
+        assert_eq!(engine.instant(Arc::clone(&source), &expr, at(600)).await.is_ok(), fits, "{text} {max_samples}");
+    };
+    // 8000 bytes of buckets are 500 samples, here and on each side of the operator.
+    check("big", 400, false).await;
+    check("big", 600, true).await;
+    check("big + big", 1100, false).await;
+    check("big + big", 2200, true).await;
+    check("histogram_count(big)", 600, true).await;
+}
+
+#[tokio::test]
+async fn names_go_at_once_or_at_the_end() {
+    let check = async |delayed: bool, text: &str, want: &str| {
+        let language = ParseOptions { delayed_name_removal: delayed, ..ParseOptions::everything() };
+        let engine = Engine::new(EngineOptions { language, ..EngineOptions::default() });
+        let expr = engine.parse(text).expect("a valid query");
+        let got = match engine.instant(counters(1), &expr, at(600)).await {
+            Ok(result) => {
+                let Value::Vector(vector) = result.value else { panic!("want a vector") };
+                vector.iter().map(|sample| sample.labels.to_string()).collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(got, want, "{text} {delayed}");
+    };
+    let named = r#"label_replace(count by (__name__) (-requests_total), "was", "$1", "__name__", "(.+)")"#;
+    check(false, named, "{}").await;
+    check(true, named, r#"{was="requests_total"}"#).await;
+    for delayed in [false, true] {
+        check(delayed, "count by (__name__) (-requests_total)", "{}").await;
+        check(delayed, "count by (__name__) (requests_total)", "requests_total").await;
+        // Of the right side there is nothing, its name's fate included.
+        check(delayed, "topk(1, requests_total or -requests_total)", r#"requests_total{instance="0"}"#).await;
+    }
 }
 
 /// A storage that answers when it is told to.

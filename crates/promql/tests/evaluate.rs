@@ -134,7 +134,7 @@ fn bits(value: f64) -> u64 {
 
 async fn check(text: &str) {
     let engine = Engine::new(EngineOptions::default());
-    let expr = parse_with(text, ParseOptions { experimental_functions: true }).expect("a valid expression");
+    let expr = parse_with(text, ParseOptions::everything()).expect("a valid expression");
     let time = |step: i64| START_MS + step * STEP_MS;
     // The end of the query is the same for both, as `@ end()` looks at it only in a range.
     let ends_matter = text.contains("end()");

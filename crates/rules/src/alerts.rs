@@ -3,18 +3,17 @@
 //! The states and their times are Prometheus's. An alert is pending from the first time its condition holds, fires once it
 //! has held for `for`, goes on firing for `keep_firing_for` after it ended, and then is kept as inactive for a while so that
 //! its end can be told again to a receiver that missed it. Unlike Prometheus's, an alert that vanishes because its target's
-//! scrape failed is held as it is for a while: it neither ends nor comes nearer to firing.
+//! scrape failed is held as it is for a while: it neither ends nor comes nearer to firing. So is one from before a restart until
+//! its targets have been scraped since.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use model::{Labels, LabelsBuilder, METRIC_NAME, Timestamp};
 
+use crate::instance::{Fate, Instance, Times};
 use crate::notify::Alert;
 use crate::status::{AlertState, AlertStatus};
-
-/// How long a resolved alert is kept for sending it again, in milliseconds.
-pub const RESOLVED_RETENTION_MS: i64 = 15 * 60_000;
 
 /// The metric that shows pending and firing alerts.
 const ALERTS: &str = "ALERTS";
@@ -39,6 +38,8 @@ pub(crate) struct Found {
     pub(crate) candidates: HashMap<Labels, Candidate>,
     /// Of which it isn't known, because a scrape failed: of the answer of [`AlertSet::vanished`].
     pub(crate) missed: HashSet<Labels>,
+    /// Of which nothing was scraped since the start: of the answer of [`AlertSet::doubtful`].
+    pub(crate) unsettled: HashSet<Labels>,
 }
 
 /// The times of a rule that decide about its alerts, in milliseconds.
@@ -48,25 +49,12 @@ pub(crate) struct Holding {
     pub(crate) keep_firing_for_ms: i64,
 }
 
-/// One alert.
-#[derive(Debug, Clone, PartialEq)]
-struct Instance {
-    annotations: Labels,
-    value: f64,
-    state: AlertState,
-    active_at: Timestamp,
-    fired_at: Option<Timestamp>,
-    resolved_at: Option<Timestamp>,
-    last_sent_at: Option<Timestamp>,
-    keep_firing_since: Option<Timestamp>,
-    /// Since when it is held without its condition being known.
-    missed_since: Option<Timestamp>,
-}
-
 /// All alerts of a rule, the resolved ones included that are still to be told.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct AlertSet {
     instances: HashMap<Labels, Instance>,
+    /// What the notes in the storage say: what differs has to be noted.
+    noted: HashMap<Labels, Times>,
 }
 
 impl AlertSet {
@@ -79,43 +67,52 @@ impl AlertSet {
         missed_ms: i64,
     ) -> Vec<Labels> {
         let may_be_held = |instance: &Instance| {
-            instance.state != AlertState::Inactive
-                && instance.keep_firing_since.is_none()
-                && time - instance.missed_since.unwrap_or(time) < missed_ms
+            instance.is_active()
+                && instance.times.keep_firing_since.is_none()
+                && time - instance.times.missed_since.unwrap_or(time) < missed_ms
         };
         let all = self.instances.iter();
         let vanished = all.filter(|(labels, instance)| may_be_held(instance) && !candidates.contains_key(*labels));
         vanished.map(|(labels, _)| labels.clone()).collect()
     }
 
+    /// The alerts that were noted before a restart and that this evaluation can't decide about alone: those without a candidate, unless
+    /// their end was known, and those that are to fire.
+    pub(crate) fn doubtful(&self, candidates: &HashMap<Labels, Candidate>) -> Vec<Labels> {
+        let is_doubtful = |labels: &Labels, instance: &Instance| {
+            let times = &instance.times;
+            let is_open = instance.is_active() && times.keep_firing_since.is_none();
+            instance.recalled && is_open && (times.state() == AlertState::Pending || !candidates.contains_key(labels))
+        };
+        let doubtful = self.instances.iter().filter(|(labels, instance)| is_doubtful(labels, instance));
+        doubtful.map(|(labels, _)| labels.clone()).collect()
+    }
+
     /// Takes what the expression gave at `time`: one candidate for each label set. Beyond `limit` (0 is none) active alerts
     /// all of them are dropped, and how many they were is the error.
     pub(crate) fn step(&mut self, time: Timestamp, found: Found, holding: Holding, limit: usize) -> Result<(), usize> {
-        let Found { candidates, missed } = found;
+        let Found { candidates, missed, unsettled } = found;
         let mut ended: Vec<Labels> =
             self.instances.keys().filter(|labels| !candidates.contains_key(*labels)).cloned().collect();
         for candidate in candidates.into_values() {
-            self.hold(time, candidate);
+            let recalled = unsettled.contains(&candidate.labels);
+            self.hold(time, candidate, recalled);
         }
         for labels in ended.drain(..) {
             let Entry::Occupied(mut entry) = self.instances.entry(labels) else { continue };
-            if missed.contains(entry.key()) {
-                entry.get_mut().missed_since.get_or_insert(time);
-                continue;
-            }
-            entry.get_mut().missed_since = None;
-            if end(entry.get_mut(), time, holding.keep_firing_for_ms) == Fate::Forgotten {
+            if missed.contains(entry.key()) || unsettled.contains(entry.key()) {
+                entry.get_mut().miss(time);
+            } else if entry.get_mut().end(time, holding.keep_firing_for_ms) == Fate::Forgotten {
                 entry.remove();
             }
         }
-        let active = self.instances.values_mut().filter(|instance| instance.state != AlertState::Inactive);
         let mut count = 0;
-        for instance in active {
+        for instance in self.instances.values_mut().filter(|instance| instance.is_active()) {
             count += 1;
-            let known = instance.missed_since.is_none();
-            if known && instance.state == AlertState::Pending && time - instance.active_at >= holding.for_ms {
-                instance.state = AlertState::Firing;
-                instance.fired_at = Some(time);
+            let times = &mut instance.times;
+            let known = times.missed_since.is_none() && !instance.recalled;
+            if known && times.fired_at.is_none() && time - times.active_at >= holding.for_ms {
+                times.fired_at = Some(time);
             }
         }
         if limit > 0 && count > limit {
@@ -125,45 +122,58 @@ impl AlertSet {
         Ok(())
     }
 
-    /// The condition of an alert holds.
-    fn hold(&mut self, time: Timestamp, candidate: Candidate) {
+    /// The condition of an alert holds, as far as what is `recalled` is known.
+    fn hold(&mut self, time: Timestamp, candidate: Candidate, recalled: bool) {
         let Candidate { labels, annotations, value } = candidate;
-        match self.instances.get_mut(&labels).filter(|instance| instance.state != AlertState::Inactive) {
+        match self.instances.get_mut(&labels).filter(|instance| instance.is_active()) {
             Some(instance) => {
-                instance.annotations = annotations;
-                instance.value = value;
-                instance.keep_firing_since = None;
-                instance.missed_since = None;
+                (instance.annotations, instance.value) = (annotations, value);
+                (instance.times.keep_firing_since, instance.times.missed_since) = (None, None);
+                instance.recalled &= recalled;
             }
-            None => {
-                let instance = Instance {
-                    annotations,
-                    value,
-                    state: AlertState::Pending,
-                    active_at: time,
-                    fired_at: None,
-                    resolved_at: None,
-                    last_sent_at: None,
-                    keep_firing_since: None,
-                    missed_since: None,
-                };
-                self.instances.insert(labels, instance);
-            }
+            None => drop(self.instances.insert(labels, Instance::new(annotations, value, time))),
         }
+    }
+
+    /// Takes in what a note says, with the alert that goes on from it, if one does.
+    pub(crate) fn recall(&mut self, labels: Labels, noted: Times, goes_on: Option<Instance>) {
+        self.noted.insert(labels.clone(), noted);
+        self.instances.extend(goes_on.map(|instance| (labels, instance)));
+    }
+
+    /// The alerts that the notes don't tell of as they are, sorted by labels; `None` for those that are no more.
+    pub(crate) fn unnoted(&self) -> Vec<(&Labels, Option<&Instance>)> {
+        let changed = self.instances.iter().filter(|(labels, i)| self.noted.get(*labels) != Some(&i.times));
+        let gone = self.noted.keys().filter(|labels| !self.instances.contains_key(*labels));
+        let mut all: Vec<_> = changed.map(|(labels, i)| (labels, Some(i))).chain(gone.map(|l| (l, None))).collect();
+        all.sort_by(|a, b| a.0.cmp(b.0));
+        all
+    }
+
+    /// What a note says from now on.
+    pub(crate) fn note(&mut self, labels: Labels, times: Option<Times>) {
+        match times {
+            Some(times) => drop(self.noted.insert(labels, times)),
+            None => drop(self.noted.remove(&labels)),
+        }
+    }
+
+    /// The alerts that there are notes of; from now on there are none.
+    pub(crate) fn take_noted(&mut self) -> impl Iterator<Item = Labels> + use<> {
+        std::mem::take(&mut self.noted).into_keys()
+    }
+
+    /// Whether any alert pends or fires.
+    pub(crate) fn is_active(&self) -> bool {
+        self.instances.values().any(Instance::is_active)
     }
 
     /// The series that show the active alerts, `ALERTS` and `ALERTS_FOR_STATE`, sorted by labels.
     pub(crate) fn series(&self) -> Vec<(Labels, f64)> {
         let mut series = Vec::new();
         for (labels, instance) in &self.instances {
-            if instance.state == AlertState::Inactive {
-                continue;
-            }
-            let mut builder = LabelsBuilder::new(labels);
-            let since = instance.active_at.as_ms().div_euclid(1000);
-            series.push((builder.set(METRIC_NAME, ALERTS_FOR_STATE).build(), since as f64));
-            builder.set(METRIC_NAME, ALERTS).set(ALERT_STATE, instance.state.as_str());
-            series.push((builder.build(), 1.0));
+            let since = instance.times.active_at.as_ms().div_euclid(1000);
+            series.extend(shown(labels, &instance.times).into_iter().flatten().zip([since as f64, 1.0]));
         }
         series.sort_by(|a, b| a.0.cmp(&b.0));
         series
@@ -184,13 +194,15 @@ impl AlertSet {
             if !instance.needs_sending(time, resend_delay_ms) {
                 continue;
             }
-            instance.last_sent_at = Some(time);
+            let (times, recalled) = (&instance.times, instance.recalled && instance.is_active());
+            instance.last_sent_at = (!recalled).then_some(time);
             due.push(Alert {
                 labels: labels.clone(),
                 annotations: instance.annotations.clone(),
-                starts_at: instance.fired_at.unwrap_or(instance.active_at),
-                ends_at: Some(instance.resolved_at.unwrap_or(valid_until)),
+                starts_at: times.fired_at.unwrap_or(times.active_at),
+                ends_at: Some(times.resolved_at.unwrap_or(valid_until)),
                 generator_url: generator_url.to_owned(),
+                recalled,
             });
         }
         due.sort_by(|a, b| a.labels.cmp(&b.labels));
@@ -200,22 +212,22 @@ impl AlertSet {
     /// Gives active alerts another time since when their condition has held: `earlier` is asked for each.
     pub(crate) fn restore(&mut self, earlier: impl Fn(&Labels) -> Option<Timestamp>) {
         for (labels, instance) in &mut self.instances {
-            if let Some(active_at) = earlier(labels).filter(|_| instance.resolved_at.is_none()) {
-                instance.active_at = active_at;
+            if let Some(active_at) = earlier(labels).filter(|_| instance.is_active()) {
+                instance.times.active_at = active_at;
             }
         }
     }
 
     /// The pending and firing alerts, sorted by labels.
     pub(crate) fn status(&self) -> Vec<AlertStatus> {
-        let active = self.instances.iter().filter(|(_, instance)| instance.state != AlertState::Inactive);
+        let active = self.instances.iter().filter(|(_, instance)| instance.is_active());
         let mut alerts: Vec<AlertStatus> = active
             .map(|(labels, instance)| AlertStatus {
                 labels: labels.clone(),
                 annotations: instance.annotations.clone(),
-                state: instance.state,
-                active_at: instance.active_at,
-                keep_firing_since: instance.keep_firing_since,
+                state: instance.times.state(),
+                active_at: instance.times.active_at,
+                keep_firing_since: instance.times.keep_firing_since,
                 value: instance.value,
             })
             .collect();
@@ -224,44 +236,14 @@ impl AlertSet {
     }
 }
 
-/// What becomes of an alert whose condition no longer holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Kept,
-    Forgotten,
-}
-
-/// The condition of an alert no longer holds.
-fn end(instance: &mut Instance, time: Timestamp, keep_firing_for_ms: i64) -> Fate {
-    match instance.state {
-        AlertState::Pending => return Fate::Forgotten,
-        AlertState::Firing => {
-            if keep_firing_for_ms > 0 {
-                let since = *instance.keep_firing_since.get_or_insert(time);
-                if time - since < keep_firing_for_ms {
-                    return Fate::Kept;
-                }
-            }
-            instance.state = AlertState::Inactive;
-            instance.resolved_at = Some(time);
-        }
-        AlertState::Inactive => {
-            if instance.resolved_at.is_none_or(|resolved_at| time - resolved_at > RESOLVED_RETENTION_MS) {
-                return Fate::Forgotten;
-            }
-        }
+/// The names of the series that show an alert, `ALERTS_FOR_STATE` first; none where it is over.
+pub(crate) fn shown(labels: &Labels, times: &Times) -> Option<[Labels; 2]> {
+    if times.state() == AlertState::Inactive {
+        return None;
     }
-    Fate::Kept
-}
-
-impl Instance {
-    fn needs_sending(&self, time: Timestamp, resend_delay_ms: i64) -> bool {
-        if self.state == AlertState::Pending {
-            return false;
-        }
-        let Some(sent) = self.last_sent_at else { return true };
-        self.resolved_at.is_some_and(|resolved| resolved > sent) || sent + resend_delay_ms < time
-    }
+    let mut builder = LabelsBuilder::new(labels);
+    let since = builder.set(METRIC_NAME, ALERTS_FOR_STATE).build();
+    Some([since, builder.set(METRIC_NAME, ALERTS).set(ALERT_STATE, times.state().as_str()).build()])
 }
 
 #[cfg(test)]

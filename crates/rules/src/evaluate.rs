@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::{Labels, LabelsBuilder, METRIC_NAME};
+use model::{Labels, LabelsBuilder, METRIC_NAME, NativeHistogram};
 use promql::{QueryFailure, Value, VectorSample};
+use storage::chunk;
 use template::{Context, RuleData};
 
 use crate::alerts::{ALERT_NAME, Candidate};
@@ -44,14 +45,18 @@ pub(crate) fn vector(value: Value) -> Result<Vec<VectorSample>, RuleError> {
     match value {
         Value::Vector(samples) => Ok(samples),
         Value::Scalar(sample) => {
-            Ok(vec![VectorSample { labels: Labels::empty(), time: sample.time, value: sample.value }])
+            Ok(vec![VectorSample { labels: Labels::empty(), time: sample.time, value: sample.value, histogram: None }])
         }
         Value::String(..) | Value::Matrix(_) => Err(RuleError::NotAVector),
     }
 }
 
 /// What a recording rule stores.
-pub(crate) fn recorded(rule: &Rule, samples: &[VectorSample], limit: usize) -> Result<Vec<(Labels, f64)>, RuleError> {
+pub(crate) fn recorded(
+    rule: &Rule,
+    samples: &[VectorSample],
+    limit: usize,
+) -> Result<Vec<(Labels, chunk::Value)>, RuleError> {
     let mut seen = HashSet::with_capacity(samples.len());
     let mut recorded = Vec::with_capacity(samples.len());
     for sample in samples {
@@ -64,7 +69,11 @@ pub(crate) fn recorded(rule: &Rule, samples: &[VectorSample], limit: usize) -> R
         if !seen.insert(labels.clone()) {
             return Err(RuleError::SameLabels("rule"));
         }
-        recorded.push((labels, sample.value));
+        let value = match &sample.histogram {
+            Some(histogram) => chunk::Value::Histogram(NativeHistogram::Float(histogram.clone())),
+            None => chunk::Value::Float(sample.value),
+        };
+        recorded.push((labels, value));
     }
     match recorded.len() {
         count if limit > 0 && count > limit => Err(RuleError::Limit { limit, count, what: "series" }),
@@ -81,8 +90,8 @@ pub(crate) fn candidates(
     context: &Context,
 ) -> Result<HashMap<Labels, Candidate>, RuleError> {
     let mut candidates = HashMap::with_capacity(samples.len());
-    for VectorSample { labels, value, .. } in samples {
-        let data = RuleData { labels, external_labels, value: *value };
+    for VectorSample { labels, value, histogram, .. } in samples {
+        let data = RuleData { labels, external_labels, value: *value, histogram: histogram.as_deref() };
         let fill_in = |text: &Text| match &text.template {
             Some(template) => template.expand_for_rule(&data, context),
             None => text.source.clone(),

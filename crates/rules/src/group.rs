@@ -2,30 +2,36 @@
 //!
 //! Ordering: one evaluation at a time. A rule sees what the rules before it gave at the same time, see
 //! [`pending`](crate::pending). Alerts are sent as soon as their rule has been evaluated; they don't wait for the storage.
-//! Cancellation: an evaluation that is interrupted stores nothing. Crash: it is stored entirely or not at all.
+//! Cancellation: an evaluation that is interrupted stores nothing. Crash: it is stored entirely or not at all, what is noted
+//! of alerts included; what was sent meanwhile is sent again as the next evaluation finds it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Labels, Timestamp};
+use model::{Labels, Sample, Timestamp};
 use parking_lot::Mutex;
-use promql::VectorSample;
+use promql::{Asker, Engine, Origin, VectorSample};
 use storage::Queryable;
+use storage::chunk::Value;
 use template::Context;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::alerts::{AlertSet, Candidate, Found, Holding};
+use crate::alerts::{Candidate, Found, Holding, shown};
 use crate::definition::{Alerting, Rule, RuleGroup, RuleKind};
 use crate::evaluate::{RuleError, asks_queries, candidates, recorded, vector};
+use crate::instance::Instance;
+use crate::journal::{self, Recalled};
 use crate::metrics::GroupMetrics;
 use crate::missed::{Scrapes, may_hold};
 use crate::pending::{Overlay, Pending};
-use crate::restore::{active_since, last_states};
-use crate::shared::Shared;
+use crate::restore::{Outage, last_states};
+use crate::rule_state::{Leavings, NOTES_BYTES_MAX, Noting, RuleState};
+use crate::settled::Settling;
+use crate::shared::{Settings, Shared};
 use crate::status::{AlertState, AlertingStatus, GroupStatus, Health, RuleStatus};
-use crate::write::{Batch, Known, Stored, store};
+use crate::write::{Batch, Stored, Transaction, store};
 
 /// After so many evaluations alerts are restored: what they depend on has been scraped and recorded by then.
 const EVALUATIONS_BEFORE_RESTORE: u32 = 2;
@@ -37,22 +43,13 @@ pub(crate) struct Group {
     pub(crate) metrics: GroupMetrics,
     shared: Arc<Shared>,
     rules: Vec<Mutex<RuleState>>,
+    /// The name of its note.
+    pub(crate) note: String,
     progress: Mutex<Progress>,
     /// Held during an evaluation.
     busy: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug)]
-struct RuleState {
-    health: Health,
-    last_error: Option<String>,
-    evaluation_time: Duration,
-    last_evaluation: Option<Timestamp>,
-    alerts: AlertSet,
-    /// Whether the alerts have been restored; until then they aren't stored, or they would hide what is to be restored.
-    restored: bool,
-    /// The series that the last evaluation gave.
-    known: Known,
+    /// Tells whose queries they are.
+    engine: Engine,
 }
 
 #[derive(Debug, Default)]
@@ -61,8 +58,9 @@ struct Progress {
     last_time: Option<Timestamp>,
     last_evaluation: Option<Timestamp>,
     evaluation_time: Duration,
-    /// Series of rules that are gone; they get a stale marker.
-    orphans: Vec<Labels>,
+    leavings: Leavings,
+    /// What there was before a restart, for as long as alerts of then may have to wait.
+    settling: Option<Arc<Settling>>,
 }
 
 /// What the rules of a group share during one evaluation.
@@ -79,20 +77,15 @@ struct Evaluation {
 impl Group {
     /// A group that hasn't been evaluated yet. `restored` says that there is nothing to restore.
     pub(crate) fn new(definition: Arc<RuleGroup>, shared: Arc<Shared>, restored: bool) -> Self {
-        let state = || RuleState {
-            health: Health::Unknown,
-            last_error: None,
-            evaluation_time: Duration::ZERO,
-            last_evaluation: None,
-            alerts: AlertSet::default(),
-            restored,
-            known: Known::default(),
-        };
+        let note = journal::group_note(&definition.key());
         let metrics = shared.metrics.group(definition.key());
         metrics.rules.set(i64::try_from(definition.rules.len()).unwrap_or(i64::MAX));
         metrics.interval.set(definition.interval_ms as f64 / 1000.0);
-        let rules = definition.rules.iter().map(|_| Mutex::new(state())).collect();
-        Group { definition, metrics, shared, rules, progress: Mutex::default(), busy: tokio::sync::Mutex::default() }
+        let rules = definition.rules.iter().map(|rule| Mutex::new(RuleState::new(rule, &note, restored))).collect();
+        let (progress, busy) = (Mutex::default(), tokio::sync::Mutex::default());
+        let asker = Asker::RuleGroup { file: definition.file.display().to_string(), name: definition.name.clone() };
+        let engine = shared.engine.asked_by(Origin { query: None, asker });
+        Group { definition, metrics, shared, rules, note, progress, busy, engine }
     }
 
     /// Takes over from the group that had the same name before a reload: rules with the same name and labels, in
@@ -102,31 +95,72 @@ impl Group {
         for (i, rule) in earlier.definition.rules.iter().enumerate().rev() {
             by_identity.entry((&rule.name, rule.label_sources())).or_default().push(i);
         }
+        let mut left = Vec::new();
         for (rule, state) in self.definition.rules.iter().zip(&self.rules) {
             let identity = (rule.name.as_str(), rule.label_sources());
             let Some(i) = by_identity.get_mut(&identity).and_then(Vec::pop) else { continue };
             let (mut ours, mut theirs) = (state.lock(), earlier.rules[i].lock());
             ours.known = std::mem::take(&mut theirs.known);
             if rule.alerting().is_some() && earlier.definition.rules[i].alerting().is_some() {
+                if ours.note != theirs.note {
+                    left.extend(theirs.take_notes());
+                }
+                ours.is_noted = std::mem::take(&mut theirs.is_noted);
                 ours.alerts = std::mem::take(&mut theirs.alerts);
                 ours.restored = theirs.restored;
             }
         }
-        let orphans = earlier.take_series();
+        let mut leavings = earlier.take_leavings();
+        leavings.notes.extend(left);
         let theirs = earlier.progress.lock();
         let mut ours = self.progress.lock();
-        ours.orphans = orphans;
+        ours.leavings = leavings;
+        ours.settling.clone_from(&theirs.settling);
         ours.evaluations = theirs.evaluations;
         ours.last_time = theirs.last_time;
         ours.last_evaluation = theirs.last_evaluation;
         ours.evaluation_time = theirs.evaluation_time;
     }
 
-    /// All series that the group gave last, taken away from it.
-    pub(crate) fn take_series(&self) -> Vec<Labels> {
-        let mut series = std::mem::take(&mut self.progress.lock().orphans);
-        series.extend(self.rules.iter().flat_map(|rule| std::mem::take(&mut rule.lock().known).into_keys()));
-        series
+    /// Takes up the alerts of before a restart that notes tell of.
+    pub(crate) fn recall(&self, recalled: &mut Recalled, now: Timestamp) {
+        let Some(last) = recalled.last_evaluation(&self.note) else { return };
+        let Settings { outage_tolerance_ms: tolerance_ms, for_grace_period_ms: grace_ms, .. } = self.shared.settings;
+        let outage = Outage { last, now, tolerance_ms, grace_ms };
+        let mut series = Vec::new();
+        for (rule, state) in self.definition.rules.iter().zip(&self.rules) {
+            let mut state = state.lock();
+            let (Some(alerting), Some(note)) = (rule.alerting(), state.note.clone()) else { continue };
+            state.is_noted = recalled.knows(&note);
+            state.restored = state.is_noted;
+            for (labels, instance) in recalled.alerts(&note) {
+                let noted = instance.times;
+                series.extend(shown(&labels, &noted).into_iter().flatten());
+                let goes_on = outage.resumed(noted, alerting.for_ms).map(|times| Instance { times, ..instance });
+                state.alerts.recall(labels, noted, goes_on);
+            }
+        }
+        let mut progress = self.progress.lock();
+        progress.leavings.series = series;
+        progress.settling = Some(Arc::new(Settling::new(now, last)));
+    }
+
+    /// Sends the alerts of before a restart: who holds them goes on to, without waiting for the first evaluation.
+    pub(crate) async fn send_recalled(&self, now: Timestamp) {
+        for (i, rule) in self.definition.rules.iter().enumerate() {
+            self.send(i, rule, now).await;
+        }
+    }
+
+    /// What the group leaves if it goes: all series that it gave last, and its notes.
+    pub(crate) fn take_leavings(&self) -> Leavings {
+        let mut leavings = std::mem::take(&mut self.progress.lock().leavings);
+        for rule in &self.rules {
+            let mut state = rule.lock();
+            leavings.series.extend(std::mem::take(&mut state.known).into_keys());
+            leavings.notes.extend(state.take_notes());
+        }
+        leavings
     }
 
     /// The time of the last evaluation.
@@ -164,7 +198,7 @@ impl Group {
                 }
             }
         }
-        self.store(at, batches).await;
+        self.store(time, at, batches).await;
         self.finish(time, began, started.elapsed());
         if self.progress.lock().evaluations >= EVALUATIONS_BEFORE_RESTORE {
             self.restore(time).await;
@@ -194,10 +228,10 @@ impl Group {
         i: usize,
         rule: &Rule,
         evaluation: &Evaluation,
-    ) -> Result<Vec<(Labels, f64)>, RuleError> {
+    ) -> Result<Vec<(Labels, Value)>, RuleError> {
         let Evaluation { time, at, source, .. } = evaluation;
         let (time, at) = (*time, *at);
-        let query = self.shared.engine.instant(source.clone(), &rule.expr, at);
+        let query = self.engine.instant(source.clone(), &rule.expr, at);
         let result = tokio::select! {
             biased;
             () = self.shared.interrupt.cancelled() => return Err(RuleError::Interrupted),
@@ -210,21 +244,44 @@ impl Group {
         };
         let candidates = self.candidates(rule, alerting, samples, time, source).await?;
         let missed = self.missed(i, rule, &candidates, evaluation).await?;
-        let (series, due) = {
+        let unsettled = self.unsettled(i, &candidates, evaluation).await?;
+        let series = {
             let mut state = self.rules[i].lock();
             let holding = Holding { for_ms: alerting.for_ms, keep_firing_for_ms: alerting.keep_firing_for_ms };
             let limit = self.definition.limit;
-            let stepped = state.alerts.step(time, Found { candidates, missed }, holding, limit);
+            let stepped = state.alerts.step(time, Found { candidates, missed, unsettled }, holding, limit);
             stepped.map_err(|count| RuleError::Limit { limit, count, what: "alerts" })?;
             let series = if state.restored { state.alerts.series() } else { Vec::new() };
-            let url = format!("{}{}", self.shared.external_url, template::table_link(&rule.query));
-            let resend_delay_ms = self.shared.settings.resend_delay_ms;
-            (series, state.alerts.due(time, resend_delay_ms, self.definition.interval_ms, &url))
+            series.into_iter().map(|(labels, value)| (labels, Value::Float(value))).collect()
         };
+        self.send(i, rule, time).await;
+        Ok(series)
+    }
+
+    /// Sends the alerts of a rule that are due at `time`.
+    async fn send(&self, i: usize, rule: &Rule, time: Timestamp) {
+        let url = format!("{}{}", self.shared.external_url, template::table_link(&rule.query));
+        let resend_delay_ms = self.shared.settings.resend_delay_ms;
+        let due = self.rules[i].lock().alerts.due(time, resend_delay_ms, self.definition.interval_ms, &url);
         if !due.is_empty() {
             self.shared.notifier.notify(due).await;
         }
-        Ok(series)
+    }
+
+    /// The alerts of before a restart that can't be decided about yet.
+    async fn unsettled(
+        &self,
+        i: usize,
+        candidates: &HashMap<Labels, Candidate>,
+        evaluation: &Evaluation,
+    ) -> Result<HashSet<Labels>, RuleError> {
+        let Some(settling) = self.progress.lock().settling.clone() else { return Ok(HashSet::new()) };
+        let doubtful = self.rules[i].lock().alerts.doubtful(candidates);
+        tokio::select! {
+            biased;
+            () = self.shared.interrupt.cancelled() => Err(RuleError::Interrupted),
+            unsettled = settling.unsettled(doubtful, &self.engine, &evaluation.source, evaluation.at) => unsettled,
+        }
     }
 
     /// The alerts that vanished because a scrape failed.
@@ -238,7 +295,7 @@ impl Group {
         if !self.shared.settings.hold_missed || !may_hold(rule) {
             return Ok(HashSet::new());
         }
-        let (engine, Evaluation { time, at, source, scrapes }) = (&self.shared.engine, evaluation);
+        let (engine, Evaluation { time, at, source, scrapes }) = (&self.engine, evaluation);
         let vanished = self.rules[i].lock().alerts.vanished(*time, candidates, engine.options().lookback_ms);
         if vanished.is_empty() {
             return Ok(HashSet::new());
@@ -265,11 +322,14 @@ impl Group {
             let context = Context::without_query(external_url, time);
             return candidates(rule, alerting, &samples, &external_labels, &context);
         }
-        let (engine, source, runtime) = (self.shared.engine.clone(), source.clone(), Handle::current());
+        let (engine, source, runtime) = (self.engine.clone(), source.clone(), Handle::current());
         let query = move |expr: &str, time: Timestamp| {
-            let expr = promql::parse(expr).map_err(|e| e.to_string())?;
+            let expr = engine.parse(expr).map_err(|e| e.to_string())?;
             let result = runtime.block_on(engine.instant(source.clone(), &expr, time)).map_err(|e| e.to_string())?;
             let samples = vector(result.value).map_err(|e| e.to_string())?;
+            if let Some(sample) = samples.iter().find(|sample| sample.histogram.is_some()) {
+                return Err(format!("{} is a native histogram, which a template's query can't give", sample.labels));
+            }
             Ok(samples.into_iter().map(|sample| (sample.labels, sample.value)).collect())
         };
         let context = Context { external_url, time, query: Arc::new(query) };
@@ -277,25 +337,52 @@ impl Group {
         tokio::task::spawn_blocking(move || candidates(&rule, &alerting, &samples, &external_labels, &context)).await?
     }
 
+    /// What has to be noted after the evaluation for `time`. What a rule that is still to be restored has found hides nothing.
+    fn noting(&self, time: Timestamp) -> Noting {
+        let (mut noting, mut is_active) = (Noting::default(), false);
+        for (i, state) in self.rules.iter().enumerate() {
+            let state = state.lock();
+            state.write_notes(i, &self.definition.rules[i], &mut noting);
+            is_active |= state.alerts.is_active();
+        }
+        if noting.is_full() {
+            tracing::debug!(
+                group = self.definition.key(),
+                "more than {NOTES_BYTES_MAX} bytes of notes in one evaluation"
+            );
+        }
+        if is_active || !noting.notes.is_empty() {
+            noting.notes.push((self.note.clone(), journal::write_time(time)));
+        }
+        noting
+    }
+
     /// Stores the results of an evaluation in one transaction.
-    async fn store(&self, at: Timestamp, batches: Vec<Batch>) {
-        let orphans = std::mem::take(&mut self.progress.lock().orphans);
+    async fn store(&self, time: Timestamp, at: Timestamp, batches: Vec<Batch>) {
         let samples: usize = batches.iter().map(|batch| batch.samples.len()).sum();
         self.metrics.last_samples.set(i64::try_from(samples).unwrap_or(i64::MAX));
-        let previous: usize = batches.iter().map(|batch| batch.previous.len()).sum();
-        if samples + previous + orphans.len() == 0 {
+        let Leavings { series: orphans, notes: gone } = std::mem::take(&mut self.progress.lock().leavings);
+        let Noting { notes: news, rules, alerts, .. } = self.noting(time);
+        let notes = gone.iter().map(|name| (name.clone(), Vec::new())).chain(news).collect();
+        let transaction = Transaction { at, batches, orphans, notes };
+        if transaction.is_empty() {
             return;
         }
         let storage = self.shared.storage.clone();
-        let stored = tokio::task::spawn_blocking(move || store(storage.as_ref(), at, batches, &orphans)).await;
+        let stored = tokio::task::spawn_blocking(move || store(storage.as_ref(), transaction)).await;
         match stored {
-            Ok(Ok(stored)) => stored.into_iter().for_each(|stored| self.remember(stored)),
-            Ok(Err((error, batches))) => {
+            Ok(Ok(stored)) => {
+                stored.into_iter().for_each(|stored| self.remember(stored));
+                rules.into_iter().for_each(|rule| self.rules[rule].lock().is_noted = true);
+                alerts.into_iter().for_each(|(rule, labels, times)| self.rules[rule].lock().alerts.note(labels, times));
+            }
+            Ok(Err((error, transaction))) => {
                 let reason = match &error.source {
                     Some(source) => format!("{error}: {source}"),
                     None => error.to_string(),
                 };
-                for batch in batches {
+                self.progress.lock().leavings = Leavings { series: transaction.orphans, notes: gone };
+                for batch in transaction.batches {
                     self.rules[batch.rule].lock().known = batch.previous;
                     self.failed(batch.rule, &reason);
                 }
@@ -319,18 +406,22 @@ impl Group {
             if state.lock().restored {
                 continue;
             }
-            let grace_ms = self.shared.settings.for_grace_period_ms;
+            let Settings { for_grace_period_ms: grace_ms, outage_tolerance_ms: tolerance_ms, .. } =
+                self.shared.settings;
             let for_ms = rule.alerting().map_or(0, |alerting| alerting.for_ms);
             let last = if for_ms < grace_ms {
                 Ok(HashMap::new())
             } else {
-                let tolerance_ms = self.shared.settings.outage_tolerance_ms;
                 last_states(self.shared.queryable.as_ref(), &rule.name, now, tolerance_ms).await
             };
             match last {
                 Ok(last) => {
+                    let since = |last: &Sample| {
+                        let outage = Outage { last: last.time, now, tolerance_ms, grace_ms };
+                        outage.active_since(Timestamp::from_secs_f64(last.value), for_ms)
+                    };
                     let mut state = state.lock();
-                    state.alerts.restore(|labels| last.get(labels).map(|l| active_since(*l, now, for_ms, grace_ms)));
+                    state.alerts.restore(|labels| last.get(labels).map(since));
                     state.restored = true;
                 }
                 Err(error) => {

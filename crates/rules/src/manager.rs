@@ -20,12 +20,13 @@ use tokio_util::task::TaskTracker;
 use crate::files::RuleSet;
 use crate::gate::Gate;
 use crate::group::Group;
+use crate::journal::Recalled;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::schedule::Schedule;
 use crate::shared::{Settings, Shared};
 use crate::status::GroupStatus;
-use crate::write::store;
+use crate::write::{Transaction, store};
 
 /// The longest sleep in one piece; after each the clock is asked again, so that a clock that is put forward is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
@@ -131,20 +132,52 @@ impl Manager {
             ended(task).await;
             predecessors.insert(key, group);
         }
-        let mut started = Vec::new();
+        let now = self.shared.clock.now();
+        let mut recalled = (!restored).then(|| Recalled::read(self.shared.storage.as_ref()));
+        let mut new = Vec::new();
         for (key, definition) in wanted {
             let group = Group::new(definition, self.shared.clone(), restored);
             if let Some(earlier) = predecessors.remove(&key) {
                 group.adopt(&earlier);
             }
-            started.push((key, self.start(Arc::new(group))));
+            if let Some(recalled) = &mut recalled {
+                group.recall(recalled, now);
+                group.send_recalled(now).await;
+            }
+            new.push((key, Arc::new(group)));
         }
+        let mut notes = recalled.map(Recalled::left).unwrap_or_default();
+        let gone: Vec<_> = predecessors.into_iter().map(|(key, group)| (key, group.take_leavings(), group)).collect();
+        for (_, leavings, group) in &gone {
+            notes.extend(leavings.notes.iter().chain([&group.note]).cloned());
+        }
+        // Before the new groups note anything themselves.
+        self.forget(notes, now).await;
         let mut groups = self.groups.write();
-        groups.extend(started);
-        for (key, group) in predecessors {
+        groups.extend(new.into_iter().map(|(key, group)| (key, self.start(group))));
+        for (key, leavings, group) in gone {
             groups.remove(&key);
             self.shared.metrics.remove(group.definition.key());
-            self.farewells.spawn(farewell(self.shared.clone(), group));
+            self.farewells.spawn(farewell(self.shared.clone(), group, leavings.series));
+        }
+    }
+
+    /// Takes notes away that are of no rule. What fails is made up for at the next start.
+    async fn forget(&self, notes: Vec<String>, at: Timestamp) {
+        if notes.is_empty() {
+            return;
+        }
+        let notes = notes.into_iter().map(|name| (name, Vec::new())).collect();
+        let transaction = Transaction { at, notes, ..Transaction::default() };
+        let storage = self.shared.storage.clone();
+        let stored =
+            tokio::task::spawn_blocking(move || store(storage.as_ref(), transaction).map_err(|(error, _)| error));
+        match stored.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "what was noted of alerts whose rules are gone can't be taken away");
+            }
+            Err(error) => tracing::warn!(%error, "what was noted of alerts whose rules are gone can't be taken away"),
         }
     }
 
@@ -238,9 +271,8 @@ async fn sleep_until(clock: &dyn Clock, time: Timestamp) {
 
 /// Marks the series of a removed group stale, at the time of the evaluation that would have been next. By then a group
 /// that goes on with the series under another name has stored newer samples, and the storage refuses the markers.
-async fn farewell(shared: Arc<Shared>, group: Arc<Group>) {
+async fn farewell(shared: Arc<Shared>, group: Arc<Group>, series: Vec<Labels>) {
     let interval_ms = group.definition.interval_ms;
-    let series = group.take_series();
     let Some(last) = group.last_time().filter(|_| !series.is_empty()) else { return };
     let time = last.saturating_add(interval_ms);
     tokio::select! {
@@ -249,7 +281,8 @@ async fn farewell(shared: Arc<Shared>, group: Arc<Group>) {
     }
     let at = time.saturating_sub(group.definition.query_offset_ms);
     let stored = tokio::task::spawn_blocking(move || {
-        store(shared.storage.as_ref(), at, Vec::new(), &series).map_err(|(error, _)| error)
+        let transaction = Transaction { at, orphans: series, ..Transaction::default() };
+        store(shared.storage.as_ref(), transaction).map_err(|(error, _)| error)
     });
     let name = group.definition.key();
     match stored.await {

@@ -20,6 +20,9 @@ pub struct Alert {
     pub ends_at: Option<Timestamp>,
     /// Where a person sees the expression behind it.
     pub generator_url: String,
+    /// It fired before a restart, and nothing that was scraped since then has told of it. Who holds it goes on to, to who doesn't it is no
+    /// news: it may have been told meanwhile, by another replica or a time-out, that it is over.
+    pub recalled: bool,
 }
 
 impl Alert {

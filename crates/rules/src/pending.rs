@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use model::{Labels, METRIC_NAME, MatchOp, STALE_NAN, Timestamp, is_stale};
 use parking_lot::RwLock;
-use storage::chunk::xor;
+use storage::chunk::{Recoder, Value};
 use storage::{LabelRequest, QueryError, Queryable, SelectRequest, Series, SeriesSet, merge_sets};
 
 use crate::write::Known;
@@ -20,7 +20,7 @@ use crate::write::Known;
 #[derive(Debug)]
 pub(crate) struct Pending {
     time: Timestamp,
-    by_name: RwLock<HashMap<String, Vec<(Labels, f64)>>>,
+    by_name: RwLock<HashMap<String, Vec<(Labels, Value)>>>,
 }
 
 impl Pending {
@@ -30,11 +30,12 @@ impl Pending {
     }
 
     /// Adds what a rule gave, and stale markers for what it gave at the evaluation before and gives no longer.
-    pub(crate) fn add(&self, samples: &[(Labels, f64)], previous: &Known) {
+    pub(crate) fn add(&self, samples: &[(Labels, Value)], previous: &Known) {
         let current: HashSet<&Labels> = samples.iter().map(|(labels, _)| labels).collect();
         let vanished = previous.keys().filter(|labels| !current.contains(labels));
         let mut by_name = self.by_name.write();
-        let all = samples.iter().map(|(labels, value)| (labels, *value)).chain(vanished.map(|l| (l, STALE_NAN)));
+        let markers = vanished.map(|labels| (labels, Value::Float(STALE_NAN)));
+        let all = samples.iter().map(|(labels, value)| (labels, value.clone())).chain(markers);
         for (labels, value) in all {
             by_name.entry(labels.metric_name().to_owned()).or_default().push((labels.clone(), value));
         }
@@ -46,23 +47,27 @@ impl Pending {
         }
         let by_name = self.by_name.read();
         let named = request.matchers.iter().find(|m| m.name() == METRIC_NAME && m.op() == MatchOp::Equal);
-        let candidates: Vec<&(Labels, f64)> = match named {
+        let candidates: Vec<&(Labels, Value)> = match named {
             Some(matcher) => by_name.get(matcher.value()).into_iter().flatten().collect(),
             None => by_name.values().flatten().collect(),
         };
         let all_match = |labels: &Labels| request.matchers.iter().all(|m| m.matches_labels(labels));
         let mut found: Vec<_> = candidates.into_iter().filter(|(labels, _)| all_match(labels)).collect();
         // Two rules may have given the same series: the first counts, and a sample before a marker, as when it is stored.
-        found.sort_by(|a, b| a.0.cmp(&b.0).then(is_stale(a.1).cmp(&is_stale(b.1))));
+        found.sort_by(|a, b| a.0.cmp(&b.0).then(is_marker(&a.1).cmp(&is_marker(&b.1))));
         found.dedup_by(|later, first| later.0 == first.0);
-        found.into_iter().map(|(labels, value)| self.series(labels, *value)).collect()
+        found.into_iter().map(|(labels, value)| self.series(labels, value)).collect()
     }
 
-    fn series(&self, labels: &Labels, value: f64) -> Series {
-        let mut writer = xor::Writer::default();
-        writer.push(self.time.as_ms(), value);
-        Series { labels: labels.clone(), chunks: writer.finish().into_iter().collect() }
+    fn series(&self, labels: &Labels, value: &Value) -> Series {
+        let mut recoder = Recoder::default();
+        recoder.push(self.time.as_ms(), value.clone());
+        Series { labels: labels.clone(), chunks: recoder.finish() }
     }
+}
+
+fn is_marker(value: &Value) -> bool {
+    matches!(value, Value::Float(value) if is_stale(*value))
 }
 
 /// A storage with uncommitted results on top.

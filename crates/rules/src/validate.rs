@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use config::{DurationMs, Position, Report, Spanned};
 use model::METRIC_NAME;
-use promql::Expr;
+use promql::{Expr, ParseOptions};
 use template::Template;
 
 use crate::definition::{Alerting, Rule, RuleGroup, RuleKind, Text};
@@ -18,12 +18,14 @@ pub struct GroupDefaults {
     pub interval_ms: i64,
     /// `global.rule_query_offset`, in milliseconds.
     pub query_offset_ms: i64,
+    /// What of the language their expressions may use.
+    pub language: ParseOptions,
 }
 
 impl Default for GroupDefaults {
     /// One minute, no offset, as in Prometheus.
     fn default() -> Self {
-        GroupDefaults { interval_ms: 60_000, query_offset_ms: 0 }
+        GroupDefaults { interval_ms: 60_000, query_offset_ms: 0, language: ParseOptions::default() }
     }
 }
 
@@ -34,7 +36,7 @@ pub(crate) fn check_file(raw: RawFile, text: &str, defaults: GroupDefaults, repo
     for group in raw.groups.unwrap_or_default() {
         let place = group.position;
         let name_place = group.value.name.as_ref().map_or(place, |name| name.position);
-        if let Some(group) = (Group { text, place, report }).check(group.value, defaults) {
+        if let Some(group) = (Group { text, place, language: defaults.language, report }).check(group.value, defaults) {
             if !names.insert(group.name.clone()) {
                 report.error(name_place, format_args!("groupname: {:?} is repeated in the same file", group.name));
             }
@@ -48,6 +50,7 @@ pub(crate) fn check_file(raw: RawFile, text: &str, defaults: GroupDefaults, repo
 struct Group<'a> {
     text: &'a str,
     place: Position,
+    language: ParseOptions,
     report: &'a mut Report,
 }
 
@@ -138,7 +141,7 @@ impl Group<'_> {
             self.report.error(rule, format_args!("{context}: field 'expr' must be set in rule"));
             return None;
         };
-        match promql::parse(&expr) {
+        match promql::parse_with(&expr, self.language) {
             Ok(parsed) => Some(parsed),
             Err(error) => {
                 match locate(self.text, expr.position, &expr, error.span.start) {

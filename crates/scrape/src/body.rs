@@ -3,12 +3,11 @@
 use std::io::{self, Write};
 
 use bytes::Buf;
+use config::chain;
 use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-
-use crate::cause::chain;
 
 /// The bound of a body without `body_size_limit`, after decompression.
 pub(crate) const BODY_BYTES_MAX: u64 = 256 << 20;

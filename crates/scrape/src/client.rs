@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use config::HttpClientError;
+use config::{HttpClientError, chain};
 use http_body_util::Empty;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT,
@@ -15,7 +15,6 @@ use rustls::pki_types::ServerName;
 use url::{Position, Url};
 
 use crate::body::{self, BodyError};
-use crate::cause::chain;
 use crate::connection::{Connection, Resting, is_same_origin};
 use crate::protocols::{accept_header, check_content_type};
 use crate::scrape_config::ScrapeConfig;

@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use bytes::Bytes;
+use config::chain;
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -18,8 +19,6 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 use url::Url;
-
-use crate::cause::chain;
 
 /// So much is read at once. The buffer is there only while a scrape is under way.
 const READ_BYTES: usize = 64 << 10;

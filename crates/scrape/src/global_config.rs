@@ -1,6 +1,7 @@
 //! The section `global`: defaults for jobs and rules, and the labels that name this node to the outside.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use config::{DurationMs, Report, Spanned, expand_environment};
 use model::Labels;
@@ -90,6 +91,8 @@ pub struct GlobalConfig {
     pub extra_scrape_metrics: bool,
     /// Bounds of each job.
     pub limits: Limits,
+    /// Where queries are logged, if anywhere.
+    pub query_log_file: Option<PathBuf>,
 }
 
 impl Default for GlobalConfig {
@@ -104,6 +107,7 @@ impl Default for GlobalConfig {
             escaping: Escaping::AllowUtf8,
             extra_scrape_metrics: false,
             limits: Limits::default(),
+            query_log_file: None,
         }
     }
 }
@@ -126,6 +130,8 @@ impl GlobalConfig {
         if let Some(timeout) = raw.scrape_timeout.as_ref().filter(|_| scrape_timeout_ms > scrape_interval_ms) {
             report.error(timeout, "global scrape timeout greater than scrape interval");
         }
+        let log_file = raw.query_log_file.as_ref().filter(|file| !file.is_empty());
+        let query_log_file = log_file.map(|file| report.resolve(file));
         let body_size = raw.body_size_limit.as_ref().and_then(|size| report.check(size, parse_size(size)));
         GlobalConfig {
             scrape_interval_ms,
@@ -148,6 +154,7 @@ impl GlobalConfig {
                 label_value_length: raw.label_value_length_limit.unwrap_or(0),
                 keep_dropped_targets: raw.keep_dropped_targets.unwrap_or(0),
             },
+            query_log_file,
         }
     }
 }
@@ -156,7 +163,6 @@ fn refuse_unserved(raw: &RawGlobalConfig, report: &mut Report) {
     let on = |value: &Option<Spanned<bool>>| value.clone().filter(|on| on.value);
     report.unsupported("scrape_native_histograms", on(&raw.scrape_native_histograms).as_ref());
     report.unsupported("convert_classic_histograms_to_nhcb", on(&raw.convert_classic_histograms_to_nhcb).as_ref());
-    report.unsupported("query_log_file", raw.query_log_file.as_ref());
     report.unsupported("scrape_failure_log_file", raw.scrape_failure_log_file.as_ref());
     let legacy = raw.metric_name_validation_scheme.as_ref().filter(|scheme| scheme.value == NameValidation::Legacy);
     report.unsupported("metric_name_validation_scheme: legacy", legacy);

@@ -11,7 +11,6 @@
 #[cfg(feature = "bench")]
 pub mod bench;
 mod body;
-mod cause;
 mod client;
 mod connection;
 mod global_config;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use config::{DurationMs, HttpClientConfig, Ignored, Position, Report, Spanned};
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
-use discovery::{RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawSources, RawTargetGroup, Sources};
+use discovery::{
+    RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawKubernetesSdConfig, RawSources, RawTargetGroup, Sources,
+};
 use serde::Deserialize;
 
 use crate::global_config::{GlobalConfig, Limits, NameValidation};
@@ -51,6 +53,7 @@ config::with_http_client! {
         pub file_sd_configs: Vec<Spanned<RawFileSdConfig>>,
         pub dns_sd_configs: Vec<Spanned<RawDnsSdConfig>>,
         pub http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
+        pub kubernetes_sd_configs: Vec<Spanned<RawKubernetesSdConfig>>,
         pub aws_sd_configs: Option<Spanned<Ignored>>,
         pub azure_sd_configs: Option<Spanned<Ignored>>,
         pub consul_sd_configs: Option<Spanned<Ignored>>,
@@ -62,7 +65,6 @@ config::with_http_client! {
         pub gce_sd_configs: Option<Spanned<Ignored>>,
         pub hetzner_sd_configs: Option<Spanned<Ignored>>,
         pub ionos_sd_configs: Option<Spanned<Ignored>>,
-        pub kubernetes_sd_configs: Option<Spanned<Ignored>>,
         pub kuma_sd_configs: Option<Spanned<Ignored>>,
         pub lightsail_sd_configs: Option<Spanned<Ignored>>,
         pub linode_sd_configs: Option<Spanned<Ignored>>,
@@ -195,6 +197,7 @@ impl ScrapeConfig {
             files: raw.file_sd_configs,
             dns: raw.dns_sd_configs,
             http: raw.http_sd_configs,
+            kubernetes: raw.kubernetes_sd_configs,
         };
         ScrapeConfig {
             scrape_interval_ms,
@@ -280,7 +283,6 @@ fn refuse_unserved(raw: &RawScrapeConfig, report: &mut Report) {
         ("gce_sd_configs", &raw.gce_sd_configs),
         ("hetzner_sd_configs", &raw.hetzner_sd_configs),
         ("ionos_sd_configs", &raw.ionos_sd_configs),
-        ("kubernetes_sd_configs", &raw.kubernetes_sd_configs),
         ("kuma_sd_configs", &raw.kuma_sd_configs),
         ("lightsail_sd_configs", &raw.lightsail_sd_configs),
         ("linode_sd_configs", &raw.linode_sd_configs),

@@ -152,7 +152,7 @@ impl Worker {
         self.is_reported = true;
         let error = match appender.commit() {
             Ok(()) => error,
-            Err(e) => Some(crate::cause::chain(&e)),
+            Err(e) => Some(config::chain(&e)),
         };
         self.tell(&counts, error, time, duration);
     }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures::executor::block_on;
 use model::{Labels, TimeRange, Timestamp};
 use storage::chunk::{Recoder, Value};
-use storage::dedup::{Dedup, merge_series};
+use storage::dedup::{Dedup, groups, merge_series};
 use storage::{LabelRequest, QueryError, Queryable, Samples, SelectRequest, Series, SeriesSet};
 
 const SERIES: usize = 10_000;
@@ -106,7 +106,8 @@ fn main() {
         measure(&format!("{name}: two replicas, 20 min missing"), || read(&away, range));
     }
     measure("the hour: two replicas into a block's chunks", || {
-        let chunks = |pair: &[Series]| merge_series(pair, &names(), hour).expect("valid chunks");
-        both.chunks(2).flat_map(chunks).map(|chunk| chunk.sample_count()).sum()
+        let groups = groups(SeriesSet::from_sorted(both.clone()).series, &names()).expect("sorted");
+        let chunks = |group| merge_series(group, hour).expect("valid chunks");
+        groups.into_iter().flat_map(chunks).map(|chunk| chunk.sample_count()).sum()
     });
 }

@@ -89,6 +89,11 @@ pub trait Appendable: Send + Sync {
     fn note(&self, _name: &str) -> Option<Vec<u8>> {
         None
     }
+
+    /// The notes whose names begin with `prefix`, the newest of each name, sorted by name.
+    fn notes(&self, _prefix: &str) -> Vec<(String, Vec<u8>)> {
+        Vec::new()
+    }
 }
 
 /// One transaction: what it appended is seen by readers, and by federation, all at once after `commit`, or never.

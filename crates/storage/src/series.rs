@@ -93,7 +93,8 @@ fn settle_histograms(samples: &mut Samples, from: usize) {
     let mut early = samples.histograms.split_off(start).into_iter().peekable();
     let times = &samples.times;
     let mut late = late.into_iter().filter(|sample| times.binary_search(&sample.time).is_err()).peekable();
-    let mut last_was_early = true;
+    // Of the first sample of all it stays known: its chunk has the one before it, which isn't asked for.
+    let mut last_was_early = (start > 0).then_some(true);
     loop {
         let take_early = match (early.peek(), late.peek()) {
             (Some(e), Some(l)) => e.time <= l.time,
@@ -103,10 +104,12 @@ fn settle_histograms(samples: &mut Samples, from: usize) {
         if take_early {
             late.next_if(|late| late.time == sample.time);
         }
-        if take_early != last_was_early && sample.histogram.counter_reset == CounterReset::NotReset {
+        if last_was_early.is_some_and(|last| last != take_early)
+            && sample.histogram.counter_reset == CounterReset::NotReset
+        {
             sample.histogram.counter_reset = CounterReset::Unknown;
         }
-        last_was_early = take_early;
+        last_was_early = Some(take_early);
         samples.histograms.push(sample);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use gotmpl::parse::{ListNode, Parser};
 use gotmpl::{FuncMap, Value};
-use model::{Labels, Timestamp};
+use model::{FloatHistogram, Labels, Timestamp};
 
 use crate::error::TemplateError;
 use crate::functions::{CONTEXTUAL, fixed, is_known, pure_functions, string, wrap};
@@ -62,8 +62,10 @@ pub struct RuleData<'a> {
     pub labels: &'a Labels,
     /// `.ExternalLabels`, `$externalLabels`.
     pub external_labels: &'a Labels,
-    /// `.Value`, `$value`: the value of that series.
+    /// `.Value`, `$value`: the value of that series, where it is a float.
     pub value: f64,
+    /// The same where it is a native histogram, which is printed.
+    pub histogram: Option<&'a FloatHistogram>,
 }
 
 /// A template that has been read. Cheap to clone.
@@ -151,7 +153,7 @@ impl Template {
                 ("Labels", labels_value(data.labels)),
                 ("ExternalLabels", labels_value(data.external_labels)),
                 ("ExternalURL", Value::from(context.external_url.as_str())),
-                ("Value", Value::Float(data.value)),
+                ("Value", data.histogram.map_or(Value::Float(data.value), |native| native.to_string().into())),
             ],
         );
         self.expand(&data, context).unwrap_or_else(|error| format!("<error expanding template: {error}>"))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Labels, Timestamp};
+use model::{Buckets, FloatHistogram, Labels, Span, Timestamp};
 use template::{Context, RuleData, Template, Value};
 
 /// `metric{instance="a"} 11` and `metric{instance="b"} 21`, the latter first, for every query but a few.
@@ -29,7 +29,7 @@ fn context() -> Context {
 fn expand(text: &str, value: f64) -> String {
     let labels = Labels::from_pairs([("instance", "host.example.com:9100"), ("job", "node"), ("quoted", "a\"b<c>")]);
     let external_labels = Labels::from_pairs([("cluster", "eu-1"), ("replica", "a")]);
-    let data = RuleData { labels: &labels, external_labels: &external_labels, value };
+    let data = RuleData { labels: &labels, external_labels: &external_labels, value, histogram: None };
     match Template::parse_for_rule("__alert_Test", text) {
         Ok(template) => template.expand_for_rule(&data, &context()),
         Err(error) => error.to_string(),
@@ -59,6 +59,16 @@ fn data_of_an_alert() {
         "2instance job quoted ",
     );
     check("{{ printf \"%v %s|%d|%5.1f\" 1e6 \"s\" 3 $value }} {{ println 1e6 \"a\" }}", "1e+06 s|3|  0.5 1e+06 a\n");
+}
+
+#[test]
+fn a_native_histogram_is_printed() {
+    let (labels, buckets) =
+        (Labels::empty(), Buckets { positive_spans: vec![Span { offset: 1, length: 1 }], ..Buckets::default() });
+    let histogram = FloatHistogram { count: 3.0, sum: 4.5, positive: vec![3.0], buckets, ..FloatHistogram::default() };
+    let data = RuleData { labels: &labels, external_labels: &labels, value: 0.0, histogram: Some(&histogram) };
+    let template = Template::parse_for_rule("__alert_Test", "is {{ $value }}").expect("a template");
+    assert_eq!(template.expand_for_rule(&data, &context()), "is {count:3, sum:4.5, (1,2]:3}");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::parse_duration;
 
+use crate::feature::Feature;
+use crate::test_arguments::Test;
 use crate::tsdb_arguments::Tsdb;
 
 /// Federated hierarchical monitoring: shards scrape, store and alert in each cluster; globals keep their aggregates.
@@ -47,6 +49,9 @@ pub(crate) enum Command {
     /// Validate configuration files; errors come with file, line and column.
     #[command(subcommand)]
     Check(Check),
+    /// Run tests of queries and of rules, in the formats of Prometheus and promtool.
+    #[command(subcommand)]
+    Test(Test),
     /// Work on a data directory: list, dump, analyze, verify, make blocks. Reads without locking, also while a shard runs.
     #[command(subcommand)]
     Tsdb(Tsdb),
@@ -55,9 +60,9 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Check {
     /// A shard's or a global's configuration and the rule files it names.
-    Config(Files),
+    Config(WithExpressions),
     /// Rule files.
-    Rules(Files),
+    Rules(WithExpressions),
     /// Alertmanager configuration files.
     AlertConfig(Files),
 }
@@ -67,6 +72,15 @@ pub(crate) struct Files {
     /// The files.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WithExpressions {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Features that the node has, separated by commas; may be repeated.
+    #[arg(long = "enable-feature", value_enum, value_delimiter = ',')]
+    pub(crate) features: Vec<Feature>,
 }
 
 #[derive(Debug, Args)]
@@ -118,24 +132,6 @@ pub(crate) struct NodeFlags {
     /// How far back a query looks for a series' newest sample.
     #[arg(long = "query.lookback-delta", default_value = "5m", value_parser = parse_positive)]
     pub(crate) query_lookback_ms: i64,
-}
-
-/// What is off unless it is asked for. Features of Prometheus that are always on here are taken and change nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Feature {
-    /// Store what targets say of their metrics with the series, in the write-ahead log as well.
-    MetadataWalRecords,
-    /// Always on.
-    ExemplarStorage,
-}
-
-impl Feature {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Feature::MetadataWalRecords => "metadata-wal-records",
-            Feature::ExemplarStorage => "exemplar-storage",
-        }
-    }
 }
 
 /// How the write-ahead log is written.

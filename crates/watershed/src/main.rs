@@ -4,11 +4,13 @@ mod allocator;
 mod arguments;
 mod command;
 mod demo;
+mod feature;
 mod import;
 mod logging;
 mod process;
 mod signals;
 mod terminal;
+mod test_arguments;
 mod tsdb_arguments;
 
 use std::process::ExitCode;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
             Command::Global(flags) => command::global::run(flags).await,
             Command::Demo(flags) => command::demo::run(flags).await,
             Command::Check(what) => command::check::run(&what),
+            Command::Test(what) => command::test::run(&what).await,
             Command::Tsdb(what) => command::tsdb::run(&what),
         }
     });

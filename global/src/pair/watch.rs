@@ -7,10 +7,11 @@ use std::time::Duration;
 use api::consistency::{Comparison, Consistency, Standing, WindowComparison};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use federation::PeerConfig;
+use federation::{HttpClient, Network, PeerConfig, RequestError};
 use model::Timestamp;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use reqwest::{Method, Request};
 use serde::Deserialize;
 use storage::QueryError;
 use tokio::time::{MissedTickBehavior, interval};
@@ -27,6 +28,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// Knows what the peer said last.
 pub(crate) struct PeerWatch {
     standings: Arc<Standings>,
+    network: Arc<dyn Network>,
     peer: ArcSwap<Option<PeerConfig>>,
     heard: ArcSwap<Heard>,
     metrics: Metrics,
@@ -78,9 +80,9 @@ enum AskError {
 }
 
 impl PeerWatch {
-    pub(crate) fn new(standings: Arc<Standings>, registry: &mut Registry) -> Arc<Self> {
+    pub(crate) fn new(standings: Arc<Standings>, network: Arc<dyn Network>, registry: &mut Registry) -> Arc<Self> {
         let metrics = Metrics::new(registry);
-        Arc::new(PeerWatch { standings, peer: ArcSwap::default(), heard: ArcSwap::default(), metrics })
+        Arc::new(PeerWatch { standings, network, peer: ArcSwap::default(), heard: ArcSwap::default(), metrics })
     }
 
     /// Asks this peer from now on.
@@ -99,7 +101,7 @@ impl PeerWatch {
 
     /// Asks until it is told to stop.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let mut made: Option<(PeerConfig, reqwest::Client)> = None;
+        let mut made: Option<(PeerConfig, Arc<dyn HttpClient>)> = None;
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -111,7 +113,10 @@ impl PeerWatch {
             // Making a client reads certificates; it is made again where that failed, and for another peer.
             let client = match &made {
                 Some((of, client)) if *of == peer => Ok(client.clone()),
-                _ => peer.http.reqwest_client(TIMEOUT).inspect(|client| made = Some((peer.clone(), client.clone()))),
+                _ => {
+                    let client = self.network.client(&peer.http, TIMEOUT);
+                    client.inspect(|client| made = Some((peer.clone(), client.clone())))
+                }
             };
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -121,11 +126,11 @@ impl PeerWatch {
     }
 
     /// Asks once and says what differs, where it didn't before.
-    async fn look(&self, peer: &PeerConfig, client: Result<reqwest::Client, AskError>) {
+    async fn look(&self, peer: &PeerConfig, client: Result<Arc<dyn HttpClient>, AskError>) {
         let before = self.heard.load_full();
         let differed = self.metrics.differing.get() > 0;
         let asked = match client {
-            Ok(client) => self.ask(peer, &client).await,
+            Ok(client) => self.ask(peer, client.as_ref()).await,
             Err(error) => Err(error),
         };
         let heard = match asked {
@@ -151,7 +156,7 @@ impl PeerWatch {
         }
     }
 
-    async fn ask(&self, peer: &PeerConfig, client: &reqwest::Client) -> Result<Standing, AskError> {
+    async fn ask(&self, peer: &PeerConfig, client: &dyn HttpClient) -> Result<Standing, AskError> {
         #[derive(Deserialize)]
         struct Answer {
             data: Standing,
@@ -160,20 +165,22 @@ impl PeerWatch {
         let mut url = peer.url.clone();
         url.set_path(&format!("{}/api/v1/consistency", url.path().trim_end_matches('/')));
         url.set_query(Some("scope=self"));
-        let failed = |error: reqwest::Error| AskError::Request(chain(&error.without_url()));
-        let mut response = peer.http.authorize(client.get(url))?.send().await.map_err(failed)?;
+        let failed = |error: RequestError| AskError::Request(config::chain(error.as_ref()));
+        let mut request = Request::new(Method::GET, url);
+        *request.headers_mut() = peer.http.headers()?;
+        let mut response = client.execute(request).await.map_err(failed)?;
         if !response.status().is_success() {
             return Err(AskError::Status(response.status()));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failed(error.without_url().into()))? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
                 return Err(AskError::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
         let standing = serde_json::from_slice::<Answer>(&body)?.data;
-        match standing.name == self.standings.name {
+        match standing.name == self.standings.name() {
             true => Err(AskError::SameName(standing.name)),
             false => Ok(standing),
         }
@@ -211,16 +218,4 @@ fn compared(own: &Standing, peer: &Standing) -> Vec<WindowComparison> {
     let theirs = |from: i64| peer.windows.iter().find(|window| window.from == from);
     let both = own.windows.iter().filter_map(|window| Some((window, theirs(window.from)?)));
     both.map(|(own, peer)| WindowComparison { from: own.from, until: own.until, agrees: own == peer }).collect()
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

@@ -1,9 +1,10 @@
 //! Recent windows of time in short: a hash of all series and samples for each, the same on every machine that holds the same.
 
 use api::consistency::Window;
-use model::{Labels, METRIC_NAME, MatchOp, Matcher, NativeHistogram, TimeRange, Timestamp};
+use model::{Labels, METRIC_NAME, MatchOp, Matcher, NativeHistogram, STALE_NAN, TimeRange, Timestamp};
+use storage::canonical::without_empty_buckets;
 use storage::chunk::{Recoder, Value};
-use storage::{QueryError, Queryable, Samples, SelectRequest, Series};
+use storage::{Mark, QueryError, Queryable, Revised, Samples, SelectRequest, Series};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The length of a window in milliseconds; windows begin at its multiples.
@@ -11,20 +12,61 @@ pub(super) const WINDOW_MS: i64 = 60_000;
 /// So many windows are told.
 pub(super) const WINDOWS: usize = 10;
 
-/// Reads the windows that end at `until`, a multiple of their length, or before.
-pub(super) async fn windows(storage: &dyn Queryable, until: Timestamp) -> Result<Vec<Window>, QueryError> {
-    let from = until.saturating_sub(WINDOW_MS * WINDOWS as i64);
+/// The windows that were read last, kept for as long as nothing changes them.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// What the storage said before they were read.
+    mark: Mark,
+    /// Oldest first, one after the other.
+    windows: Vec<Window>,
+}
+
+impl Kept {
+    /// The windows that end at `until`, a multiple of their length, or before. Reads those that may not be what they were. None where the
+    /// storage says that something is missing in its answer.
+    pub(super) async fn get<S>(&mut self, storage: &S, until: Timestamp) -> Result<Vec<Window>, QueryError>
+    where
+        S: Queryable + Revised + ?Sized,
+    {
+        // Before anything is read: what is committed meanwhile counts as changed the next time.
+        let revision = storage.revised_since(self.mark);
+        self.mark = revision.mark;
+        let begin = until.saturating_sub(WINDOW_MS * WINDOWS as i64).as_ms();
+        let end = until.min(revision.from).as_ms();
+        self.windows.retain(|window| window.from >= begin && window.until <= end);
+        if self.windows.first().is_some_and(|first| first.from != begin) {
+            self.windows.clear();
+        }
+        let from = self.windows.last().map_or(begin, |last| last.until);
+        if from < until.as_ms() {
+            match read(storage, Timestamp::from_ms(from), until).await? {
+                Some(windows) => self.windows.extend(windows),
+                None => return Ok(Vec::new()),
+            }
+        }
+        Ok(self.windows.clone())
+    }
+}
+
+/// Reads the windows of a time that begins and ends where windows do; `None` where the storage has a warning to its answer.
+async fn read<S>(storage: &S, from: Timestamp, until: Timestamp) -> Result<Option<Vec<Window>>, QueryError>
+where
+    S: Queryable + ?Sized,
+{
     let all = Matcher::new(MatchOp::NotEqual, METRIC_NAME, "").map_err(|error| QueryError::input(error.to_string()))?;
     let range = TimeRange::new(from, until.saturating_sub(1));
     let set = storage.select(&SelectRequest::new(vec![all], range)).await?;
+    if !set.warnings.is_empty() {
+        return Ok(None);
+    }
+    let begins: Vec<i64> = (from.as_ms()..until.as_ms()).step_by(WINDOW_MS as usize).collect();
     let hashing = move || {
-        let mut hashed: Vec<Hashed> = (0..WINDOWS).map(|_| Hashed::default()).collect();
+        let mut hashed: Vec<Hashed> = begins.iter().map(|_| Hashed::default()).collect();
         let mut samples = Samples::default();
         for series in set.series {
             hash(&series?, range, &mut samples, &mut hashed)?;
         }
-        let begins = (0..).map(|at| from.as_ms() + at * WINDOW_MS);
-        Ok(begins.zip(hashed).map(|(begin, hashed)| hashed.window(begin)).collect())
+        Ok(Some(begins.into_iter().zip(hashed).map(|(begin, hashed)| hashed.window(begin)).collect()))
     };
     tokio::task::spawn_blocking(hashing).await.map_err(|error| QueryError::retry(error.to_string()))?
 }
@@ -58,6 +100,7 @@ impl Hashed {
 
 fn hash(series: &Series, range: TimeRange, samples: &mut Samples, hashed: &mut [Hashed]) -> Result<(), QueryError> {
     series.decode(range, samples)?;
+    settle(samples);
     let mut histograms = samples.histograms.iter().peekable();
     for (at, window) in hashed.iter_mut().enumerate() {
         let end = range.min.as_ms() + (at as i64 + 1) * WINDOW_MS;
@@ -86,67 +129,26 @@ fn hash(series: &Series, range: TimeRange, samples: &mut Samples, hashed: &mut [
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use async_trait::async_trait;
-    use storage::chunk::xor;
-    use storage::{LabelRequest, SeriesSet};
-
-    use super::*;
-
-    /// Two series, the second of which has these samples, in chunks that are cut where it is said.
-    struct Stored {
-        samples: Vec<(i64, f64)>,
-        cut: usize,
+/// Takes off what depends on how a node happened to store it: which empty buckets a histogram has, and of what kind a stale marker is.
+fn settle(samples: &mut Samples) {
+    if samples.histograms.is_empty() {
+        return;
     }
-
-    #[async_trait]
-    impl Queryable for Stored {
-        async fn select(&self, _: &SelectRequest) -> Result<SeriesSet, QueryError> {
-            let chunk = |samples: &[(i64, f64)]| {
-                let mut writer = xor::Writer::default();
-                samples.iter().for_each(|(time, value)| {
-                    writer.push(*time, *value);
-                });
-                writer.finish()
-            };
-            let (before, after) = self.samples.split_at(self.cut);
-            let series =
-                |name: &str, chunks: Vec<_>| Series { labels: Labels::from_pairs([(METRIC_NAME, name)]), chunks };
-            let both = [chunk(before), chunk(after)].into_iter().flatten().collect();
-            let first = chunk(&[(1, 1.0), (WINDOW_MS, 2.0)]).into_iter().collect();
-            Ok(SeriesSet::from_sorted(vec![series("a", first), series("b", both)]))
-        }
-
-        async fn label_names(&self, _: &LabelRequest) -> Result<Vec<String>, QueryError> {
-            Ok(Vec::new())
-        }
-
-        async fn label_values(&self, _: &str, _: &LabelRequest) -> Result<Vec<String>, QueryError> {
-            Ok(Vec::new())
-        }
-
-        fn min_time(&self) -> Option<Timestamp> {
-            None
-        }
+    let (markers, histograms): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut samples.histograms).into_iter().partition(|sample| sample.histogram.is_stale());
+    for marker in markers {
+        let at = samples.times.partition_point(|time| *time < marker.time);
+        samples.times.insert(at, marker.time);
+        samples.values.insert(at, STALE_NAN);
     }
-
-    #[tokio::test]
-    async fn hashes_depend_on_samples_and_on_nothing_else() {
-        let of = async |samples: &[(i64, f64)], cut| {
-            let stored = Stored { samples: samples.to_vec(), cut };
-            windows(&stored, Timestamp::from_ms(WINDOW_MS * WINDOWS as i64)).await.expect("readable")
-        };
-        let samples = [(1, 1.0), (2, 2.0), (WINDOW_MS - 1, 3.0), (WINDOW_MS, 4.0), (3 * WINDOW_MS, 5.0)];
-        let first = of(&samples, 0).await;
-        assert_eq!(first, of(&samples, 3).await);
-        let counts: Vec<(u64, u64)> = first[..4].iter().map(|window| (window.series, window.samples)).collect();
-        assert_eq!(counts, [(2, 4), (2, 2), (0, 0), (1, 1)]);
-        let changed = of(&[(1, 1.0), (2, 2.5), (WINDOW_MS - 1, 3.0), (WINDOW_MS, 4.0), (3 * WINDOW_MS, 5.0)], 0).await;
-        let agree: Vec<bool> = first.iter().zip(&changed).map(|(a, b)| a == b).collect();
-        assert_eq!(agree.iter().position(|agrees| !agrees), Some(0));
-        assert!(agree[1..].iter().all(|agrees| *agrees));
-        // The same samples under another name of a series, or one moved to the next window, are something else.
-        assert_ne!(first[0].hash, of(&samples[1..], 0).await[0].hash);
+    samples.histograms = histograms;
+    for sample in &mut samples.histograms {
+        let histogram = NativeHistogram::Float(Box::new(std::mem::take(&mut sample.histogram)));
+        if let NativeHistogram::Float(histogram) = without_empty_buckets(histogram) {
+            sample.histogram = *histogram;
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,12 +10,11 @@ use axum::Router;
 use axum::routing::get;
 use model::{Clock, SystemClock, Timestamp};
 use serde_json::{Value, json};
-use tests::{Node, eventually, free_ports, write};
+use tests::{Link, Node, Random, Weather, eventually, free_ports, link_report, write};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::hook::Hook;
-use crate::links::{Link, Random, Weather};
 
 /// The name of the alerts that come over the API.
 pub(crate) const POSTED: &str = "Posted";
@@ -113,24 +112,13 @@ impl Couple {
     }
 
     pub(crate) fn link_report(&self) -> String {
-        let sum = |of: &dyn Fn(&Link) -> u64| self.links.iter().map(of).sum::<u64>();
-        format!(
-            "links: {} connections, {} refused, {} cut, {} bytes corrupted, {} delayed, {} stalled",
-            sum(&|link| link.counts.connections.load(Ordering::Relaxed)),
-            sum(&|link| link.counts.refused.load(Ordering::Relaxed)),
-            sum(&|link| link.counts.cut.load(Ordering::Relaxed)),
-            sum(&|link| link.counts.corrupted.load(Ordering::Relaxed)),
-            sum(&|link| link.counts.delayed.load(Ordering::Relaxed)),
-            sum(&|link| link.counts.stalled.load(Ordering::Relaxed)),
-        )
+        link_report(&self.links)
     }
 
     /// kill -9, and a start on the same data after a while.
     pub(crate) async fn kill_one(&mut self, random: &mut Random) -> Result<()> {
         let shard = &mut self.shards[random.below(2) as usize];
-        shard.kill().await?;
-        sleep(Duration::from_millis(random.below(6000))).await;
-        shard.restart().await
+        shard.kill_for(Duration::from_millis(random.below(6000))).await
     }
 
     /// Says at both that all is over.

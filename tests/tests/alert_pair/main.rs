@@ -4,19 +4,16 @@
 
 mod couple;
 mod hook;
-#[path = "../lossless/links.rs"]
-mod links;
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use tests::eventually;
+use tests::{Random, Weather, eventually, setting};
 use tokio::time::{Instant, sleep};
 
 use couple::{Couple, POSTED, post_on_plan, target};
 use hook::{Counts, Hook};
-use links::{Random, Weather};
 
 const ALERTS: usize = 1000;
 const SECONDS: u64 = 40;
@@ -25,13 +22,6 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 
 /// The tests take ports and the machine's time from each other.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-fn setting(name: &str, default: impl FnOnce() -> u64) -> Result<u64> {
-    Ok(match std::env::var(name) {
-        Ok(text) => text.parse()?,
-        Err(_) => default(),
-    })
-}
 
 async fn until_told(hook: &Hook, alerts: &str, status: &str) -> Result<Counts> {
     eventually(&format!("{ALERTS} alerts are told as {status}"), CATCH_UP, || async {

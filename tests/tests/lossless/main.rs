@@ -4,7 +4,6 @@
 //! `WATERSHED_LOSSLESS_SEED` repeats a run's plan, `WATERSHED_LOSSLESS_SECONDS` makes it longer (CI: 60; the long form: 1800).
 
 mod bucket;
-mod links;
 mod target;
 mod topology;
 
@@ -14,10 +13,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::{Points, eventually};
+use tests::{Points, Random, Weather, eventually, setting};
 use tokio::time::{Instant, sleep};
 
-use links::{Random, Weather};
 use topology::{Topology, now};
 
 const SECONDS: u64 = 60;
@@ -26,13 +24,6 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 /// Until the last minute is complete, and both have asked each other.
 const AGREE: Duration = Duration::from_secs(140);
 const SELECTOR: &str = "{__name__=~\"job:.*|up|made_.*\",job!~\"federation|peer\"}";
-
-fn setting(name: &str, default: impl FnOnce() -> u64) -> Result<u64> {
-    Ok(match std::env::var(name) {
-        Ok(text) => text.parse()?,
-        Err(_) => default(),
-    })
-}
 
 #[derive(Debug, Default)]
 struct Report {
@@ -45,21 +36,27 @@ struct Report {
 
 /// What a replica has must be at the global, once; what it hasn't must not.
 fn compare(who: &str, source: &Points, global: &Points, report: &mut Report, told: &mut Vec<String>) {
+    // How many series miss something at each time: a commit that was lost shows.
+    let mut missing_at: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
     for (series, points) in source {
         let there = global.get(series).map(Vec::as_slice).unwrap_or_default();
         let by_time: BTreeMap<i64, &String> = there.iter().map(|(time, value)| (*time, value)).collect();
         report.samples += points.len() as u64;
         report.doubled += (there.len() - by_time.len()) as u64;
-        let missing: Vec<i64> = points.iter().filter(|(time, _)| !by_time.contains_key(time)).map(|p| p.0).collect();
+        for (time, _) in points.iter().filter(|(time, _)| !by_time.contains_key(time)) {
+            missing_at.entry(*time).or_default().push(series);
+        }
         let other =
             points.iter().filter(|(time, value)| by_time.get(time).is_some_and(|there| *there != value)).count();
         let more = there.iter().filter(|(time, _)| points.binary_search_by_key(time, |p| p.0).is_err()).count();
-        report.missing += missing.len() as u64;
         report.other += (other + more) as u64;
-        if !missing.is_empty() || other + more > 0 {
-            told.push(format!("{who}: {series}: {} of {} missing ({:?} …), {other} with other values, {more} that are not at the source",
-                missing.len(), points.len(), missing.iter().take(3).collect::<Vec<_>>()));
+        if other + more > 0 {
+            told.push(format!("{who}: {series}: {other} with other values, {more} that are not at the source"));
         }
+    }
+    for (time, series) in missing_at {
+        report.missing += series.len() as u64;
+        told.push(format!("{who}: at {time} {} series are missing, {} …", series.len(), series[0]));
     }
 }
 
@@ -69,7 +66,10 @@ async fn nothing_is_lost_between_edge_and_centre() -> Result<()> {
     let seconds = setting("WATERSHED_LOSSLESS_SECONDS", || SECONDS)?;
     println!("WATERSHED_LOSSLESS_SEED={seed}");
     let mut random = Random::new(seed);
-    let dir = tempfile::tempdir()?;
+    // What is left of a failure, logs and all, is kept.
+    let mut dir = tempfile::tempdir()?;
+    dir.disable_cleanup(true);
+    println!("in {}", dir.path().display());
     let mut topology = Topology::start(dir.path(), seed).await?;
     let (begin, start) = (Instant::now(), now());
     let mut report = Report::default();
@@ -77,7 +77,8 @@ async fn nothing_is_lost_between_edge_and_centre() -> Result<()> {
         topology.set_weather(random.pick(&[Weather::Clear, Weather::Bad, Weather::Bad, Weather::Cut]));
         sleep(Duration::from_millis(1000 + random.below(4000))).await;
         if random.below(2) == 0 {
-            topology.kill_one(&mut random).await?;
+            let killed = topology.kill_one(&mut random).await?;
+            println!("{:.3} {killed} was killed", now());
             report.kills += 1;
         }
     }
@@ -98,7 +99,7 @@ async fn nothing_is_lost_between_edge_and_centre() -> Result<()> {
                 compare(&format!("global {number} of {name}"), &mine, &pulled, &mut report, &mut told);
             }
         }
-        told.truncate(5);
+        told.truncate(100);
         ensure!(report.missing == 0, "{report:?}\n{}", told.join("\n"));
         Ok((report, told))
     })
@@ -115,6 +116,7 @@ async fn nothing_is_lost_between_edge_and_centre() -> Result<()> {
     same_answers(&topology, &mut random, start, end).await?;
     agree(&topology, start, end).await?;
     println!("{}", bucket::holds_each_window_once(&topology, SELECTOR, start, end).await?);
+    dir.disable_cleanup(false);
     Ok(())
 }
 

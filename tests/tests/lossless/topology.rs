@@ -1,18 +1,17 @@
 //! Two clusters with two replicas each, a pair of globals, and a link from each global to each replica.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::Result;
 use model::{Clock, SystemClock};
 use serde_json::Value;
-use tests::{Node, Points, free_ports};
+use tests::{Link, Node, Points, Random, Weather, free_ports, link_report};
 
-use crate::links::{Link, Random, Weather};
 use crate::target;
 
 /// Short, so that there are cuts, compactions and shortened logs in a minute.
-const FLAGS: [&str; 1] = ["--storage.tsdb.min-block-duration=20s"];
+const FLAGS: [&str; 2] = ["--storage.tsdb.min-block-duration=20s", "--log.level=debug"];
 /// The same in milliseconds.
 pub(crate) const BLOCK_MS: i64 = 20_000;
 const NAMES: [&str; 4] = ["eu-a", "eu-b", "us-a", "us-b"];
@@ -108,13 +107,16 @@ impl Topology {
         self.links.iter().for_each(|link| link.set_weather(weather));
     }
 
-    /// kill -9, and a start on the same data.
-    pub(crate) async fn kill_one(&mut self, random: &mut Random) -> Result<()> {
-        let all = self.replicas.len() + self.globals.len();
-        let node = self.replicas.iter_mut().chain(&mut self.globals).nth(random.below(all as u64) as usize);
-        let Some(node) = node else { return Ok(()) };
-        node.kill().await?;
-        node.restart().await
+    /// kill -9 of any node, and a start on the same data; the answer is who it was.
+    pub(crate) async fn kill_one(&mut self, random: &mut Random) -> Result<String> {
+        let at = random.below((self.replicas.len() + self.globals.len()) as u64) as usize;
+        if let Some(node) = self.replicas.get_mut(at) {
+            node.kill_for(Duration::ZERO).await?;
+            return Ok(NAMES[at].to_owned());
+        }
+        let number = at - self.replicas.len();
+        self.globals[number].kill_for(Duration::ZERO).await?;
+        Ok(format!("global-{number}"))
     }
 
     /// What a replica has as the globals should have it: with its external labels.
@@ -132,15 +134,6 @@ impl Topology {
     }
 
     pub(crate) fn link_report(&self) -> String {
-        let sum = |of: &dyn Fn(&Link) -> u64| self.links.iter().map(of).sum::<u64>();
-        format!(
-            "links: {} connections, {} refused, {} cut, {} bytes corrupted, {} delayed, {} stalled",
-            sum(&|link| link.counts.connections.load(Ordering::Relaxed)),
-            sum(&|link| link.counts.refused.load(Ordering::Relaxed)),
-            sum(&|link| link.counts.cut.load(Ordering::Relaxed)),
-            sum(&|link| link.counts.corrupted.load(Ordering::Relaxed)),
-            sum(&|link| link.counts.delayed.load(Ordering::Relaxed)),
-            sum(&|link| link.counts.stalled.load(Ordering::Relaxed)),
-        )
+        link_report(&self.links)
     }
 }

@@ -43,7 +43,7 @@ pub(crate) async fn query(
 ) -> Result<Answer<Vec<SeriesExemplars>>, ApiError> {
     let range =
         params.range()?.ok_or_else(|| ApiError::bad_data("end timestamp must not be before start timestamp"))?;
-    let expr = promql::parse(params.get("query").unwrap_or("")).map_err(|e| ApiError::bad_data(e.to_string()))?;
+    let expr = node.engine.parse(params.get("query").unwrap_or("")).map_err(|e| ApiError::bad_data(e.to_string()))?;
     let mut selectors = Vec::new();
     collect_selectors(&expr, &mut selectors);
     let found = node.exemplars.exemplars(&selectors, range).await?;

@@ -10,5 +10,6 @@ mod rules;
 mod series;
 mod status;
 mod targets;
+mod tree;
 
 pub(crate) use routes::router;

@@ -9,6 +9,7 @@ use axum::response::Response;
 use model::Timestamp;
 use promql::{Engine, Expr, QueryFailure, QueryResult, ValueType};
 
+use crate::asker::Sender;
 use crate::envelope::{Answer, ApiError, ErrorType, json};
 use crate::node::Node;
 use crate::params::Params;
@@ -18,47 +19,53 @@ use crate::result_json;
 const POINTS_PER_SERIES_MAX: i64 = 11_000;
 
 /// Evaluates at one time.
-pub(crate) async fn instant(State(node): State<Arc<Node>>, params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn instant(
+    State(node): State<Arc<Node>>,
+    sender: Sender,
+    params: Params,
+) -> Result<Response, ApiError> {
     let time = params.time("time")?.unwrap_or_else(|| node.clock.now());
-    let expr = parse(&params)?;
+    let expr = parse(&node, &params)?;
     let limit = params.count("limit")?;
-    let engine = engine(&node, &params)?;
+    let engine = engine(&node, sender, &params)?;
     let evaluation = engine.instant(node.queryable.clone(), &expr, time);
     let result = within(&params, evaluation).await?;
     Ok(json(StatusCode::OK, result_json::encode(&result, limit).into()))
 }
 
 /// Evaluates at every step from `start` to `end`.
-pub(crate) async fn range(State(node): State<Arc<Node>>, params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn range(State(node): State<Arc<Node>>, sender: Sender, params: Params) -> Result<Response, ApiError> {
     let (start, end, step_ms) = steps(&params)?;
-    let expr = parse(&params)?;
+    let expr = parse(&node, &params)?;
     let kind = expr.value_type();
     if !matches!(kind, ValueType::Scalar | ValueType::Vector) {
         let reason = format!("invalid expression type \"{kind}\" for range query, must be Scalar or instant Vector");
         return Err(ApiError::parameter("query", reason));
     }
     let limit = params.count("limit")?;
-    let engine = engine(&node, &params)?;
+    let engine = engine(&node, sender, &params)?;
     let evaluation = engine.range(node.queryable.clone(), &expr, start, end, step_ms);
     let result = within(&params, evaluation).await?;
     Ok(json(StatusCode::OK, result_json::encode(&result, limit).into()))
 }
 
 /// Prints an expression in its canonical form, broken into lines where it is long.
-pub(crate) async fn format(params: Params) -> Result<Answer<String>, ApiError> {
-    Ok(Answer::new(parse(&params)?.pretty().to_string()))
+pub(crate) async fn format(State(node): State<Arc<Node>>, params: Params) -> Result<Answer<String>, ApiError> {
+    Ok(Answer::new(parse(&node, &params)?.pretty().to_string()))
 }
 
-/// The node's engine, or the same with the request's own lookback.
-fn engine(node: &Node, params: &Params) -> Result<Arc<Engine>, ApiError> {
+/// The node's engine for this request, with the request's own lookback if it has one.
+fn engine(node: &Node, sender: Sender, params: &Params) -> Result<Engine, ApiError> {
+    let engine = node.engine.asked_by(sender.of(params.required("query")?));
     Ok(match params.duration_ms("lookback_delta")? {
-        Some(ms) if ms > 0 => Arc::new(node.engine.with_lookback(ms)),
-        _ => node.engine.clone(),
+        Some(ms) if ms > 0 => engine.with_lookback(ms),
+        _ => engine,
     })
 }
 
-fn parse(params: &Params) -> Result<Expr, ApiError> {
-    promql::parse(params.required("query")?).map_err(|e| ApiError::parameter("query", e))
+/// The expression that is asked.
+pub(super) fn parse(node: &Node, params: &Params) -> Result<Expr, ApiError> {
+    node.engine.parse(params.required("query")?).map_err(|e| ApiError::parameter("query", e))
 }
 
 fn steps(params: &Params) -> Result<(Timestamp, Timestamp, i64), ApiError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::{admin, consistency, exemplars, metadata, query, rules, series, status, targets};
+use super::{admin, consistency, exemplars, metadata, query, rules, series, status, targets, tree};
 use crate::node::Node;
 
 /// Everything below `/api/v1`.
@@ -15,6 +15,7 @@ pub(crate) fn router() -> Router<Arc<Node>> {
         .route("/query_range", get(query::range).post(query::range))
         .route("/query_exemplars", get(exemplars::query).post(exemplars::query))
         .route("/format_query", get(query::format).post(query::format))
+        .route("/parse_query", get(tree::parse).post(tree::parse))
         .route("/series", get(series::series).post(series::series))
         .route("/labels", get(series::label_names).post(series::label_names))
         .route("/label/{name}/values", get(series::label_values))

@@ -1,12 +1,17 @@
 //! Sources over real sockets and files.
 
+mod api_server;
+mod kubernetes;
 mod name_server;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Report, Spanned};
-use discovery::{Discovery, Environment, RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawSources, Sources};
+use discovery::{
+    Discovery, Environment, RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawKubernetesSdConfig, RawSources,
+    Sources,
+};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, MX, NS};
 use hickory_resolver::proto::rr::{RData, RecordType};
 use prometheus_client::registry::Registry;
@@ -20,12 +25,18 @@ struct Section {
     file_sd_configs: Vec<Spanned<RawFileSdConfig>>,
     dns_sd_configs: Vec<Spanned<RawDnsSdConfig>>,
     http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
+    kubernetes_sd_configs: Vec<Spanned<RawKubernetesSdConfig>>,
 }
 
 fn validate(text: &str) -> Result<Sources, String> {
-    let Section { file_sd_configs, dns_sd_configs, http_sd_configs } =
-        config::load(text, "a.yml").map_err(|errors| errors.to_string())?;
-    let raw = RawSources { fixed: vec![], files: file_sd_configs, dns: dns_sd_configs, http: http_sd_configs };
+    let section: Section = config::load(text, "a.yml").map_err(|errors| errors.to_string())?;
+    let raw = RawSources {
+        fixed: vec![],
+        files: section.file_sd_configs,
+        dns: section.dns_sd_configs,
+        http: section.http_sd_configs,
+        kubernetes: section.kubernetes_sd_configs,
+    };
     let mut report = Report::new("a.yml");
     let sources = Sources::validate(raw, true, &mut report);
     report.finish(sources).map_err(|errors| errors.to_string())

@@ -11,12 +11,10 @@ mod locate;
 mod parser;
 mod series;
 mod timestamp;
-mod writer;
 
 pub use exemplar::{EXEMPLAR_LABEL_CHARS_MAX, ExemplarText};
 pub use parser::{Entry, Parser, SampleLine};
 pub use series::parse_series;
-pub use writer::{Writer, write_number};
 
 #[cfg(test)]
 mod tests;

@@ -8,12 +8,10 @@ pub(crate) mod error;
 pub(crate) mod number;
 mod parser;
 pub(crate) mod series;
-mod writer;
 
 pub use error::ParseError;
 pub use parser::{Description, Entry, Parser, Remark, SampleLine};
 pub use series::parse_series;
-pub use writer::Writer;
 
 #[cfg(test)]
 mod tests;

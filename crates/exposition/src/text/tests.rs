@@ -4,7 +4,8 @@ use model::{Labels, LabelsScratch};
 use proptest::prelude::*;
 
 use crate::escaping::Escaping;
-use crate::text::{Description, Entry, ParseError, Parser, Writer, parse_series};
+use crate::lines::{Dialect, LineWriter};
+use crate::text::{Description, Entry, ParseError, Parser, parse_series};
 use model::MetricType;
 
 #[derive(Debug, PartialEq)]
@@ -186,29 +187,6 @@ fn the_series_is_cut_out_as_it_stands() {
     check("a{b=\"c\\\"}\"} 1", "a{b=\"c\\\"}\"}");
 }
 
-#[test]
-fn writes_as_prometheus_does() {
-    let mut writer = Writer::new(Escaping::AllowUtf8);
-    writer.help("m", "a\\b\n\"c\"");
-    writer.metric_type("m", MetricType::Unknown);
-    writer.sample("m", [("a", "1"), ("instance", "")], 1_234_567.0, Some(-5));
-    writer.sample("m", [("a", "x\\\"\n")], f64::NAN, None);
-    writer.sample("m", [], -0.0, Some(7));
-    assert_eq!(
-        String::from_utf8_lossy(&writer.take()),
-        "# HELP m a\\\\b\\n\"c\"\n# TYPE m untyped\nm{a=\"1\",instance=\"\"} 1.234567e+06 -5\nm{a=\"x\\\\\\\"\\n\"} NaN\nm -0 7\n"
-    );
-    assert!(writer.is_empty());
-    let names = |escaping| {
-        let mut writer = Writer::new(escaping);
-        writer.metric_type("1.ü:m", MetricType::StateSet);
-        writer.sample("1.ü:m", [("a.b", "ü"), (":c", "d")], 0.5, None);
-        String::from_utf8_lossy(&writer.take()).into_owned()
-    };
-    assert_eq!(names(Escaping::AllowUtf8), "# TYPE \"1.ü:m\" untyped\n{\"1.ü:m\",\"a.b\"=\"ü\",\":c\"=\"d\"} 0.5\n");
-    assert_eq!(names(Escaping::Underscores), "# TYPE ___:m untyped\n___:m{a_b=\"ü\",_c=\"d\"} 0.5\n");
-}
-
 proptest! {
     #[test]
     fn what_is_written_reads_back(
@@ -216,19 +194,16 @@ proptest! {
         labels in proptest::collection::btree_map("[a-z_]{1,4}|[^_].{0,5}", "(?s)(.|[\\\\\"\n{} ]){1,20}", 0..5),
         bits in any::<u64>(),
         timestamp in proptest::option::of(0..i64::MAX),
-        help in "(?s).{0,20}",
     ) {
         let value = f64::from_bits(bits);
-        let mut writer = Writer::new(Escaping::AllowUtf8);
-        writer.help(&name, &help);
+        let mut writer = LineWriter::new(Dialect::Text, Escaping::AllowUtf8);
         writer.metric_type(&name, MetricType::Gauge);
         writer.sample(&name, labels.iter().map(|(n, v)| (n.as_str(), v.as_str())), value, timestamp);
         let text = writer.take();
         let mut pairs: Vec<(&str, &str)> = labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         pairs.push(("__name__", &name));
         let value = if value.is_nan() { f64::from_bits(0x7ff8_0000_0000_0001) } else { value };
-        let help = if help.trim_matches([' ', '\t']).is_empty() { String::new() } else { help };
-        let want = vec![Read::Help(name.clone(), help), Read::Type(name.clone(), MetricType::Gauge), sample(&pairs, value, timestamp)];
+        let want = vec![Read::Type(name.clone(), MetricType::Gauge), sample(&pairs, value, timestamp)];
         prop_assert_eq!(read(&text), Ok(want), "{}", String::from_utf8_lossy(&text));
     }
 

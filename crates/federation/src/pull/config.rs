@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use config::{DurationMs, HttpClientConfig, Ignored, Position, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Position, Report, Spanned};
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
-use discovery::{RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawSources, Sources};
+use discovery::{RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawKubernetesSdConfig, RawSources, Sources};
 use serde::Deserialize;
 use url::Url;
 
@@ -33,7 +33,7 @@ config::with_http_client! {
         file_sd_configs: Vec<Spanned<RawFileSdConfig>>,
         dns_sd_configs: Vec<Spanned<RawDnsSdConfig>>,
         http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
-        kubernetes_sd_configs: Option<Spanned<Ignored>>,
+        kubernetes_sd_configs: Vec<Spanned<RawKubernetesSdConfig>>,
         relabel_configs: Vec<Spanned<RawRelabelConfig>>,
         initial_lookback: Option<Spanned<DurationMs>>,
     }
@@ -82,7 +82,6 @@ impl RawConfig {
 
     /// Checks what was written.
     pub fn validate(mut self, report: &mut Report) -> Config {
-        report.unsupported("kubernetes_sd_configs", self.kubernetes_sd_configs.as_ref());
         let selectors = validate_selectors(&self.selectors, report);
         let http = HttpClientConfig::validate(self.take_http_client(), report);
         let initial_lookback_ms = validate_lookback(self.initial_lookback, report);
@@ -90,6 +89,7 @@ impl RawConfig {
             self.file_sd_configs.first().map(|source| source.position),
             self.dns_sd_configs.first().map(|source| source.position),
             self.http_sd_configs.first().map(|source| source.position),
+            self.kubernetes_sd_configs.first().map(|source| source.position),
         ];
         if let Some(position) = found_at.into_iter().flatten().next() {
             refuse_server_name(&http, position, report);
@@ -104,6 +104,7 @@ impl RawConfig {
                     files: self.file_sd_configs,
                     dns: self.dns_sd_configs,
                     http: self.http_sd_configs,
+                    kubernetes: self.kubernetes_sd_configs,
                 },
                 true,
                 report,
@@ -242,7 +243,8 @@ mod tests {
         let shard = |rest: &str| format!("selectors: [up]\nshards:\n- name: a\n{rest}");
         check("selecters: [up]", "did you mean \"selectors\"?");
         check("initial_lookback: 0s", "global.yml:1:19: initial_lookback must be longer than 0");
-        check("kubernetes_sd_configs: []", "kubernetes_sd_configs is not supported yet");
+        check("kubernetes_sd_configs: [{role: pod}]", "the shards that are found have nothing to pull");
+        check("selectors: [up]\nkubernetes_sd_configs: [{}]", "role missing");
         check("file_sd_configs: [{files: [a.yml]}]", "global.yml:1:19: the shards that are found have nothing to pull");
         check("selectors: [up]\nfile_sd_configs: [{files: [a.txt]}]", "is not valid for file discovery");
         check("selectors: [up]\ndns_sd_configs: [{names: [a], type: A}]", "a port is required");

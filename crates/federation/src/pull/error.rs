@@ -4,6 +4,7 @@ use config::HttpClientError;
 use exposition::text::ParseError;
 use storage::{AppendError, CommitError};
 
+use crate::pull::network::RequestError;
 use crate::wire::WireError;
 
 /// An answer may have so many bytes, compressed or not.
@@ -15,7 +16,7 @@ pub(super) enum PullError {
     #[error("the HTTP client can't be used")]
     Client(#[from] HttpClientError),
     #[error("the request failed")]
-    Request(#[source] reqwest::Error),
+    Request(#[source] RequestError),
     #[error("the replica answered {status}: {text}")]
     Status { status: reqwest::StatusCode, text: String },
     #[error("the content type {0:?} is none that can be pulled")]
@@ -43,13 +44,6 @@ pub(super) enum PullError {
 impl PullError {
     /// The error with all its causes.
     pub(super) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
-        }
-        text
+        config::chain(self)
     }
 }

@@ -4,10 +4,12 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 use model::Timestamp;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Method, Request, Response};
 
 use crate::pull::error::{BODY_BYTES_MAX, PullError};
 use crate::pull::follow::Standing;
+use crate::pull::network::HttpClient;
 use crate::pull::protocol::{self, Protocol};
 use crate::pull::spec::ReplicaSpec;
 
@@ -38,18 +40,20 @@ impl Body {
 
 /// Asks the replica for its samples, beginning where the last answer by cursor ended. The client's timeout bounds the whole of it.
 pub(super) async fn fetch(
-    client: &reqwest::Client,
+    client: &dyn HttpClient,
     spec: &ReplicaSpec,
     at: &Standing,
     now: Timestamp,
 ) -> Result<Body, PullError> {
     let since = spec.initial_lookback_ms.map(|lookback| now.as_ms().saturating_sub(lookback));
-    let request = client
-        .get(at.url(spec.federate_url(), since))
-        .header(ACCEPT, protocol::ACCEPT)
-        .header(ACCEPT_ENCODING, "gzip")
-        .header(TIMEOUT_HEADER, spec.timeout.as_secs_f64().to_string());
-    let mut response = spec.http.authorize(request)?.send().await.map_err(request_error)?;
+    let mut request = Request::new(Method::GET, at.url(spec.federate_url(), since));
+    let timeout = HeaderValue::try_from(spec.timeout.as_secs_f64().to_string()).expect("a number is visible ASCII");
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static(protocol::ACCEPT));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.insert(TIMEOUT_HEADER, timeout);
+    headers.extend(spec.http.headers()?);
+    let mut response = client.execute(request).await.map_err(PullError::Request)?;
     let status = response.status();
     if !status.is_success() {
         let text = read(&mut response, ERROR_BYTES_MAX).await.unwrap_or_default();
@@ -70,11 +74,11 @@ pub(super) async fn fetch(
 
 /// The address stands on the page beside the error, and its query is long.
 fn request_error(error: reqwest::Error) -> PullError {
-    PullError::Request(error.without_url())
+    PullError::Request(error.without_url().into())
 }
 
 /// Reads at most `max` bytes.
-async fn read(response: &mut reqwest::Response, max: usize) -> Result<Vec<u8>, reqwest::Error> {
+async fn read(response: &mut Response, max: usize) -> Result<Vec<u8>, reqwest::Error> {
     let mut bytes = Vec::new();
     while bytes.len() < max
         && let Some(chunk) = response.chunk().await?

@@ -9,6 +9,7 @@ mod ingest;
 mod metrics;
 #[cfg(test)]
 mod mutations;
+mod network;
 mod peer;
 mod protocol;
 mod puller;
@@ -23,6 +24,7 @@ mod url;
 
 pub use config::{Config, RawConfig};
 pub use finding::Finding;
+pub use network::{HttpClient, Network, RequestError, SystemNetwork};
 pub use peer::{PeerConfig, RawPeer};
 pub use protocol::Protocol;
 pub use puller::Puller;

@@ -14,7 +14,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::pull::config::Config;
 use crate::pull::finding::Refused;
 use crate::pull::metrics::Metrics;
-use crate::pull::replica::{Replica, Series};
+use crate::pull::network::Network;
+use crate::pull::replica::{Replica, Series, Shared};
 use crate::pull::spec::ReplicaSpec;
 use crate::pull::status::{ReplicaStatus, ShardStatus};
 
@@ -23,11 +24,7 @@ const OWNER: &str = "federation";
 
 /// The pulling half of federation: a task for each replica.
 pub struct Puller {
-    clock: Arc<dyn Clock>,
-    appendable: Arc<dyn Appendable>,
-    metrics: Metrics,
-    /// Says after each pull that there was one.
-    pulls: Arc<watch::Sender<()>>,
+    shared: Shared,
     environment: Arc<Environment>,
     state: tokio::sync::Mutex<State>,
     me: Weak<Puller>,
@@ -79,18 +76,16 @@ struct ShardView {
 }
 
 impl Puller {
-    /// A puller without shards; [`apply`](Self::apply) brings them.
+    /// A puller without shards, which asks over `network`; [`apply`](Self::apply) brings them.
     pub fn new(
         clock: Arc<dyn Clock>,
         appendable: Arc<dyn Appendable>,
+        network: Arc<dyn Network>,
         environment: Arc<Environment>,
         registry: &mut Registry,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Puller {
-            clock,
-            appendable,
-            metrics: Metrics::new(registry),
-            pulls: Arc::default(),
+            shared: Shared { clock, appendable, network, metrics: Metrics::new(registry), pulls: Arc::default() },
             environment,
             state: tokio::sync::Mutex::default(),
             me: me.clone(),
@@ -161,7 +156,7 @@ impl Puller {
                 Some(task) => stopped(task).await.map(Replica::into_series),
                 None => None,
             };
-            let series = series.unwrap_or_else(|| Series::resume(self.appendable.as_ref(), &spec));
+            let series = series.unwrap_or_else(|| Series::resume(self.shared.appendable.as_ref(), &spec));
             tasks.push(self.start(spec, status, series));
         }
         *self.view.write() = view;
@@ -183,7 +178,7 @@ impl Puller {
 
     /// Changes after each pull.
     pub fn pulls(&self) -> watch::Receiver<()> {
-        self.pulls.subscribe()
+        self.shared.pulls.subscribe()
     }
 
     /// How every replica of every shard is doing, in the order of the configuration; shards that were found come behind, sorted by name.
@@ -202,15 +197,7 @@ impl Puller {
 
     fn start(&self, spec: ReplicaSpec, status: Arc<Mutex<ReplicaStatus>>, series: Series) -> Task {
         let (spec, stop) = (Arc::new(spec), CancellationToken::new());
-        let replica = Replica::new(
-            spec.clone(),
-            self.clock.clone(),
-            self.appendable.clone(),
-            self.metrics.clone(),
-            status.clone(),
-            self.pulls.clone(),
-            series,
-        );
+        let replica = Replica::new(spec.clone(), self.shared.clone(), status.clone(), series);
         let end = tokio::spawn(replica.run(stop.clone()));
         Task { spec, status, stop, end }
     }
@@ -219,8 +206,8 @@ impl Puller {
     async fn retire(&self, task: Task) {
         let shard = task.spec.shard.clone();
         let Some(mut replica) = stopped(task).await else { return };
-        self.metrics.forget(&replica.metric_labels());
-        let now = self.clock.now();
+        self.shared.metrics.forget(&replica.metric_labels());
+        let now = self.shared.clock.now();
         match tokio::task::spawn_blocking(move || replica.end_series(now)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, %shard, "the series of a removed replica did not end"),

@@ -19,6 +19,7 @@ use crate::pull::fetch::{Body, fetch};
 use crate::pull::follow::FollowIngest;
 use crate::pull::ingest::{Brought, Ingest};
 use crate::pull::metrics::{Metrics, ReplicaLabels};
+use crate::pull::network::{HttpClient, Network};
 use crate::pull::protocol::Protocol;
 use crate::pull::report::{self, Report};
 use crate::pull::schedule::{phase_ms, wait};
@@ -62,30 +63,35 @@ struct Outcome {
     ahead_ms: Option<i64>,
 }
 
+/// What the tasks of all replicas work with.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) appendable: Arc<dyn Appendable>,
+    pub(super) network: Arc<dyn Network>,
+    pub(super) metrics: Metrics,
+    /// Says after each pull that there was one.
+    pub(super) pulls: Arc<watch::Sender<()>>,
+}
+
 /// Pulls one replica.
 pub(super) struct Replica {
     spec: Arc<ReplicaSpec>,
-    clock: Arc<dyn Clock>,
-    appendable: Arc<dyn Appendable>,
-    metrics: Metrics,
+    shared: Shared,
     status: Arc<Mutex<ReplicaStatus>>,
-    pulls: Arc<watch::Sender<()>>,
     /// Made for the first pull, and again until it can be made.
-    client: Option<reqwest::Client>,
+    client: Option<Arc<dyn HttpClient>>,
     series: Series,
 }
 
 impl Replica {
     pub(super) fn new(
         spec: Arc<ReplicaSpec>,
-        clock: Arc<dyn Clock>,
-        appendable: Arc<dyn Appendable>,
-        metrics: Metrics,
+        shared: Shared,
         status: Arc<Mutex<ReplicaStatus>>,
-        pulls: Arc<watch::Sender<()>>,
         series: Series,
     ) -> Self {
-        Replica { spec, clock, appendable, metrics, status, pulls, client: None, series }
+        Replica { spec, shared, status, client: None, series }
     }
 
     /// What is known of the replica's series, for a task that goes on with them.
@@ -101,51 +107,52 @@ impl Replica {
     pub(super) async fn run(mut self, stop: CancellationToken) -> Self {
         let phase_ms = phase_ms(&self.spec.shard, self.spec.url.as_str(), self.spec.interval_ms);
         loop {
-            let pause = wait(self.clock.now(), phase_ms, self.spec.interval_ms);
+            let pause = wait(self.shared.clock.now(), phase_ms, self.spec.interval_ms);
             tokio::select! {
                 () = stop.cancelled() => return self,
                 () = sleep(pause) => {}
             }
-            let (began, started) = (self.clock.now(), Instant::now());
-            let mut all = Outcome::default();
+            let (began, started) = (self.shared.clock.now(), Instant::now());
+            let mut all: Option<Outcome> = None;
             let stored = loop {
                 let fetched = tokio::select! {
                     () = stop.cancelled() => return self,
                     fetched = self.fetch() => fetched,
                 };
-                match self.store(fetched, all.brought, began, started).await {
+                match self.store(fetched, all.map(|all| all.brought), began, started).await {
                     Ok(outcome) => {
                         self.tell_answer(&outcome);
-                        all = outcome;
+                        if !outcome.more {
+                            break Ok(outcome);
+                        }
+                        all = Some(outcome);
                     }
                     Err(error) => break Err(error),
                 }
-                if !all.more {
-                    break Ok(all);
-                }
             };
             self.tell(stored, began, started);
-            self.pulls.send_replace(());
+            self.shared.pulls.send_replace(());
         }
     }
 
     async fn fetch(&mut self) -> Result<Body, PullError> {
         let client = match &self.client {
             Some(client) => client,
-            None => self.client.insert(self.spec.http.reqwest_client(self.spec.timeout)?),
+            None => self.client.insert(self.shared.network.client(&self.spec.http, self.spec.timeout)?),
         };
-        fetch(client, &self.spec, self.series.follow.standing(), self.clock.now()).await
+        fetch(client.as_ref(), &self.spec, self.series.follow.standing(), self.shared.clock.now()).await
     }
 
-    /// Stores an answer, or that there was none, on a thread that may block. `before` is what earlier answers of the pull have brought.
+    /// Stores an answer, or that there was none, on a thread that may block. `before` is what earlier answers of the pull have brought, if
+    /// there were any.
     async fn store(
         &mut self,
         fetched: Result<Body, PullError>,
-        before: Brought,
+        before: Option<Brought>,
         began: Timestamp,
         started: Instant,
     ) -> Result<Outcome, PullError> {
-        let (spec, appendable, clock) = (self.spec.clone(), self.appendable.clone(), self.clock.clone());
+        let (spec, appendable, clock) = (self.spec.clone(), self.shared.appendable.clone(), self.shared.clock.clone());
         let mut series = std::mem::take(&mut self.series);
         let came_at = clock.now();
         let (newest, ahead_ms) = {
@@ -156,10 +163,11 @@ impl Replica {
             let store = Store {
                 spec: &spec,
                 appendable: appendable.as_ref(),
-                before,
+                before: before.unwrap_or_default(),
                 began,
                 started,
                 came_at,
+                told_at: if before.is_none() { began } else { came_at },
                 newest,
                 ahead_ms,
             };
@@ -168,7 +176,7 @@ impl Replica {
         });
         let Ok((series, stored)) = work.await else {
             // What was known went with the thread. The cursor is noted.
-            self.series = Series::resume(self.appendable.as_ref(), &self.spec);
+            self.series = Series::resume(self.shared.appendable.as_ref(), &self.spec);
             return Err(PullError::Aborted);
         };
         self.series = series;
@@ -186,7 +194,7 @@ impl Replica {
                 // A plain answer says nothing of the clock; samples that were made before it was asked for are in it.
                 status.complete_until = replica_now.or(Some(began));
                 status.current_at = Some(began);
-                self.metrics.success(
+                self.shared.metrics.success(
                     &labels,
                     began.as_secs_f64(),
                     elapsed.as_secs_f64(),
@@ -201,7 +209,7 @@ impl Replica {
                 }
             }
             Err(error) => {
-                self.metrics.failure(&labels, elapsed.as_secs_f64());
+                self.shared.metrics.failure(&labels, elapsed.as_secs_f64());
                 let error = error.chain();
                 if status.state != ReplicaState::Down {
                     tracing::warn!(shard = %labels.shard, replica = %labels.replica, error, "replica can't be pulled");
@@ -215,6 +223,11 @@ impl Replica {
 
     /// Takes note of an answer, whatever becomes of those after it: a backlog may take many.
     fn tell_answer(&self, outcome: &Outcome) {
+        tracing::debug!(
+            shard = %self.spec.shard, replica = %self.spec.instance(), samples = outcome.brought.samples,
+            appended = outcome.brought.appended, newest = outcome.brought.newest, more = outcome.more,
+            cursor = self.series.follow.standing().cursor(), "an answer is stored"
+        );
         let mut status = self.status.lock();
         status.protocol = outcome.protocol.unwrap_or(status.protocol);
         status.clock_ahead_ms = outcome.ahead_ms;
@@ -223,7 +236,7 @@ impl Replica {
         status.newest_sample = status.newest_sample.max(outcome.brought.newest.map(Timestamp::from_ms));
         let Some(Gap { from, until }) = outcome.gap else { return };
         let labels = self.metric_labels();
-        self.metrics.gap(&labels, until.saturating_sub(from) as f64 / 1000.0);
+        self.shared.metrics.gap(&labels, until.saturating_sub(from) as f64 / 1000.0);
         let (from, until) = (Timestamp::from_ms(from), Timestamp::from_ms(until));
         status.gap = Some((from, until));
         tracing::error!(
@@ -234,7 +247,7 @@ impl Replica {
 
     /// Ends the series of a replica that is no longer pulled.
     pub(super) fn end_series(&mut self, at: Timestamp) -> Result<(), CommitError> {
-        let mut appender = self.appendable.appender();
+        let mut appender = self.shared.appendable.appender();
         self.series.text.end_all(at, appender.as_mut());
         report::end(&self.spec, self.series.follow.external(), at, appender.as_mut());
         self.series.follow.end_all(at, &self.spec, appender.as_mut());
@@ -250,6 +263,8 @@ struct Store<'a> {
     began: Timestamp,
     started: Instant,
     came_at: Timestamp,
+    /// The time of what is told of this answer: one answer's is not that of another.
+    told_at: Timestamp,
     /// The newest sample that earlier pulls have brought.
     newest: Option<Timestamp>,
     /// How far the replica's clock was ahead of ours.
@@ -275,7 +290,7 @@ impl Store<'_> {
             let lag_seconds = self.lag_seconds(None, self.ahead_ms);
             let report = Report { seconds: self.seconds(), lag_seconds, ..Report::default() };
             let mut appender = self.appendable.appender();
-            report.append(self.spec, series.follow.external(), self.began, appender.as_mut());
+            report.append(self.spec, series.follow.external(), self.told_at, appender.as_mut());
             appender.commit()?;
         }
         stored
@@ -309,11 +324,10 @@ impl Store<'_> {
         let brought = self.before.and(&followed.brought);
         let ahead_ms = followed.now.saturating_sub(self.came_at.as_ms());
         if followed.external != *ingest.external() {
-            report::end(self.spec, ingest.external(), self.began, appender.as_mut());
+            report::end(self.spec, ingest.external(), self.told_at, appender.as_mut());
         }
         let report = self.success(&brought, Some(ahead_ms));
-        let at = if self.before.samples == 0 { self.began } else { self.came_at };
-        report.append(self.spec, &followed.external, at, appender.as_mut());
+        report.append(self.spec, &followed.external, self.told_at, appender.as_mut());
         appender.commit()?;
         let (more, gap, replica_now) = (followed.more, followed.gap, Some(Timestamp::from_ms(followed.now)));
         ingest.settle(followed);

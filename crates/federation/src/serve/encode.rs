@@ -1,8 +1,8 @@
 //! The answer's bytes, piece by piece.
 
 use bytes::Bytes;
-use model::{INSTANCE, Labels, METRIC_NAME};
-use storage::NewestSamples;
+use model::{INSTANCE, Labels};
+use storage::{NewestSample, NewestSamples};
 
 use crate::serve::format::Format;
 use crate::serve::newest::Newest;
@@ -34,13 +34,12 @@ pub(super) enum Source {
 pub(super) struct Pieces {
     source: Source,
     has_more: bool,
-    outside: Vec<(String, String)>,
     page: Page,
 }
 
 impl Pieces {
     pub(super) fn new(source: Source, external: &Labels, format: Format) -> Self {
-        Pieces { source, has_more: true, outside: outside_labels(external), page: Page::new(format) }
+        Pieces { source, has_more: true, page: Page::new(format, outside_labels(external)) }
     }
 
     /// Whether there are series that were not written yet.
@@ -53,15 +52,15 @@ impl Iterator for Pieces {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        let Pieces { source, has_more, outside, page } = self;
+        let Pieces { source, has_more, page } = self;
         while page.len() < PIECE_BYTES && *has_more {
             *has_more = match source {
-                Source::Known(series) => series.next(&mut |labels, sample| {
-                    write(page, labels, outside, Value::Float(sample.value), sample.time.as_ms());
+                Source::Known(series) => series.next(&mut |NewestSample { labels, same, sample }| {
+                    page.series(labels, same, Value::Float(sample.value), sample.time.as_ms());
                 }),
                 Source::Found(series) => series.next().is_some_and(|newest| {
                     let labels: Vec<_> = newest.labels.iter().collect();
-                    write(page, &labels, outside, newest.value.as_value(), newest.time.as_ms());
+                    page.series(&labels, 0, newest.value.as_value(), newest.time.as_ms());
                     series.len() > 0
                 }),
             };
@@ -71,14 +70,6 @@ impl Iterator for Pieces {
         }
         Some(page.take()).filter(|piece| !piece.is_empty()).map(Bytes::from)
     }
-}
-
-fn write(page: &mut Page, labels: &[(&str, &str)], outside: &[(String, String)], value: Value<'_>, time: i64) {
-    let name = labels.iter().find(|(label, _)| *label == METRIC_NAME).map_or("", |(_, name)| name);
-    let own = labels.iter().copied().filter(|(label, _)| *label != METRIC_NAME);
-    let is_missing = |label: &str| labels.iter().all(|(own, _)| *own != label);
-    let added = outside.iter().map(|(n, v)| (n.as_str(), v.as_str())).filter(|(n, _)| is_missing(n));
-    page.series(name, own.chain(added), value, time);
 }
 
 #[cfg(test)]

@@ -41,19 +41,23 @@ pub struct Federate {
 }
 
 impl Federate {
-    /// Answers from `queryable`; `parse_selector` reads a `match[]`, and its error goes to the client.
+    /// Answers from `queryable`. Every series gets those of the labels `external` that it doesn't have: they are asked for here, because
+    /// whoever pulls before they are known stores its samples under another name. `parse_selector` reads a `match[]`, and its error goes
+    /// to the client.
     pub fn new(
         queryable: Arc<dyn Queryable>,
         clock: Arc<dyn Clock>,
+        external: Labels,
         parse_selector: impl Fn(&str) -> Result<Vec<Matcher>, String> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Federate::unshared(queryable, clock, Box::new(parse_selector)))
+        Arc::new(Federate::unshared(queryable, clock, external, Box::new(parse_selector)))
     }
 
     /// Answers from a database that can be followed, so that it can be pulled by cursor, too, and that finds newest samples quickly.
     pub fn of_database<D>(
         database: Arc<D>,
         clock: Arc<dyn Clock>,
+        external: Labels,
         parse_selector: impl Fn(&str) -> Result<Vec<Matcher>, String> + Send + Sync + 'static,
     ) -> Arc<Self>
     where
@@ -62,12 +66,17 @@ impl Federate {
         Arc::new(Federate {
             following: Some(Following::new(database.clone(), clock.clone())),
             newest: Some(database.clone()),
-            ..Federate::unshared(database, clock, Box::new(parse_selector))
+            ..Federate::unshared(database, clock, external, Box::new(parse_selector))
         })
     }
 
-    fn unshared(queryable: Arc<dyn Queryable>, clock: Arc<dyn Clock>, parse_selector: Box<ParseSelector>) -> Self {
-        let (external, known, told) = (RwLock::new(Labels::empty()), Mutex::default(), AtomicBool::default());
+    fn unshared(
+        queryable: Arc<dyn Queryable>,
+        clock: Arc<dyn Clock>,
+        external: Labels,
+        parse_selector: Box<ParseSelector>,
+    ) -> Self {
+        let (external, known, told) = (RwLock::new(external), Mutex::default(), AtomicBool::default());
         let last_pull = AtomicI64::new(i64::MIN);
         Federate { queryable, clock, parse_selector, external, following: None, newest: None, known, last_pull, told }
     }
@@ -115,7 +124,7 @@ impl Federate {
         Ok(parsed)
     }
 
-    /// Sets the labels that every series gets that doesn't have them, from the next answer on.
+    /// Changes the labels that every series gets that doesn't have them, from the next answer on.
     pub fn set_external_labels(&self, labels: Labels) {
         *self.external.write() = labels;
     }
@@ -128,7 +137,7 @@ impl Federate {
         let selectors = self.selectors(selectors)?;
         let external = self.external.read().clone();
         if let Some(newest) = &self.newest
-            && let Some(samples) = newest.newest(&selectors, range).await?
+            && let Some(samples) = newest.newest(&selectors, range.min).await?
         {
             return Ok(Pieces::new(Source::Known(samples), &external, format));
         }

@@ -99,6 +99,15 @@ impl Following {
             Ok(progress) => progress,
             Err(Missed { from, until }) => return self.missed(question, after, from, until, external).await,
         };
+        tracing::debug!(
+            run = after.run,
+            segment = after.segment,
+            offset = after.offset,
+            until_segment = progress.until.segment,
+            until_offset = progress.until.offset,
+            samples = changes.len(),
+            "commits are told"
+        );
         let session = self.sessions.take(question.session, external, self.clock.now().as_ms());
         let header = self.header(progress.until, session.id, session.answer, external);
         let write = move || -> Result<(Session, Vec<u8>), FederateError> {
@@ -157,6 +166,13 @@ impl Following {
                 TimeRange::new(Timestamp::from_ms(history.from), end.map_or(Timestamp::MAX, Timestamp::from_ms));
             let set = self.select(&question.selectors, range).await?;
             let exemplars = self.exemplars.exemplars(&question.selectors, range).await?;
+            tracing::debug!(
+                segment = until.segment,
+                offset = until.offset,
+                from = history.from,
+                end,
+                "what was missed is told by time"
+            );
             let may_split = step_ms > 1 && history.from < now;
             let header = header.clone();
             let work = move || -> Result<Option<Vec<u8>>, FederateError> {

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::Context;
 
 use axum::Router;
 use axum::body::Body;
@@ -12,7 +11,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use storage::QueryErrorKind;
-use tokio::sync::mpsc;
 
 use crate::serve::asked::Asked;
 use crate::serve::encode::Pieces;
@@ -20,9 +18,6 @@ use crate::serve::error::FederateError;
 use crate::serve::federate::Federate;
 use crate::serve::format::Format;
 use crate::wire::{MEDIA_TYPE, VERSION, is_unchanged};
-
-/// So many pieces of an answer wait to be sent.
-const PIECES_WAITING_MAX: usize = 4;
 
 /// Serves `GET /federate?match[]=…`.
 pub fn router(federate: Arc<Federate>) -> Router {
@@ -38,7 +33,7 @@ async fn handle(State(federate): State<Arc<Federate>>, RawQuery(query): RawQuery
     {
         if !is_unchanged(&query) {
             return refuse(&FederateError::Parameter(
-                "the question was changed on its way: its checksum is wrong".to_owned(),
+                "the question was changed on its way: its checksum is missing or wrong".to_owned(),
             ));
         }
         return match federate.follow(following, &asked).await {
@@ -59,20 +54,15 @@ async fn handle(State(federate): State<Arc<Federate>>, RawQuery(query): RawQuery
     }
 }
 
-/// Small answers at once, large ones piece by piece, one piece being made while others are sent.
+/// Small answers at once, large ones piece by piece. The next piece is made when the last has gone: making one is quicker than waking
+/// another thread that does, and a client that reads slowly holds one piece.
 fn body(mut pieces: Pieces) -> Body {
     let first = pieces.next().unwrap_or_default();
     if !pieces.has_more() {
         return Body::from(first);
     }
-    let (sender, mut receiver) = mpsc::channel(PIECES_WAITING_MAX);
-    tokio::task::spawn_blocking(move || {
-        // Who hung up needs no more of them.
-        let _ = std::iter::once(first).chain(pieces).try_for_each(|piece| sender.blocking_send(piece));
-    });
-    // Compression asks again behind the end.
-    let next = move |context: &mut Context<'_>| receiver.poll_recv(context).map(|piece| piece.map(Ok::<_, Infallible>));
-    Body::from_stream(futures::stream::poll_fn(next))
+    let pieces = std::iter::once(first).chain(pieces).map(Ok::<_, Infallible>);
+    Body::from_stream(futures::stream::iter(pieces))
 }
 
 /// What the client says it can read. One that says it in several headers means all of them.

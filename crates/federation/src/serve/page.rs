@@ -1,7 +1,7 @@
 //! The bytes of an answer, in any of the formats.
 
-use exposition::{ClassicBucket, MetricType, classic_buckets, openmetrics, protobuf, text};
-use model::{BUCKET_LABEL, CounterReset, FloatHistogram, write_float};
+use exposition::{ClassicBucket, Dialect, LineWriter, MetricType, classic_buckets, protobuf};
+use model::{BUCKET_LABEL, CounterReset, FloatHistogram, METRIC_NAME};
 
 use crate::serve::format::{Format, Kind};
 
@@ -38,34 +38,59 @@ pub(super) struct Page {
     writer: Writer,
     /// Name and kind of the metrics that are being written.
     family: (String, MetricType),
+    outside: Outside,
+}
+
+/// The labels that every series gets that doesn't have them.
+struct Outside {
+    labels: Vec<(String, String)>,
+    /// Which of them the last series doesn't have, and their text.
+    missing: Vec<bool>,
+    text: Vec<u8>,
+}
+
+impl Outside {
+    fn new(labels: Vec<(String, String)>) -> Self {
+        Outside { missing: vec![false; labels.len()], labels, text: Vec::new() }
+    }
+
+    /// Finds out which ones a series doesn't have; tells whether they are others than before.
+    fn look(&mut self, own: &[(&str, &str)]) -> bool {
+        let mut are_others = false;
+        for ((name, _), missing) in self.labels.iter().zip(&mut self.missing) {
+            let is_missing = own.iter().all(|(own, _)| own != name);
+            are_others |= is_missing != *missing;
+            *missing = is_missing;
+        }
+        are_others
+    }
+
+    fn missing(&self) -> impl Iterator<Item = (&str, &str)> {
+        let missing = self.labels.iter().zip(&self.missing).filter(|(_, missing)| **missing);
+        missing.map(|((name, value), _)| (name.as_str(), value.as_str()))
+    }
 }
 
 enum Writer {
-    Lines(Lines),
+    Lines(LineWriter),
     Protobuf(protobuf::Writer),
 }
 
-/// The formats that are text.
-enum Lines {
-    Text(text::Writer),
-    OpenMetrics(openmetrics::Writer),
-}
-
 impl Page {
-    pub(super) fn new(format: Format) -> Self {
+    /// An empty page; each series gets those of the labels `outside` that it doesn't have.
+    pub(super) fn new(format: Format, outside: Vec<(String, String)>) -> Self {
         let writer = match format.kind {
-            Kind::Text => Writer::Lines(Lines::Text(text::Writer::new(format.escaping))),
-            Kind::OpenMetrics { .. } => Writer::Lines(Lines::OpenMetrics(openmetrics::Writer::new(format.escaping))),
+            Kind::Text => Writer::Lines(LineWriter::new(Dialect::Text, format.escaping)),
+            Kind::OpenMetrics { .. } => Writer::Lines(LineWriter::new(Dialect::OpenMetrics, format.escaping)),
             Kind::Protobuf => Writer::Protobuf(protobuf::Writer::new(format.escaping)),
         };
-        Page { writer, family: (String::new(), MetricType::Unknown) }
+        Page { writer, family: (String::new(), MetricType::Unknown), outside: Outside::new(outside) }
     }
 
     /// The bytes that are waiting to be taken.
     pub(super) fn len(&self) -> usize {
         match &self.writer {
-            Writer::Lines(Lines::Text(writer)) => writer.len(),
-            Writer::Lines(Lines::OpenMetrics(writer)) => writer.len(),
+            Writer::Lines(writer) => writer.len(),
             Writer::Protobuf(writer) => writer.len(),
         }
     }
@@ -73,24 +98,24 @@ impl Page {
     /// Takes what was written so far.
     pub(super) fn take(&mut self) -> Vec<u8> {
         match &mut self.writer {
-            Writer::Lines(Lines::Text(writer)) => writer.take(),
-            Writer::Lines(Lines::OpenMetrics(writer)) => writer.take(),
+            Writer::Lines(writer) => writer.take(),
             Writer::Protobuf(writer) => writer.take(),
         }
     }
 
     /// Writes what stands at the end of an answer.
     pub(super) fn end(&mut self) {
-        if let Writer::Lines(Lines::OpenMetrics(writer)) = &mut self.writer {
+        if let Writer::Lines(writer) = &mut self.writer {
             writer.end();
         }
     }
 
-    /// Writes a series, its metric before it if it is the first of its name and kind.
-    pub(super) fn series<'a, L>(&mut self, name: &str, labels: L, value: Value<'_>, time: i64)
-    where
-        L: Iterator<Item = (&'a str, &'a str)>,
-    {
+    /// Writes a series, its metric before it if it is the first of its name and kind. `same` has a bit for each label that the series
+    /// before had at the same place.
+    pub(super) fn series(&mut self, labels: &[(&str, &str)], same: u64, value: Value<'_>, time: i64) {
+        let name_at = labels.iter().position(|(label, _)| *label == METRIC_NAME);
+        let name = name_at.map_or("", |at| labels[at].1);
+        let own = || labels.iter().copied().filter(|(label, _)| *label != METRIC_NAME);
         let kind = value.metric_type();
         if self.family.0 != name || self.family.1 != kind {
             name.clone_into(&mut self.family.0);
@@ -100,59 +125,40 @@ impl Page {
                 Writer::Protobuf(writer) => writer.family(name, kind),
             }
         }
-        match (&mut self.writer, value) {
-            (Writer::Lines(lines), Value::Float(value)) => lines.sample(name, labels, value, time),
+        let Page { writer, outside, .. } = self;
+        let are_others = outside.look(labels);
+        match (writer, value) {
+            (Writer::Lines(lines), Value::Float(value)) => {
+                if are_others {
+                    outside.text = lines.labels(outside.missing());
+                }
+                // Parts of a line are labels where the name stands before them, as it nearly always does.
+                let same = if name_at == Some(0) { same } else { 0 };
+                lines.sample_like_last(same, name, own(), &outside.text, value, Some(time));
+            }
             (Writer::Lines(lines), Value::Histogram(histogram)) => {
-                lines.histogram(name, &labels.collect::<Vec<_>>(), histogram, time);
+                outside.text = lines.labels(outside.missing());
+                write_classic(lines, name, &own().chain(outside.missing()).collect::<Vec<_>>(), histogram, time);
             }
             (Writer::Protobuf(writer), Value::Float(value)) => {
-                writer.metric(labels, protobuf::Value::Untyped(value), Some(time));
+                writer.metric(own().chain(outside.missing()), protobuf::Value::Untyped(value), Some(time));
             }
             (Writer::Protobuf(writer), Value::Histogram(histogram)) => {
-                writer.metric(labels, protobuf::Value::Histogram(histogram), Some(time));
+                writer.metric(own().chain(outside.missing()), protobuf::Value::Histogram(histogram), Some(time));
             }
         }
     }
 }
 
-impl Lines {
-    fn metric_type(&mut self, name: &str, kind: MetricType) {
-        match self {
-            // It has no word for histograms that go down, and Prometheus tells them like others.
-            Lines::Text(writer) if kind == MetricType::GaugeHistogram => {
-                writer.metric_type(name, MetricType::Histogram);
-            }
-            Lines::Text(writer) => writer.metric_type(name, kind),
-            Lines::OpenMetrics(writer) => writer.metric_type(name, kind),
-        }
+/// A histogram with listed bounds, as a classic one. No other can be told in lines.
+fn write_classic(lines: &mut LineWriter, name: &str, labels: &[(&str, &str)], histogram: &FloatHistogram, time: i64) {
+    let bucket_name = format!("{name}_bucket");
+    let infinite = ClassicBucket { upper_bound: f64::INFINITY, cumulative_count: histogram.count };
+    for ClassicBucket { upper_bound, cumulative_count } in classic_buckets(histogram).chain([infinite]) {
+        let bound = lines.bound(upper_bound);
+        let le = std::iter::once((BUCKET_LABEL, bound.as_str()));
+        lines.sample(&bucket_name, labels.iter().copied().chain(le), cumulative_count, Some(time));
     }
-
-    fn sample<'a>(&mut self, name: &str, labels: impl Iterator<Item = (&'a str, &'a str)>, value: f64, time: i64) {
-        match self {
-            Lines::Text(writer) => writer.sample(name, labels, value, Some(time)),
-            Lines::OpenMetrics(writer) => writer.sample(name, labels, value, Some(time)),
-        }
-    }
-
-    /// A histogram with listed bounds, as a classic one. No other can be told in lines.
-    fn histogram(&mut self, name: &str, labels: &[(&str, &str)], histogram: &FloatHistogram, time: i64) {
-        let bucket_name = format!("{name}_bucket");
-        let infinite = ClassicBucket { upper_bound: f64::INFINITY, cumulative_count: histogram.count };
-        for ClassicBucket { upper_bound, cumulative_count } in classic_buckets(histogram).chain([infinite]) {
-            let bound = self.bound(upper_bound);
-            let le = std::iter::once((BUCKET_LABEL, bound.as_str()));
-            self.sample(&bucket_name, labels.iter().copied().chain(le), cumulative_count, time);
-        }
-        self.sample(&format!("{name}_sum"), labels.iter().copied(), histogram.sum, time);
-        self.sample(&format!("{name}_count"), labels.iter().copied(), histogram.count, time);
-    }
-
-    fn bound(&self, bound: f64) -> String {
-        let mut out = Vec::new();
-        match self {
-            Lines::Text(_) => write_float(&mut out, bound),
-            Lines::OpenMetrics(_) => openmetrics::write_number(&mut out, bound),
-        }
-        String::from_utf8_lossy(&out).into_owned()
-    }
+    lines.sample(&format!("{name}_sum"), labels.iter().copied(), histogram.sum, Some(time));
+    lines.sample(&format!("{name}_count"), labels.iter().copied(), histogram.count, Some(time));
 }

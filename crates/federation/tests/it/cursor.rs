@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use discovery::Environment;
-use federation::{Federate, Protocol, Puller, ReplicaState, router};
+use federation::{Federate, Protocol, Puller, ReplicaState, SystemNetwork, router};
 use model::{
     Clock, Exemplar, Histogram, Labels, METRIC_NAME, ManualClock, Matcher, Metadata, MetricType, NativeHistogram,
     STALE_NAN, SystemClock, TimeRange, Timestamp,
@@ -30,25 +30,36 @@ fn append(db: &Db, name: &str, time: Timestamp, value: f64) {
     appender.commit().expect("stored");
 }
 
-/// Serves a database; the answer is the base URL.
-async fn serve(db: &Arc<Db>, port: u16) -> (String, tokio::task::JoinHandle<()>) {
-    serve_by(db, port, Arc::new(SystemClock)).await
-}
+/// A port that stays ours while nobody serves on it: whoever asks then waits.
+struct Door(std::net::TcpListener);
 
-async fn serve_by(db: &Arc<Db>, port: u16, clock: Arc<dyn Clock>) -> (String, tokio::task::JoinHandle<()>) {
-    let parse = |name: &str| Ok(vec![Matcher::equal(METRIC_NAME, name)]);
-    let federate = Federate::of_database(db.clone(), clock, parse);
-    federate.set_external_labels(Labels::from_pairs([("replica", "a"), ("job", "outside")]));
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let server = async move { axum::serve(listener, router(federate)).await.expect("serving") };
-    (url, tokio::spawn(server))
+impl Door {
+    fn open() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a listener that doesn't block");
+        Door(listener)
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().expect("an address"))
+    }
+
+    /// Serves a database.
+    fn serve(&self, db: &Arc<Db>, clock: Arc<dyn Clock>) -> tokio::task::JoinHandle<()> {
+        let parse = |name: &str| Ok(vec![Matcher::equal(METRIC_NAME, name)]);
+        let external = Labels::from_pairs([("replica", "a"), ("job", "outside")]);
+        let federate = Federate::of_database(db.clone(), clock, external, parse);
+        let listener = self.0.try_clone().expect("another handle");
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        tokio::spawn(async move { axum::serve(listener, router(federate)).await.expect("serving") })
+    }
 }
 
 fn puller(db: &Arc<Db>) -> Arc<Puller> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut registry = Registry::default();
-    Puller::new(Arc::new(SystemClock), db.clone(), Environment::new(&mut registry), &mut registry)
+    let environment = Environment::new(&mut registry);
+    Puller::new(Arc::new(SystemClock), db.clone(), Arc::new(SystemNetwork), environment, &mut registry)
 }
 
 fn shard(url: &str) -> federation::Config {
@@ -77,7 +88,8 @@ async fn everything_arrives_once_and_in_its_order() {
     let at = |seconds: i64| start + seconds * 1000;
     append(&shard_db, "a", at(0), 1.0);
     append(&shard_db, "c", at(0), 9.0);
-    let (url, server) = serve(&shard_db, 0).await;
+    let door = Door::open();
+    let (url, server) = (door.url(), door.serve(&shard_db, Arc::new(SystemClock)));
     let puller = puller(&global_db);
     puller.apply(shard(&url), 50, 5000).await;
     eventually("the first sample", async || (stored(&global_db, "a").await.len() == 1).then_some(())).await;
@@ -99,7 +111,6 @@ async fn everything_arrives_once_and_in_its_order() {
 
     // The link is cut, and the shard is started anew meanwhile.
     server.abort();
-    let port = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     eventually("the fall", async || (puller.status()[0].replicas[0].state == ReplicaState::Down).then_some(())).await;
     append(&shard_db, "b", at(41), 7.0);
     drop(shard_db);
@@ -111,7 +122,7 @@ async fn everything_arrives_once_and_in_its_order() {
     })
     .await;
     append(&shard_db, "b", at(42), 8.0);
-    let (_, _server) = serve(&shard_db, port).await;
+    let _server = door.serve(&shard_db, Arc::new(SystemClock));
     let both = vec![(at(41).as_ms(), Some(7.0)), (at(42).as_ms(), Some(8.0))];
     eventually("what came while the link was cut", async || (stored(&global_db, "b").await == both).then_some(()))
         .await;
@@ -155,7 +166,8 @@ async fn histograms_exemplars_and_metadata_arrive() {
     };
     // The first by time, the others by commits.
     write(0, 1, false);
-    let (url, _server) = serve(&shard_db, 0).await;
+    let door = Door::open();
+    let (url, _server) = (door.url(), door.serve(&shard_db, Arc::new(SystemClock)));
     let puller = puller(&global_db);
     puller.apply(shard(&url), 50, 5000).await;
     let found = async || {
@@ -194,8 +206,8 @@ async fn a_long_backlog_comes_in_steps() {
     let (shard_db, global_db) = (open(dirs[0].path()), open(dirs[1].path()));
     let now = SystemClock.now();
     append(&shard_db, "a", now - 3_500_000, 1.0);
-    let (url, server) = serve(&shard_db, 0).await;
-    let port = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let door = Door::open();
+    let (url, server) = (door.url(), door.serve(&shard_db, Arc::new(SystemClock)));
     let puller = puller(&global_db);
     puller.apply(shard(&url), 50, 5000).await;
     eventually("a first pull", async || (puller.status()[0].replicas[0].state == ReplicaState::Up).then_some(())).await;
@@ -213,7 +225,7 @@ async fn a_long_backlog_comes_in_steps() {
     // The commits before a start are read by time.
     drop(shard_db);
     let shard_db = open(dirs[0].path());
-    let (_, _server) = serve(&shard_db, port).await;
+    let _server = door.serve(&shard_db, Arc::new(SystemClock));
     let puller = crate::cursor::puller(&global_db);
     puller.apply(shard(&url), 50, 5000).await;
     eventually("the backlog", async || (stored(&global_db, "b").await == want).then_some(())).await;
@@ -238,11 +250,12 @@ async fn a_gap_is_told() {
     let options = Options { out_of_order_window_ms: 3_600_000, ..Options::new(dirs[1].path()) };
     let global_db = Db::open(options, clock.clone(), &mut Registry::default()).expect("the directory opens");
     append(&shard_db, "a", start, 1.0);
-    let (url, server) = serve_by(&shard_db, 0, clock.clone()).await;
-    let port = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let door = Door::open();
+    let (url, server) = (door.url(), door.serve(&shard_db, clock.clone()));
     let mut registry = Registry::default();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let puller = Puller::new(clock.clone(), global_db.clone(), Environment::new(&mut registry), &mut registry);
+    let environment = Environment::new(&mut registry);
+    let puller = Puller::new(clock.clone(), global_db.clone(), Arc::new(SystemNetwork), environment, &mut registry);
     puller.apply(shard(&url), 50, 5000).await;
     eventually("the first sample", async || (stored(&global_db, "a").await.len() == 1).then_some(())).await;
     puller.shutdown().await;
@@ -259,14 +272,15 @@ async fn a_gap_is_told() {
         open_shard().ok()
     })
     .await;
-    let (_, _server) = serve_by(&shard_db, port, clock.clone()).await;
+    let _server = door.serve(&shard_db, clock.clone());
     puller.apply(shard(&url), 50, 5000).await;
     let newest = clock.now().as_ms();
     eventually("what is left", async || {
         stored(&global_db, "b").await.last().filter(|(time, _)| *time == newest).copied()
     })
     .await;
-    let (from, until) = puller.status()[0].replicas[0].gap.expect("a gap");
+    // Told when it is stored.
+    let (from, until) = eventually("a gap", async || puller.status()[0].replicas[0].gap).await;
     let arrived = stored(&global_db, "b").await;
     let first = arrived[0].0;
     assert!(
@@ -288,7 +302,8 @@ async fn the_first_pull_goes_back_as_far_as_it_is_told() {
     for minutes in [90, 40, 20, 10, 1] {
         append(&shard_db, "a", now - minutes * 60_000, minutes as f64);
     }
-    let (url, _server) = serve(&shard_db, 0).await;
+    let door = Door::open();
+    let (url, _server) = (door.url(), door.serve(&shard_db, Arc::new(SystemClock)));
     let pull = async |db: &Arc<Db>, words: &str, want: &[i64]| {
         let puller = puller(db);
         let text = format!("selectors: [a]\n{words}\nshards:\n- {{name: s, replicas: ['{url}']}}");

@@ -1,13 +1,15 @@
-//! Shards that are found: in files, in the DNS, beside those that are listed.
+//! Shards that are found: in files, in the DNS, in Kubernetes, beside those that are listed.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use discovery::Environment;
-use federation::{Puller, ReplicaState, ShardStatus};
+use federation::{Puller, ReplicaState, ShardStatus, SystemNetwork};
 use hickory_resolver::proto::rr::RecordType;
 use model::{Clock, SystemClock};
 use prometheus_client::registry::Registry;
 
+use crate::api_server::ApiServer;
 use crate::memory::Memory;
 use crate::name_server::{NameServer, srv};
 use crate::nodes::{config, eventually, puller, serve};
@@ -103,8 +105,8 @@ async fn replicas_are_found_in_the_dns() {
     server.set(name, RecordType::SRV, vec![srv("eu-a.example.org.", port(&one))]);
     let mut registry = Registry::default();
     let environment = Environment::with_dns(server.dns(), &mut registry);
-    let puller =
-        Puller::new(std::sync::Arc::new(SystemClock), std::sync::Arc::new(global.clone()), environment, &mut registry);
+    let (storage, network) = (Arc::new(global.clone()), Arc::new(SystemNetwork));
+    let puller = Puller::new(Arc::new(SystemClock), storage, network, environment, &mut registry);
     let text = format!(
         "selectors: [a]\ndns_sd_configs: [{{names: ['{name}'], refresh_interval: 50ms}}]\nrelabel_configs:\n\
          - {{source_labels: [__meta_dns_srv_record_target], regex: '(.*)-[ab][.].*', target_label: __shard__}}\n\
@@ -128,5 +130,44 @@ async fn replicas_are_found_in_the_dns() {
     })
     .await;
     assert_eq!(replicas(&puller.status()), [format!("us {two}")], "who isn't found for a moment is not gone");
+    puller.shutdown().await;
+}
+
+#[tokio::test]
+async fn replicas_are_found_in_kubernetes() {
+    let (global, server) = (Memory::default(), ApiServer::start().await);
+    let (one, two) = (shard("one").await, shard("two").await);
+    let pod = |name: &str, shard: &str, port: &str| {
+        let port: u16 = port.parse().expect("a port");
+        serde_json::json!({
+            "metadata": {"name": name, "namespace": "monitoring", "labels": {"watershed/shard": shard}},
+            "spec": {"containers": [{"name": "shard", "ports": [{"name": "web", "containerPort": port, "protocol": "TCP"}]}]},
+            "status": {"podIP": "127.0.0.1", "phase": "Running"},
+        })
+    };
+    server.put("pods", pod("shard-eu-0", "eu", &one));
+    let puller = puller(&global, &mut Registry::default());
+    let text = format!(
+        "selectors: [a]\nkubernetes_sd_configs: [{{role: pod, api_server: '{}', namespaces: {{names: [monitoring]}}}}]\nrelabel_configs:\n\
+         - {{source_labels: [__meta_kubernetes_pod_container_port_name], regex: web, action: keep}}\n\
+         - {{source_labels: [__meta_kubernetes_pod_label_watershed_shard], target_label: __shard__}}\n",
+        server.url
+    );
+    puller.apply(config(&text), 50, 5000).await;
+    wait_for(&puller, &[format!("eu {one}")]).await;
+    wait_up(&puller).await;
+    eventually("samples", async || (global.of(r#"a{from="one"}"#).len() == 1).then_some(())).await;
+    server.put("pods", pod("shard-us-0", "us", &two));
+    wait_for(&puller, &[format!("eu {one}"), format!("us {two}")]).await;
+    eventually("samples", async || (global.of(r#"a{from="two"}"#).len() == 1).then_some(())).await;
+
+    // Who isn't found for a moment is not gone.
+    server.refuse("/pods", Some(500));
+    server.compact();
+    eventually("a list that fails", async || (server.asked("limit").len() > 1).then_some(())).await;
+    assert_eq!(replicas(&puller.status()), [format!("eu {one}"), format!("us {two}")]);
+    server.delete("pods", "monitoring/shard-eu-0");
+    server.refuse("/pods", None);
+    wait_for(&puller, &[format!("us {two}")]).await;
     puller.shutdown().await;
 }

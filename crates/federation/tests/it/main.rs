@@ -1,5 +1,8 @@
 //! Both halves over real sockets, with each other and with a real Prometheus.
 
+#[expect(dead_code, reason = "the tests of discovery do more to it")]
+#[path = "../../../discovery/tests/it/api_server.rs"]
+mod api_server;
 mod cursor;
 mod finding;
 mod memory;

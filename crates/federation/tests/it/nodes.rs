@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery::Environment;
-use federation::{Config, Federate, Puller, RawConfig, router};
+use federation::{Config, Federate, Puller, RawConfig, SystemNetwork, router};
 use model::{Labels, METRIC_NAME, Matcher, SystemClock};
 use prometheus_client::registry::Registry;
 
@@ -29,9 +29,8 @@ pub(crate) fn serving(memory: &Memory, external: &[(&str, &str)]) -> Arc<Federat
         "all" => Ok(vec![]),
         name => Ok(vec![Matcher::equal(METRIC_NAME, name)]),
     };
-    let federate = Federate::new(Arc::new(memory.clone()), Arc::new(SystemClock), parse);
-    federate.set_external_labels(Labels::from_pairs(external.iter().copied()));
-    federate
+    let external = Labels::from_pairs(external.iter().copied());
+    Federate::new(Arc::new(memory.clone()), Arc::new(SystemClock), external, parse)
 }
 
 /// A puller that stores into `memory`.
@@ -39,7 +38,7 @@ pub(crate) fn puller(memory: &Memory, registry: &mut Registry) -> Arc<Puller> {
     // Another test of this process may have done so already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let environment = Environment::new(registry);
-    Puller::new(Arc::new(SystemClock), Arc::new(memory.clone()), environment, registry)
+    Puller::new(Arc::new(SystemClock), Arc::new(memory.clone()), Arc::new(SystemNetwork), environment, registry)
 }
 
 pub(crate) fn config(text: &str) -> Config {

@@ -1,8 +1,12 @@
 //! A node serves, another pulls.
 
-use federation::ReplicaState;
-use model::{Clock, STALE_NAN, SystemClock};
+use std::sync::Arc;
+
+use federation::{Federate, ReplicaState};
+use model::{Clock, Labels, METRIC_NAME, STALE_NAN, SystemClock};
 use prometheus_client::registry::Registry;
+use storage::{Appendable, Newest};
+use tsdb::{Db, Options};
 
 use crate::memory::Memory;
 use crate::nodes::{config, eventually, puller, serve, serving};
@@ -66,6 +70,64 @@ async fn a_long_answer_is_whole() {
         }
         assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 5_001);
     }
+}
+
+/// What a database knows of its newest samples, written with what neighbours share, is what its chunks have.
+#[tokio::test]
+async fn newest_samples_are_told_alike_from_the_head_and_from_chunks() {
+    let (dir, clock) = (tempfile::tempdir().expect("a folder"), Arc::new(SystemClock));
+    let options = Options::new(dir.path());
+    let db = Db::open(options, clock.clone(), &mut Registry::default()).expect("the directory opens");
+    let now = clock.now();
+    let mut appender = db.appender();
+    for metric in ["b", "a.b", "a"] {
+        for number in 0..300 {
+            // Neighbours share much, or little, or all but the end; a few have labels that the outside has, too, or one before the name.
+            let mut labels = vec![
+                (METRIC_NAME, metric.to_owned()),
+                ("cpu", (number / 8).to_string()),
+                ("mode", format!("mode \"{}\"", number % 8)),
+                (if number % 5 == 0 { "instance" } else { "job" }, "own".to_owned()),
+            ];
+            if number % 7 == 0 {
+                labels.push(("Zone", "x\ny".to_owned()));
+            }
+            let labels = Labels::from_pairs(labels.iter().map(|(name, value)| (*name, value.as_str())));
+            let value = if number % 50 == 9 { STALE_NAN } else { f64::from(number) / 4.0 };
+            appender.append(&labels, now - i64::from(1000 + number / 10), value).expect("taken");
+        }
+    }
+    appender.commit().expect("stored");
+    let known = db.newest(&[vec![]], now - 300_000).await.expect("no history is missing");
+    assert!(known.is_some(), "the head knows");
+
+    let parse = |_: &str| Ok(vec![]);
+    let external = Labels::from_pairs([("instance", "outside"), ("replica", "a\\")]);
+    let from_head = Federate::of_database(db.clone(), clock.clone(), external.clone(), parse);
+    let from_chunks = Federate::new(db.clone(), clock.clone(), external, parse);
+    for accept in ["text/plain", "text/plain;version=1.0.0;escaping=allow-utf-8", "application/openmetrics-text"] {
+        let mut told = Vec::new();
+        for federate in [&from_head, &from_chunks] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let url = format!("http://{}/federate?match[]=all", listener.local_addr().expect("an address"));
+            let router = federation::router(federate.clone());
+            tokio::spawn(async move { axum::serve(listener, router).await });
+            let answer = reqwest::Client::new().get(url).header("accept", accept).send().await.expect("an answer");
+            let text = answer.text().await.expect("text");
+            // In a metric each has its own order.
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            told.push(lines);
+        }
+        assert!(told[0].len() > 880, "{} lines", told[0].len());
+        assert_eq!(told[0], told[1], "{accept}");
+    }
+
+    let mut appender = db.appender();
+    appender.append(&Labels::from_pairs([(METRIC_NAME, "ahead")]), now + 60_000, 1.0).expect("taken");
+    appender.commit().expect("stored");
+    let known = db.newest(&[vec![]], now - 300_000).await.expect("no history is missing");
+    assert!(known.is_none(), "of a series that is ahead of the clock only its chunks tell what is now");
 }
 
 #[tokio::test]

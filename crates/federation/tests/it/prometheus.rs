@@ -162,10 +162,10 @@ async fn a_real_prometheus_gets_native_histograms() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let time = SystemClock.now() - 1777;
-    let federate = federation::Federate::of_database(with_histograms(dir.path(), time), Arc::new(SystemClock), |_| {
+    let (db, external) = (with_histograms(dir.path(), time), Labels::from_pairs([("cluster", "eu")]));
+    let federate = federation::Federate::of_database(db, Arc::new(SystemClock), external, |_| {
         Ok(vec![Matcher::new(model::MatchOp::NotEqual, METRIC_NAME, "").map_err(|error| error.to_string())?])
     });
-    federate.set_external_labels(Labels::from_pairs([("cluster", "eu")]));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, federation::router(federate)).await });

@@ -5,8 +5,8 @@ use super::integer::{Histogram, bucket_counts, bucket_deltas};
 use super::shape::{Span, bucket_indexes};
 
 /// The bucket of schema `to` that holds bucket `index` of the finer schema `from`.
-fn coarser_index(index: i64, from: i32, to: i32) -> i64 {
-    ((index - 1) >> (from - to)) + 1
+pub(super) fn coarser_index(index: i64, from: i32, to: i32) -> i64 {
+    ((index - 1) >> from.saturating_sub(to).clamp(0, 63)) + 1
 }
 
 /// Merges buckets with absolute counts, which must be as many as the spans say.

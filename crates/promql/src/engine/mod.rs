@@ -3,6 +3,8 @@
 mod result;
 mod run;
 mod service;
+mod watch;
 
 pub use result::{MatrixSeries, QueryResult, QueryStats, Value, VectorSample};
 pub use service::{Engine, EngineOptions};
+pub use watch::{Asker, EndedQuery, Origin, QueryDurations, QueryWatch};

@@ -1,6 +1,6 @@
 //! What a query gives.
 
-use model::{Labels, Sample, Timestamp};
+use model::{FloatHistogram, Labels, Sample, Timestamp};
 use storage::Samples;
 
 /// One sample of an instant vector.
@@ -10,8 +10,10 @@ pub struct VectorSample {
     pub labels: Labels,
     /// When; the time of the query.
     pub time: Timestamp,
-    /// What.
+    /// What; 0 where it is a histogram.
     pub value: f64,
+    /// The native histogram, if it is one.
+    pub histogram: Option<Box<FloatHistogram>>,
 }
 
 /// One series of a range.

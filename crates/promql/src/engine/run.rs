@@ -1,11 +1,13 @@
 //! The evaluation of a whole query: CPU only, on one thread.
 
-use model::{Labels, Sample, Timestamp};
+use model::{FloatHistogram, Labels, Sample, Timestamp};
 use storage::Samples;
 
 use crate::engine::result::{MatrixSeries, QueryResult, QueryStats, Value, VectorSample};
-use crate::eval::{Answers, Context, Evaluator, QueryFailure};
-use crate::syntax::{Expr, ExprKind, ValueType};
+use crate::eval::{
+    Answers, Context, Evaluator, Point, QueryFailure, counted, extended_samples, owned, weight, without_metadata,
+};
+use crate::syntax::{Boundary, Expr, ExprKind, ValueType};
 
 /// What kind of query it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub(crate) fn run(
     context: &Context,
     answers: &Answers,
 ) -> Result<QueryResult, QueryFailure> {
-    let evaluator = Evaluator { context, answers };
+    let evaluator = Evaluator { context, answers, counted: counted(expr) };
     let value = match kind {
         QueryKind::Instant => instant(&evaluator, expr)?,
         QueryKind::Range => range(&evaluator, expr)?,
@@ -48,9 +50,15 @@ fn instant(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure
         },
         ValueType::Vector => {
             let mut vector = Vec::new();
-            evaluator.vector(expr, steps, &mut |labels, column| {
+            evaluator.result(expr, steps, &mut |labels, column| {
                 evaluator.context.limits.hold(1)?;
-                vector.extend(column.get(0).map(|value| VectorSample { labels, time, value }));
+                vector.extend(column.point(0).map(|point| match point {
+                    Point::Float(value) => VectorSample { labels, time, value, histogram: None },
+                    Point::Native(native) => {
+                        let histogram = Some(Box::new(owned(native)));
+                        VectorSample { labels, time, value: 0.0, histogram }
+                    }
+                }));
                 Ok(())
             })?;
             Ok(Value::Vector(vector))
@@ -66,18 +74,63 @@ fn raw(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure> {
     let end = ranges.ends.first;
     let start = end.saturating_sub(ranges.range_ms);
     let mut matrix = Vec::new();
-    evaluator.samples(expr, steps, &mut |labels, samples| {
+    evaluator.samples(expr, steps, &mut |labels, samples, drops_name| {
+        let labels = if drops_name { &without_metadata(labels) } else { labels };
+        if ranges.boundary != Boundary::Range {
+            let smoothed = ranges.boundary == Boundary::Smoothed;
+            if !samples.histograms.is_empty() {
+                let modifier = if smoothed { "smoothed" } else { "anchored" };
+                return Err(QueryFailure::Execution(format!("{modifier} modifier is not supported with histograms")));
+            }
+            let samples = extended_samples(samples, (start, end), smoothed, evaluator.context.lookback_ms);
+            evaluator.context.limits.hold(samples.len())?;
+            if !samples.is_empty() {
+                matrix.push(MatrixSeries { labels: labels.clone(), samples });
+            }
+            return Ok(());
+        }
         let (from, to) =
             (samples.times.partition_point(|time| *time <= start), samples.times.partition_point(|time| *time <= end));
-        if from < to {
-            evaluator.context.limits.hold(to - from)?;
-            let samples = Samples::of_floats(samples.times[from..to].to_vec(), samples.values[from..to].to_vec());
-            matrix.push(MatrixSeries { labels: labels.clone(), samples });
+        let natives = samples.histograms.iter().filter(|sample| sample.time > start && sample.time <= end);
+        let mut inside = Samples::of_floats(samples.times[from..to].to_vec(), samples.values[from..to].to_vec());
+        inside.histograms = natives.cloned().collect();
+        if !inside.is_empty() {
+            let weight: usize = inside.histograms.iter().map(|sample| weight(&sample.histogram)).sum();
+            evaluator.context.limits.hold(to - from + weight)?;
+            matrix.push(MatrixSeries { labels: labels.clone(), samples: inside });
         }
         Ok(())
     })?;
     matrix.sort_by(|a, b| a.labels.cmp(&b.labels));
-    Ok(Value::Matrix(matrix))
+    Ok(Value::Matrix(merged(matrix)?))
+}
+
+/// Series that have become the same without their metrics' names as one, as long as no two samples are of the same time.
+fn merged(matrix: Vec<MatrixSeries>) -> Result<Vec<MatrixSeries>, QueryFailure> {
+    let mut out: Vec<MatrixSeries> = Vec::with_capacity(matrix.len());
+    for series in matrix {
+        let Some(last) = out.last_mut().filter(|last| last.labels == series.labels) else {
+            out.push(series);
+            continue;
+        };
+        let of =
+            |samples: &Samples| samples.iter().map(|sample| (sample.time.as_ms(), sample.value)).collect::<Vec<_>>();
+        let mut floats = [of(&last.samples), of(&series.samples)].concat();
+        floats.sort_by_key(|(time, _)| *time);
+        let (times, values) = floats.into_iter().unzip();
+        let mut samples = Samples::of_floats(times, values);
+        samples.histograms = std::mem::take(&mut last.samples.histograms);
+        samples.histograms.extend(series.samples.histograms);
+        samples.histograms.sort_by_key(|sample| sample.time);
+        let mut all: Vec<i64> =
+            samples.histograms.iter().map(|sample| sample.time).chain(samples.times.clone()).collect();
+        all.sort_unstable();
+        if all.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(QueryFailure::same_labelset());
+        }
+        last.samples = samples;
+    }
+    Ok(out)
 }
 
 fn range(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure> {
@@ -91,11 +144,15 @@ fn range(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure> 
         }
         ValueType::Vector => {
             let mut matrix = Vec::new();
-            evaluator.vector(expr, steps, &mut |labels, column| {
+            evaluator.result(expr, steps, &mut |labels, column| {
                 let count = column.iter().count();
                 evaluator.context.limits.hold(count)?;
                 let mut samples = Samples::of_floats(Vec::with_capacity(count), Vec::with_capacity(count));
                 column.iter().for_each(|(at, value)| samples.push(steps.time(at), value));
+                for (at, native) in column.natives() {
+                    evaluator.context.limits.hold(weight(native))?;
+                    samples.push_histogram(steps.time(at), FloatHistogram::clone(native));
+                }
                 matrix.push(MatrixSeries { labels, samples });
                 Ok(())
             })?;

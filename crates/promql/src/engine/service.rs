@@ -15,8 +15,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::engine::result::QueryResult;
 use crate::engine::run::{QueryKind, run};
+use crate::engine::watch::{Origin, QueryWatch, Watched};
 use crate::eval::{Answers, Context, Limits, Notes, QueryFailure, Selection, SelectorKey, Steps, selections};
-use crate::syntax::Expr;
+use crate::syntax::{Expr, ParseError, ParseOptions, QueryTimes, parse_with};
 
 /// The limits of an engine. The defaults are Prometheus's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct EngineOptions {
     pub max_concurrency: usize,
     /// The step of subqueries that give none, milliseconds: the evaluation interval of rules.
     pub subquery_step_ms: i64,
+    /// What of the language its queries may use.
+    pub language: ParseOptions,
 }
 
 impl Default for EngineOptions {
@@ -41,6 +44,7 @@ impl Default for EngineOptions {
             max_samples: 50_000_000,
             max_concurrency: 20,
             subquery_step_ms: 60_000,
+            language: ParseOptions::default(),
         }
     }
 }
@@ -50,6 +54,8 @@ impl Default for EngineOptions {
 pub struct Engine {
     options: EngineOptions,
     slots: Arc<Semaphore>,
+    watch: Option<Arc<dyn QueryWatch>>,
+    origin: Option<Arc<Origin>>,
 }
 
 /// Tells the evaluation that nobody waits any more.
@@ -64,7 +70,8 @@ impl Drop for CancelOnDrop {
 impl Engine {
     /// An engine with these limits.
     pub fn new(options: EngineOptions) -> Self {
-        Engine { options, slots: Arc::new(Semaphore::new(options.max_concurrency.clamp(1, Semaphore::MAX_PERMITS))) }
+        let slots = Arc::new(Semaphore::new(options.max_concurrency.clamp(1, Semaphore::MAX_PERMITS)));
+        Engine { options, slots, watch: None, origin: None }
     }
 
     /// The limits.
@@ -72,9 +79,24 @@ impl Engine {
         self.options
     }
 
+    /// Reads an expression.
+    pub fn parse(&self, text: &str) -> Result<Expr, ParseError> {
+        parse_with(text, self.options.language)
+    }
+
     /// The same engine, sharing the number of queries at a time, with another lookback.
     pub fn with_lookback(&self, lookback_ms: i64) -> Self {
-        Engine { options: EngineOptions { lookback_ms, ..self.options }, slots: Arc::clone(&self.slots) }
+        Engine { options: EngineOptions { lookback_ms, ..self.options }, ..self.clone() }
+    }
+
+    /// The same engine, sharing the number of queries at a time; somebody is told of its queries.
+    pub fn watched_by(&self, watch: Arc<dyn QueryWatch>) -> Self {
+        Engine { watch: Some(watch), ..self.clone() }
+    }
+
+    /// The same engine, sharing the number of queries at a time, for queries that come from there.
+    pub fn asked_by(&self, origin: Origin) -> Self {
+        Engine { origin: Some(Arc::new(origin)), ..self.clone() }
     }
 
     /// Evaluates `expr` at `time`.
@@ -85,7 +107,8 @@ impl Engine {
         time: Timestamp,
     ) -> Result<QueryResult, QueryFailure> {
         let steps = Steps { first: time.as_ms(), step: 1, count: 1 };
-        self.query(source, expr, steps, QueryKind::Instant).await
+        let times = QueryTimes { step_ms: 0, range_ms: 0 };
+        self.query(source, expr, times, steps, QueryKind::Instant).await
     }
 
     /// Evaluates `expr` from `start` to `end`, both included, every `step_ms` milliseconds. The value is always a matrix.
@@ -102,46 +125,78 @@ impl Engine {
             return Err(QueryFailure::Execution(message));
         }
         let steps = Steps::between(start.as_ms(), end.as_ms(), step_ms);
-        self.query(source, expr, steps, QueryKind::Range).await
+        let times = QueryTimes { step_ms, range_ms: end.as_ms().saturating_sub(start.as_ms()) };
+        self.query(source, expr, times, steps, QueryKind::Range).await
     }
 
     async fn query(
         &self,
         source: Arc<dyn Queryable>,
         expr: &Expr,
+        times: QueryTimes,
         steps: Steps,
         kind: QueryKind,
     ) -> Result<QueryResult, QueryFailure> {
+        let Some(watch) = &self.watch else {
+            return self.answer(source, expr, times, steps, kind, &mut None).await;
+        };
+        let span = (Timestamp::from_ms(steps.first), Timestamp::from_ms(steps.last()), times.step_ms);
+        let mut watched = Some(Watched::new(watch, self.origin.as_deref(), || expr.to_string(), span));
+        let result = self.answer(source, expr, times, steps, kind, &mut watched).await;
+        if let Some(watched) = watched {
+            watched.end(&result);
+        }
+        result
+    }
+
+    async fn answer(
+        &self,
+        source: Arc<dyn Queryable>,
+        expr: &Expr,
+        times: QueryTimes,
+        steps: Steps,
+        kind: QueryKind,
+        watched: &mut Option<Watched<'_>>,
+    ) -> Result<QueryResult, QueryFailure> {
+        let mut expr = expr.clone();
+        expr.resolve(times)?;
         let deadline = Instant::now() + self.options.timeout;
         let slot = match timeout_at(deadline, Arc::clone(&self.slots).acquire_owned()).await {
             Ok(Ok(slot)) => slot,
             Ok(Err(_)) => return Err(QueryFailure::Canceled),
             Err(_) => return Err(QueryFailure::Timeout("query queue")),
         };
+        let running = watched.as_mut().map(Watched::starts);
         let canceled = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(Arc::clone(&canceled));
         let limits = Limits::new(self.options.max_samples as u64, deadline.into_std(), canceled);
         limits.hold(steps.count)?;
         let context = Context {
             query: steps,
+            end: steps.first.saturating_add(times.range_ms),
             lookback_ms: self.options.lookback_ms.max(1),
             subquery_step_ms: self.options.subquery_step_ms.max(1),
+            delays_names: self.options.language.delayed_name_removal,
             limits,
             notes: Notes::default(),
         };
         // The tree is shared with the thread that evaluates it; its selectors are known by their place in it.
-        let expr = Arc::new(expr.clone());
+        let expr = Arc::new(expr);
         let asked = selections(&expr, steps, &context);
         let answers = match timeout_at(deadline, ask(source.as_ref(), &asked)).await {
             Ok(answers) => answers?,
             Err(_) => return Err(QueryFailure::Timeout("query execution")),
         };
+        watched.iter_mut().for_each(Watched::is_prepared);
         let task = tokio::task::spawn_blocking(move || {
             let result = run(&expr, kind, &context, &Answers::new(answers));
+            drop(running);
             drop(slot);
             result
         });
-        match timeout_at(deadline, task).await {
+        let result = timeout_at(deadline, task).await;
+        watched.iter_mut().for_each(Watched::is_evaluated);
+        match result {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => Err(QueryFailure::Execution(format!("the evaluation ended unexpectedly: {error}"))),
             Err(_) => Err(QueryFailure::Timeout("expression evaluation")),

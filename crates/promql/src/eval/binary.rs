@@ -1,66 +1,26 @@
 //! Operators between scalars, between a vector and a scalar, and between two vectors.
 
 use hashbrown::HashMap;
-use model::{Labels, LabelsBuilder};
+use model::{Labels, LabelsBuilder, METRIC_NAME};
 
-use crate::eval::column::Column;
+use crate::eval::column::{Column, Point};
 use crate::eval::context::Limits;
 use crate::eval::failure::QueryFailure;
 use crate::eval::grouping::{Grouping, Groups};
+use crate::eval::native;
+use crate::eval::native::remarks::Remarks;
+use crate::eval::operator::Operator;
 use crate::eval::series::{SeriesSet, Sink, StepSeries, is_metadata};
-use crate::syntax::{BinaryOp, Cardinality, Matching};
+use crate::syntax::{BinaryOp, Cardinality, Matching, Number};
 
-/// What the operator gives for two numbers; a comparison gives its left side, or nothing where it is false.
-#[inline]
-pub(crate) fn apply(op: BinaryOp, lhs: f64, rhs: f64) -> Option<f64> {
-    let kept = match op {
-        BinaryOp::Add => return Some(lhs + rhs),
-        BinaryOp::Sub => return Some(lhs - rhs),
-        BinaryOp::Mul => return Some(lhs * rhs),
-        BinaryOp::Div => return Some(lhs / rhs),
-        BinaryOp::Mod => return Some(lhs % rhs),
-        BinaryOp::Pow => return Some(lhs.powf(rhs)),
-        BinaryOp::Atan2 => return Some(lhs.atan2(rhs)),
-        BinaryOp::Equal => lhs == rhs,
-        BinaryOp::NotEqual => lhs != rhs,
-        BinaryOp::Greater => lhs > rhs,
-        BinaryOp::Less => lhs < rhs,
-        BinaryOp::GreaterEqual => lhs >= rhs,
-        BinaryOp::LessEqual => lhs <= rhs,
-        BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => false,
-    };
-    kept.then_some(lhs)
-}
-
-/// An operator and whether its comparison gives 0 and 1.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Operator {
-    pub(crate) op: BinaryOp,
-    pub(crate) return_bool: bool,
-}
-
-impl Operator {
-    /// The result for two numbers.
-    #[inline]
-    pub(crate) fn apply(self, lhs: f64, rhs: f64) -> Option<f64> {
-        let result = apply(self.op, lhs, rhs);
-        if self.return_bool { Some(if result.is_some() { 1.0 } else { 0.0 }) } else { result }
-    }
-
-    /// Whether the result is another quantity, so that the metric's name goes.
-    pub(crate) fn drops_name(self) -> bool {
-        self.return_bool || !(self.op.is_comparison() || self.op.is_set())
-    }
-
-    /// Applies the operator to a column and a scalar; what remains of a comparison is the column's value.
-    pub(crate) fn with_scalar(self, column: &mut Column, scalar: &[f64], scalar_is_left: bool) {
-        let keeps_value = self.op.is_comparison() && !self.return_bool;
-        column.filter_map(|at, value| {
-            let (lhs, rhs) = if scalar_is_left { (scalar[at], value) } else { (value, scalar[at]) };
-            let result = self.apply(lhs, rhs)?;
-            Some(if keeps_value { value } else { result })
-        });
-    }
+/// Applies the operator to the floats of a column and a scalar; what remains of a comparison is the column's value.
+pub(crate) fn with_scalar(operator: Operator, column: &mut Column, scalar: &[f64], scalar_is_left: bool) {
+    let keeps_value = operator.op.is_comparison() && !operator.return_bool;
+    column.filter_map(|at, value| {
+        let (lhs, rhs) = if scalar_is_left { (scalar[at], value) } else { (value, scalar[at]) };
+        let result = operator.apply(lhs, rhs)?;
+        Some(if keeps_value { value } else { result })
+    });
 }
 
 fn grouping(matching: &Matching) -> Grouping<'_> {
@@ -85,7 +45,7 @@ pub(crate) fn set_operation(
         if group == present.len() {
             present.push(vec![false; steps]);
         }
-        one.column.iter().for_each(|(at, _)| present[group][at] = true);
+        one.column.taken().for_each(|at| present[group][at] = true);
     }
     let keeps_present = op == BinaryOp::And;
     let kept: Vec<Column> = filtered
@@ -93,8 +53,7 @@ pub(crate) fn set_operation(
         .map(|one| {
             let mut column = one.column.clone();
             let present = groups.find(&one.labels).map(|group| &present[group]);
-            column
-                .filter_map(|at, value| (present.is_some_and(|present| present[at]) == keeps_present).then_some(value));
+            column.retain(|at| present.is_some_and(|present| present[at]) == keeps_present);
             column
         })
         .collect();
@@ -120,8 +79,12 @@ pub(crate) struct Join<'a> {
     pub(crate) matching: &'a Matching,
     /// How many steps there are.
     pub(crate) steps: usize,
-    /// Asked whether to go on.
+    /// Asked whether to go on, and told what is held.
     pub(crate) limits: &'a Limits,
+    /// About the operator.
+    pub(crate) remarks: Remarks<'a>,
+    /// Whether names of metrics go at the end of the query.
+    pub(crate) delays_names: bool,
 }
 
 impl Join<'_> {
@@ -133,7 +96,7 @@ impl Join<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryFailure> {
         let swapped = self.matching.cardinality == Cardinality::OneToMany;
-        let (many, one) = if swapped { (rhs, lhs) } else { (lhs, rhs) };
+        let (mut many, mut one) = if swapped { (rhs, lhs) } else { (lhs, rhs) };
         let mut groups = Groups::new(grouping(self.matching));
         let mut ones: Vec<Vec<usize>> = Vec::new();
         for (at, series) in one.iter().enumerate() {
@@ -144,6 +107,11 @@ impl Join<'_> {
             ones[group].push(at);
         }
         self.refuse_duplicates(&many, &one, &ones, &groups)?;
+        let given = many.len() + one.len();
+        if self.matching.fills() {
+            self.fill(&mut many, &mut one, &mut ones, &mut groups)?;
+        }
+        let mut held = (many.len() + one.len() - given).saturating_mul(self.steps);
         let mut pairs = Pairs::default();
         let mut out = SeriesSet::default();
         let mut column = Column::default();
@@ -156,19 +124,85 @@ impl Join<'_> {
                 let key = (group, (self.matching.cardinality != Cardinality::OneToOne).then(|| labels.clone()));
                 self.refuse_ambiguity(pairs.others(key, (at, *partner)), *partner, (series, other), &many)?;
                 column.reset(self.steps);
-                for (step, value) in series.column.iter() {
-                    let Some(partner) = other.column.get(step) else { continue };
-                    let (lhs, rhs) = if swapped { (partner, value) } else { (value, partner) };
-                    if let Some(result) = self.operator.apply(lhs, rhs) {
-                        column.set(step, result);
-                    }
+                if series.column.has_natives() || other.column.has_natives() || self.operator.op.is_trim() {
+                    self.pair_mixed(&series.column, &other.column, swapped, &mut column);
+                } else {
+                    self.pair(&series.column, &other.column, swapped, &mut column);
                 }
+                column.drops_name = self.drops_name_later(series, other);
                 if !column.is_blank() {
+                    let weight = column.weight();
+                    self.limits.hold(weight)?;
+                    held += weight;
                     out.add(labels, &mut column)?;
                 }
             }
         }
-        out.drain_into(sink)
+        out.drain_into(sink)?;
+        self.limits.release(held);
+        Ok(())
+    }
+
+    /// The operator between two columns of floats.
+    fn pair(&self, many: &Column, one: &Column, swapped: bool, out: &mut Column) {
+        for (step, value) in many.iter() {
+            let Some(partner) = one.get(step) else { continue };
+            let (lhs, rhs) = if swapped { (partner, value) } else { (value, partner) };
+            if let Some(result) = self.operator.apply(lhs, rhs) {
+                out.set(step, result);
+            }
+        }
+    }
+
+    /// The operator between two columns of which one at least has histograms.
+    fn pair_mixed(&self, many: &Column, one: &Column, swapped: bool, out: &mut Column) {
+        let both = |step: usize| -> Option<(Point, Point)> { Some((many.point(step)?, one.point(step)?)) };
+        for (step, (value, partner)) in (0..self.steps).filter_map(|step| Some((step, both(step)?))) {
+            let (lhs, rhs) = if swapped { (partner, value) } else { (value, partner) };
+            out.put(step, native::operator::apply(self.operator, lhs, rhs, self.remarks));
+        }
+    }
+
+    /// Adds, for each group, a series to each side that is filled: it has its value at the steps where the group has none on this side
+    /// and one on the other. They are counted as held.
+    fn fill(
+        &self,
+        many: &mut Vec<StepSeries>,
+        one: &mut Vec<StepSeries>,
+        ones: &mut Vec<Vec<usize>>,
+        groups: &mut Groups<'_>,
+    ) -> Result<(), QueryFailure> {
+        let of_many: Vec<usize> = many.iter().map(|series| groups.find_or_add(&series.labels)).collect();
+        ones.resize(groups.len(), Vec::new());
+        self.limits.hold(2 * groups.len() * self.steps)?;
+        let (mut on_many, mut on_one) =
+            (vec![vec![false; self.steps]; ones.len()], vec![vec![false; self.steps]; ones.len()]);
+        for (series, group) in many.iter().zip(of_many) {
+            series.column.taken().for_each(|at| on_many[group][at] = true);
+        }
+        for (group, members) in ones.iter().enumerate() {
+            members.iter().for_each(|member| one[*member].column.taken().for_each(|at| on_one[group][at] = true));
+        }
+        for (group, members) in ones.iter_mut().enumerate() {
+            self.limits.check()?;
+            let filler = |fill: Option<Number>, missing: &[bool], present: &[bool]| {
+                let value = fill?.value;
+                let mut column = Column::empty(self.steps);
+                (0..self.steps).filter(|at| !missing[*at] && present[*at]).for_each(|at| column.set(at, value));
+                Some(StepSeries { labels: groups.labels(group).clone(), column })
+                    .filter(|series| !series.column.is_blank())
+            };
+            let of_many = filler(self.matching.fill_left, &on_many[group], &on_one[group]);
+            let of_one = filler(self.matching.fill_right, &on_one[group], &on_many[group]);
+            self.limits.hold(self.steps * (usize::from(of_many.is_some()) + usize::from(of_one.is_some())))?;
+            many.extend(of_many);
+            if let Some(series) = of_one {
+                members.push(one.len());
+                one.push(series);
+            }
+        }
+        self.limits.release(2 * groups.len() * self.steps);
+        Ok(())
     }
 
     /// On the side that must be one, no two series of a group may have a value at the same step.
@@ -182,13 +216,14 @@ impl Join<'_> {
         if ones.iter().all(|members| members.len() < 2) {
             return Ok(());
         }
-        // Nothing is matched, and nothing refused, at a step where the other side is empty.
+        // Nothing is matched, and nothing refused, at a step where the other side is empty and isn't filled.
+        let fills = self.matching.fills();
         let asked: Vec<bool> =
-            (0..self.steps).map(|at| many.iter().any(|series| series.column.get(at).is_some())).collect();
+            (0..self.steps).map(|at| fills || many.iter().any(|series| series.column.is_taken(at))).collect();
         for (group, members) in ones.iter().enumerate().filter(|(_, members)| members.len() > 1) {
             let mut owner: Vec<Option<usize>> = vec![None; self.steps];
             for member in members {
-                for (at, _) in one[*member].column.iter().filter(|(at, _)| asked[*at]) {
+                for at in one[*member].column.taken().filter(|at| asked[*at]) {
                     let Some(first) = owner[at].replace(*member) else { continue };
                     let mut both = [written(&one[first].labels), written(&one[*member].labels)];
                     both.sort();
@@ -215,8 +250,8 @@ impl Join<'_> {
         many: &[StepSeries],
     ) -> Result<(), QueryFailure> {
         for (other, _) in others.iter().filter(|(_, at)| *at == partner_at) {
-            let clash = |at: usize| partner.column.get(at).is_some() && many[*other].column.get(at).is_some();
-            if series.column.iter().any(|(at, _)| clash(at)) {
+            let clash = |at: usize| partner.column.is_taken(at) && many[*other].column.is_taken(at);
+            if series.column.taken().any(clash) {
                 let message = if self.matching.cardinality == Cardinality::OneToOne {
                     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
                 } else {
@@ -228,9 +263,16 @@ impl Join<'_> {
         Ok(())
     }
 
+    /// Whether the name in the result's labels is to go at the end of the query.
+    fn drops_name_later(&self, many: &StepSeries, one: &StepSeries) -> bool {
+        let included = self.matching.include.iter().any(|name| name == METRIC_NAME);
+        let from = if included { one } else { many };
+        self.delays_names && (self.operator.return_bool || from.column.drops_name)
+    }
+
     fn result_labels(&self, many: &Labels, one: &Labels) -> Labels {
         let mut builder = LabelsBuilder::new(many);
-        if self.operator.drops_name() {
+        if self.operator.drops_name() && !(self.delays_names && self.operator.return_bool) {
             builder.retain(|name, _| !is_metadata(name));
         }
         if self.matching.cardinality == Cardinality::OneToOne {

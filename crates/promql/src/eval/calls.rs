@@ -1,18 +1,21 @@
 //! Which function computes what from which arguments.
 
-use model::Labels;
+use model::{Labels, METRIC_NAME};
 
-use crate::eval::column::Column;
+use crate::eval::column::{Column, Point};
 use crate::eval::constant::differ_without_name;
 use crate::eval::evaluator::Evaluator;
 use crate::eval::failure::QueryFailure;
-use crate::eval::functions::{absent, date, histogram, label, math, range, rate, sort};
-use crate::eval::series::{Sink, StepSeries, without_metadata};
+use crate::eval::functions::{absent, date, extended, histogram, label, math, range, rate, sort};
+use crate::eval::native::{self, moments};
+use crate::eval::series::{Sink, StepSeries};
 use crate::eval::steps::Steps;
 use crate::eval::window::RangeInput;
-use crate::syntax::{Call, Expr, ExprKind, Span, ValueType};
+use crate::syntax::{Boundary, Call, Expr, ExprKind, Span, ValueType};
 
 type Done = Result<(), QueryFailure>;
+/// Gives a series other labels; `None` where it keeps those that it has.
+type Relabel<'a> = dyn Fn(&Labels) -> Option<Labels> + 'a;
 
 impl Evaluator<'_> {
     /// The series that a function gives.
@@ -25,6 +28,7 @@ impl Evaluator<'_> {
             let scalars = self.scalars(&call.args[1..], steps)?;
             let mut args = vec![0.0; scalars.len()];
             let mut change = |column: &mut Column| {
+                column.drop_natives();
                 column.filter_map(|at, value| {
                     args.iter_mut().zip(&scalars).for_each(|(arg, scalar)| *arg = scalar[at]);
                     function(value, &args)
@@ -35,20 +39,22 @@ impl Evaluator<'_> {
         if let Some(part) = date::find(name) {
             return self.date_call(call, part, steps, sink);
         }
+        if let Some(moment) = moments::find(name) {
+            let mut change = |column: &mut Column| {
+                column.filter_map(|_, _| None);
+                column.replace_natives(|_, histogram| Some(Point::Float(moment(&histogram))));
+            };
+            return self.changed(&call.args[0], steps, true, &mut change, sink);
+        }
         match name {
             "vector" => sink(Labels::empty(), &mut Column::full(self.scalar(&call.args[0], steps)?)),
             "timestamp" => self.timestamp(&call.args[0], steps, sink),
             "absent" => self.absent(&call.args[0], steps, sink),
             "absent_over_time" => self.absent_over_time(&call.args[0], steps, sink),
+            "info" => self.info(call, steps, sink),
             "label_replace" | "label_join" => self.relabel(call, steps, sink),
             "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => self.sort(call, span, steps, sink),
-            "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
-                self.classic_histogram(call, steps, sink)
-            }
-            // Floats are no histograms: these functions pass them over.
-            "histogram_avg" | "histogram_count" | "histogram_stddev" | "histogram_stdvar" | "histogram_sum" => {
-                self.vector(&call.args[0], steps, &mut |_, _| Ok(()))
-            }
+            "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => self.histogram(call, steps, sink),
             _ => Err(QueryFailure::Execution(format!("function {name:?} gives no vector"))),
         }
     }
@@ -62,9 +68,9 @@ impl Evaluator<'_> {
             "time" => Ok(steps.iter().map(seconds).collect()),
             "pi" => constant(std::f64::consts::PI),
             "start" => constant(seconds(query.first)),
-            "end" => constant(seconds(query.last())),
-            "range" => constant(seconds(query.last().saturating_sub(query.first))),
-            "step" => constant(if query.count > 1 { seconds(query.step) } else { 0.0 }),
+            "end" => constant(seconds(self.context.end)),
+            "range" => constant(seconds(self.context.end.saturating_sub(query.first))),
+            "step" => constant(if self.context.end > query.first { seconds(query.step) } else { 0.0 }),
             "scalar" => self.only_value(&call.args[0], steps),
             "min_of" | "max_of" => {
                 let choose = if call.function.name == "min_of" { math::go_min } else { math::go_max };
@@ -100,34 +106,57 @@ impl Evaluator<'_> {
             return Err(QueryFailure::Execution(format!("{} needs a range vector", call.function.name)));
         };
         let ranges = self.ranges(source, steps)?;
-        let keeps_name = range::keeps_name(call.function.name);
-        let expects_counter = range::expects_counter(call.function.name);
+        let (name, boundary) = (call.function.name, ranges.boundary);
+        let function = match boundary {
+            Boundary::Range => function,
+            boundary => extended::find(name, boundary)?,
+        };
+        let keeps_name = range::keeps_name(name);
+        let expects_counter = range::expects_counter(name);
         let mut feed = |sink: &mut Sink<'_>| {
             let (mut column, mut counter) = (Column::default(), String::new());
-            self.samples(source, steps, &mut |labels, samples| {
+            self.samples(source, steps, &mut |labels, samples, drops_name| {
                 let input = RangeInput {
                     samples,
                     steps,
                     ends: ranges.ends,
                     range_ms: ranges.range_ms,
+                    lookback_ms: self.context.lookback_ms,
                     scalars: &scalars,
+                    limits: &self.context.limits,
                     notes: &self.context.notes,
                     span: call.args[0].span,
+                    metric: labels.metric_name(),
                 };
                 function(&input, &mut column)?;
+                let held = if samples.histograms.is_empty() {
+                    0
+                } else {
+                    native::range::complete(name, boundary, &input, &mut column)?
+                };
                 if column.is_blank() {
+                    self.context.limits.release(held);
                     return Ok(());
                 }
-                if expects_counter && labels.metric_name() != counter {
+                let has_floats = || !column.has_natives() || column.iter().next().is_some();
+                if expects_counter && has_floats() && labels.metric_name() != counter {
                     counter = labels.metric_name().to_owned();
                     if let Some(doubt) = rate::doubt_counter(&counter) {
                         self.context.notes.info(&doubt, source.span);
                     }
                 }
-                sink(if keeps_name { labels.clone() } else { without_metadata(labels) }, &mut column)
+                column.drops_name = drops_name;
+                let labels = if keeps_name { labels.clone() } else { self.unnamed(labels, &mut column) };
+                sink(labels, &mut column)?;
+                self.context.limits.release(held);
+                Ok(())
             })
         };
-        if keeps_name || differ_without_name(source) { feed(sink) } else { self.merged(steps, sink, &mut feed) }
+        if keeps_name || self.context.delays_names || differ_without_name(source) {
+            feed(sink)
+        } else {
+            self.merged(sink, &mut feed)
+        }
     }
 
     fn date_call(&self, call: &Call, part: date::DatePart, steps: Steps, sink: &mut Sink<'_>) -> Done {
@@ -135,25 +164,35 @@ impl Evaluator<'_> {
             let parts = steps.iter().map(|ms| date::part(part, ms.div_euclid(1000) as f64)).collect();
             return sink(Labels::empty(), &mut Column::full(parts));
         };
-        let mut change = |column: &mut Column| column.map(|_, seconds| date::part(part, seconds));
+        let mut change = |column: &mut Column| {
+            column.drop_natives();
+            column.map(|_, seconds| date::part(part, seconds));
+        };
         self.changed(arg, steps, true, &mut change, sink)
     }
 
     fn timestamp(&self, arg: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Done {
         let ExprKind::Selector(selector) = &arg.unparen().kind else {
-            let mut change = |column: &mut Column| column.map(|at, _| steps.time(at) as f64 / 1000.0);
+            let time = |at: usize| steps.time(at) as f64 / 1000.0;
+            let mut change = |column: &mut Column| {
+                column.map(|at, _| time(at));
+                column.replace_natives(|at, _| Some(Point::Float(time(at))));
+            };
             return self.changed(arg, steps, true, &mut change, sink);
         };
         let mut feed = |sink: &mut Sink<'_>| {
-            self.instant_selector(selector, steps, true, &mut |labels, column| sink(without_metadata(&labels), column))
+            self.instant_selector(selector, steps, true, &mut |labels, column| {
+                let labels = self.unnamed(&labels, column);
+                sink(labels, column)
+            })
         };
-        if differ_without_name(arg) { feed(sink) } else { self.merged(steps, sink, &mut feed) }
+        if self.context.delays_names || differ_without_name(arg) { feed(sink) } else { self.merged(sink, &mut feed) }
     }
 
     fn absent(&self, arg: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Done {
         let mut seen = vec![false; steps.count];
         self.vector(arg, steps, &mut |_, column| {
-            column.iter().for_each(|(at, _)| seen[at] = true);
+            column.taken().for_each(|at| seen[at] = true);
             Ok(())
         })?;
         self.tell_absence(arg, &seen, sink)
@@ -162,12 +201,17 @@ impl Evaluator<'_> {
     fn absent_over_time(&self, arg: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Done {
         let mut seen = vec![false; steps.count];
         let ranges = self.ranges(arg, steps)?;
-        self.samples(arg, steps, &mut |_, samples| {
+        if ranges.boundary != Boundary::Range {
+            extended::find("absent_over_time", ranges.boundary)?;
+        }
+        self.samples(arg, steps, &mut |_, samples, _| {
             for (at, seen) in seen.iter_mut().enumerate() {
                 let end = ranges.ends.time(at);
-                let newest = samples.times.partition_point(|time| *time <= end);
                 let start = end.saturating_sub(ranges.range_ms);
+                let newest = samples.times.partition_point(|time| *time <= end);
                 *seen |= newest.checked_sub(1).is_some_and(|newest| samples.times[newest] > start);
+                let newest = samples.histograms.partition_point(|sample| sample.time <= end);
+                *seen |= newest.checked_sub(1).is_some_and(|newest| samples.histograms[newest].time > start);
             }
             Ok(())
         })?;
@@ -185,15 +229,21 @@ impl Evaluator<'_> {
 
     fn relabel(&self, call: &Call, steps: Steps, sink: &mut Sink<'_>) -> Done {
         let texts = call.args[1..].iter().map(|arg| self.text(arg)).collect::<Result<Vec<_>, _>>()?;
-        let change: Box<dyn Fn(&Labels) -> Labels> = if call.function.name == "label_replace" {
+        let change: Box<Relabel<'_>> = if call.function.name == "label_replace" {
             let replace = label::Replace::new(&texts)?;
             Box::new(move |labels| replace.apply(labels))
         } else {
             let join = label::Join::new(&texts)?;
-            Box::new(move |labels| join.apply(labels))
+            Box::new(move |labels| Some(join.apply(labels)))
         };
-        self.merged(steps, sink, &mut |merge| {
-            self.vector(&call.args[0], steps, &mut |labels, column| merge(change(&labels), column))
+        // A name that is given anew stays.
+        let names_anew = texts.first() == Some(&METRIC_NAME);
+        self.merged(sink, &mut |merge| {
+            self.vector(&call.args[0], steps, &mut |labels, column| {
+                let changed = change(&labels);
+                column.drops_name &= !(names_anew && changed.is_some());
+                merge(changed.unwrap_or(labels), column)
+            })
         })
     }
 
@@ -204,28 +254,34 @@ impl Evaluator<'_> {
             self.context.notes.warn(why, span);
         }
         if steps.count != 1 {
-            return self.vector(&call.args[0], steps, sink);
+            return self.vector(&call.args[0], steps, &mut |labels, column| {
+                // These sort by value, and a histogram is none.
+                if matches!(name, "sort" | "sort_desc") {
+                    column.drop_natives();
+                }
+                if column.is_blank() { Ok(()) } else { sink(labels, column) }
+            });
         }
         let texts = call.args[1..].iter().map(|arg| self.text(arg)).collect::<Result<Vec<_>, _>>()?;
-        let mut series = self.collect(&call.args[0], steps)?;
-        let held = series.len();
+        let (mut series, held) = self.collect(&call.args[0], steps)?;
         let descending = name.ends_with("_desc");
         if name.starts_with("sort_by_label") {
             sort::by_label(&mut series, &texts, descending);
         } else {
+            series.retain(|one| one.column.get(0).is_some());
             sort::by_value(&mut series, descending);
         }
         series.into_iter().try_for_each(|StepSeries { labels, mut column }| sink(labels, &mut column))?;
-        self.release(held, steps);
+        self.context.limits.release(held);
         Ok(())
     }
 
-    fn classic_histogram(&self, call: &Call, steps: Steps, sink: &mut Sink<'_>) -> Done {
+    fn histogram(&self, call: &Call, steps: Steps, sink: &mut Sink<'_>) -> Done {
         let scalars = self.scalars(&call.args, steps)?;
         let Some(arg) = call.args.iter().find(|arg| arg.value_type() == ValueType::Vector) else { return Ok(()) };
-        let series = self.collect(arg, steps)?;
-        let held = series.len();
-        let mut histograms = histogram::Histograms::group(series, steps, &self.context.notes, arg.span);
+        let (series, held) = self.collect(arg, steps)?;
+        let mut histograms =
+            histogram::Histograms::group(series, steps, (&self.context.notes, arg.span), self.context.delays_names);
         match (call.function.name, &scalars[..]) {
             ("histogram_fraction", [lower, upper, ..]) => histograms.fractions(lower, upper)?,
             ("histogram_quantiles", quantiles) => {
@@ -240,7 +296,7 @@ impl Evaluator<'_> {
             }
         }
         histograms.finish(sink)?;
-        self.release(held, steps);
+        self.context.limits.release(held);
         Ok(())
     }
 }

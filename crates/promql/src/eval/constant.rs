@@ -43,6 +43,7 @@ pub(crate) fn differ_without_name(expr: &Expr) -> bool {
             !matches!(binary.op, BinaryOp::Or) && differ_without_name(&binary.lhs) && differ_without_name(&binary.rhs)
         }
         ExprKind::Call(call) if call.function.name.starts_with("label_") => false,
+        ExprKind::Call(call) if call.function.name == "info" => call.args.first().is_some_and(differ_without_name),
         ExprKind::Call(call) if keeps_name(call.function.name) || call.function.name.starts_with("sort") => {
             call.args.iter().all(differ_without_name)
         }

@@ -6,19 +6,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use model::{TimeRange, Timestamp};
+
 use crate::eval::failure::QueryFailure;
 use crate::eval::steps::Steps;
-use crate::syntax::{At, Span};
+use crate::syntax::{At, Boundary, Selector, Span};
 
 /// What is the same for the whole query.
 #[derive(Debug)]
 pub(crate) struct Context {
     /// The steps of the query itself; a subquery has others.
     pub(crate) query: Steps,
+    /// Where the query ends, milliseconds; its last step may lie before that.
+    pub(crate) end: i64,
     /// How old a sample may be to count at a step, milliseconds.
     pub(crate) lookback_ms: i64,
     /// The step of subqueries that give none, milliseconds.
     pub(crate) subquery_step_ms: i64,
+    /// Whether names of metrics go at the end of the query.
+    pub(crate) delays_names: bool,
     /// What the query may use.
     pub(crate) limits: Limits,
     /// What the query wants to say beside its answer.
@@ -31,8 +37,25 @@ impl Context {
         at.map(|at| match at {
             At::Time(time) => time.as_ms(),
             At::Start => self.query.first,
-            At::End => self.query.last(),
+            At::End => self.end,
         })
+    }
+
+    /// The times of all samples of which one may be the newest at these times.
+    pub(crate) fn instant_reach(&self, looks: Steps) -> TimeRange {
+        let from = looks.first.saturating_sub(self.lookback_ms).saturating_add(1);
+        TimeRange::new(Timestamp::from_ms(from), Timestamp::from_ms(looks.last()))
+    }
+
+    /// The times of all samples that matter to a selector that looks at these times and `length_ms` back. It is open on the left.
+    pub(crate) fn reach(&self, selector: &Selector, looks: Steps, length_ms: i64) -> TimeRange {
+        let (before, behind) = match selector.boundary {
+            Boundary::Range => (0, 0),
+            Boundary::Anchored => (self.lookback_ms, 0),
+            Boundary::Smoothed => (self.lookback_ms, self.lookback_ms),
+        };
+        let from = looks.first.saturating_sub(length_ms).saturating_sub(before).saturating_add(1);
+        TimeRange::new(Timestamp::from_ms(from), Timestamp::from_ms(looks.last().saturating_add(behind)))
     }
 }
 

@@ -4,22 +4,27 @@
 use model::Labels;
 
 use crate::eval::aggregate;
-use crate::eval::binary::{Join, Operator, apply, set_operation};
-use crate::eval::column::Column;
+use crate::eval::binary::{Join, set_operation, with_scalar};
+use crate::eval::column::{Column, Native, Point};
 use crate::eval::constant::{differ_without_name, is_constant};
 use crate::eval::context::Context;
 use crate::eval::failure::QueryFailure;
 use crate::eval::grouping::Grouping;
+use crate::eval::native;
+use crate::eval::native::remarks::Remarks;
+use crate::eval::operator::{Operator, apply};
 use crate::eval::select_k;
 use crate::eval::selections::Answers;
 use crate::eval::series::{SeriesSet, Sink, StepSeries, without_metadata};
 use crate::eval::steps::Steps;
-use crate::syntax::{Aggregate, AggregateOp, Binary, Expr, ExprKind, UnaryOp, ValueType, quote_bytes};
+use crate::syntax::{Aggregate, AggregateOp, Binary, Expr, ExprKind, Span, UnaryOp, ValueType, quote_bytes};
 
 /// Evaluates the parts of one query.
 pub(crate) struct Evaluator<'a> {
     pub(crate) context: &'a Context,
     pub(crate) answers: &'a Answers,
+    /// Selectors whose histograms are read without buckets.
+    pub(crate) counted: native::stats::Counted,
 }
 
 impl Evaluator<'_> {
@@ -40,10 +45,16 @@ impl Evaluator<'_> {
             ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.varying(inner, steps, sink),
             ExprKind::Selector(selector) => self.instant_selector(selector, steps, false, sink),
             ExprKind::Unary(UnaryOp::Minus, inner) => {
-                self.changed(inner, steps, true, &mut |column| column.map(|_, value| -value), sink)
+                let mut change = |column: &mut Column| {
+                    column.map(|_, value| -value);
+                    column.replace_natives(|_, histogram| {
+                        Some(Point::Native(Native::new(native::operator::owned(histogram).times(-1.0))))
+                    });
+                };
+                self.changed(inner, steps, true, &mut change, sink)
             }
-            ExprKind::Binary(binary) => self.binary(binary, steps, sink),
-            ExprKind::Aggregate(aggregate) => self.aggregate(aggregate, steps, sink),
+            ExprKind::Binary(binary) => self.binary(binary, expr.span, steps, sink),
+            ExprKind::Aggregate(aggregate) => self.aggregate(aggregate, expr.span, steps, sink),
             ExprKind::Call(call) => self.call(call, expr.span, steps, sink),
             ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Matrix(..) | ExprKind::Subquery(_) => {
                 let message = format!("expected an instant vector, got a {}", expr.value_type());
@@ -52,20 +63,17 @@ impl Evaluator<'_> {
         }
     }
 
-    /// All series of an instant vector. They are counted as held until [`Self::release`].
-    pub(crate) fn collect(&self, expr: &Expr, steps: Steps) -> Result<Vec<StepSeries>, QueryFailure> {
-        let mut all = Vec::new();
+    /// All series of an instant vector, and how many samples they count as held until they are released.
+    pub(crate) fn collect(&self, expr: &Expr, steps: Steps) -> Result<(Vec<StepSeries>, usize), QueryFailure> {
+        let (mut all, mut held) = (Vec::new(), 0);
         self.vector(expr, steps, &mut |labels, column| {
-            self.context.limits.hold(column.len())?;
+            let weight = column.weight();
+            self.context.limits.hold(weight)?;
+            held += weight;
             all.push(StepSeries { labels, column: std::mem::take(column) });
             Ok(())
         })?;
-        Ok(all)
-    }
-
-    /// So many series that were collected are no longer needed.
-    pub(crate) fn release(&self, series: usize, steps: Steps) {
-        self.context.limits.release(series.saturating_mul(steps.count));
+        Ok((all, held))
     }
 
     /// The series of `expr`, each changed; with `drop_name` without the metric's name, and series that then have the same
@@ -78,37 +86,54 @@ impl Evaluator<'_> {
         change: &mut dyn FnMut(&mut Column),
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryFailure> {
-        let relabel = |labels: &Labels| if drop_name { without_metadata(labels) } else { labels.clone() };
-        if !drop_name || differ_without_name(expr) {
-            return self.vector(expr, steps, &mut |labels, column| {
-                change(column);
-                if column.is_blank() { Ok(()) } else { sink(relabel(&labels), column) }
-            });
-        }
-        self.merged(steps, sink, &mut |merge| {
+        let keeps_apart = !drop_name || self.context.delays_names || differ_without_name(expr);
+        let mut feed = |sink: &mut Sink<'_>| {
             self.vector(expr, steps, &mut |labels, column| {
                 change(column);
-                if column.is_blank() { Ok(()) } else { merge(relabel(&labels), column) }
+                if column.is_blank() {
+                    return Ok(());
+                }
+                let labels = if drop_name { self.unnamed(&labels, column) } else { labels };
+                sink(labels, column)
+            })
+        };
+        if keeps_apart { feed(sink) } else { self.merged(sink, &mut feed) }
+    }
+
+    /// The labels of a series that is no longer its metric's: without the metric's name, or with it until the end of the query.
+    pub(crate) fn unnamed(&self, labels: &Labels, column: &mut Column) -> Labels {
+        if self.context.delays_names {
+            column.drops_name = true;
+            return labels.clone();
+        }
+        without_metadata(labels)
+    }
+
+    /// The series of the whole query.
+    pub(crate) fn result(&self, expr: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
+        if !self.context.delays_names {
+            return self.vector(expr, steps, sink);
+        }
+        self.merged(sink, &mut |merge| {
+            self.vector(expr, steps, &mut |labels, column| {
+                let labels = if column.drops_name { without_metadata(&labels) } else { labels };
+                merge(labels, column)
             })
         })
     }
 
     /// Gives the series of `feed` to `sink`, those with the same labels as one; two values at one step are an error.
-    pub(crate) fn merged(
-        &self,
-        steps: Steps,
-        sink: &mut Sink<'_>,
-        feed: &mut aggregate::Feed<'_>,
-    ) -> Result<(), QueryFailure> {
+    pub(crate) fn merged(&self, sink: &mut Sink<'_>, feed: &mut aggregate::Feed<'_>) -> Result<(), QueryFailure> {
         let mut set = SeriesSet::default();
-        let mut series = 0;
+        let mut held = 0;
         feed(&mut |labels, column| {
-            series += 1;
-            self.context.limits.hold(steps.count)?;
+            let weight = column.weight();
+            self.context.limits.hold(weight)?;
+            held += weight;
             set.add(labels, column)
         })?;
         set.drain_into(sink)?;
-        self.release(series, steps);
+        self.context.limits.release(held);
         Ok(())
     }
 
@@ -121,6 +146,10 @@ impl Evaluator<'_> {
                 let mut values = self.scalar(inner, steps)?;
                 values.iter_mut().for_each(|value| *value = -*value);
                 Ok(values)
+            }
+            ExprKind::Binary(binary) if binary.op.is_trim() => {
+                let op = model::quote(binary.op.as_str());
+                Err(QueryFailure::Execution(format!("operator {op} not allowed for Scalar operations")))
             }
             ExprKind::Binary(binary) => {
                 let (mut lhs, rhs) = (self.scalar(&binary.lhs, steps)?, self.scalar(&binary.rhs, steps)?);
@@ -147,33 +176,49 @@ impl Evaluator<'_> {
         }
     }
 
-    fn binary(&self, binary: &Binary, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
+    fn binary(&self, binary: &Binary, span: Span, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
         let operator = Operator { op: binary.op, return_bool: binary.return_bool };
+        let delays_names = self.context.delays_names;
+        let remarks = Remarks { notes: &self.context.notes, span };
         let scalar_is_left = binary.lhs.value_type() == ValueType::Scalar;
         let Some(matching) = &binary.matching else {
             let (vector, scalar) = if scalar_is_left { (&binary.rhs, &binary.lhs) } else { (&binary.lhs, &binary.rhs) };
             let scalar = self.scalar(scalar, steps)?;
-            let mut change = |column: &mut Column| operator.with_scalar(column, &scalar, scalar_is_left);
+            let mut change = |column: &mut Column| {
+                if column.has_natives() || operator.op.is_trim() {
+                    native::operator::with_scalar(operator, column, &scalar, scalar_is_left, remarks);
+                }
+                if !operator.op.is_trim() {
+                    with_scalar(operator, column, &scalar, scalar_is_left);
+                }
+            };
             return self.changed(vector, steps, operator.drops_name(), &mut change, sink);
         };
-        let lhs = self.collect(&binary.lhs, steps)?;
-        let rhs = self.collect(&binary.rhs, steps)?;
+        let (lhs, held_left) = self.collect(&binary.lhs, steps)?;
+        let (rhs, held_right) = self.collect(&binary.rhs, steps)?;
         self.context.limits.check()?;
-        let held = lhs.len() + rhs.len();
         if binary.op.is_set() {
             set_operation(binary.op, matching, lhs, rhs, steps.count, sink)?;
         } else {
             let limits = &self.context.limits;
-            Join { operator, matching, steps: steps.count, limits }.run(lhs, rhs, sink)?;
+            Join { operator, matching, steps: steps.count, limits, remarks, delays_names }.run(lhs, rhs, sink)?;
         }
-        self.release(held, steps);
+        self.context.limits.release(held_left + held_right);
         Ok(())
     }
 
-    fn aggregate(&self, aggregate: &Aggregate, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
+    fn aggregate(
+        &self,
+        aggregate: &Aggregate,
+        span: Span,
+        steps: Steps,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryFailure> {
         let grouping = Grouping { names: &aggregate.grouping, without: aggregate.without };
         let mut feed = |sink: &mut Sink<'_>| self.vector(&aggregate.expr, steps, sink);
-        if let Some(done) = aggregate::run(aggregate.op, grouping, steps, &self.context.limits, &mut feed, sink) {
+        let inner = Remarks { notes: &self.context.notes, span: aggregate.expr.span };
+        let context = (&self.context.limits, inner);
+        if let Some(done) = aggregate::run(aggregate.op, grouping, steps, context, &mut feed, sink) {
             return done;
         }
         let Some(param) = &aggregate.param else {
@@ -185,21 +230,23 @@ impl Evaluator<'_> {
             if name.is_empty() {
                 return Err(QueryFailure::Execution("invalid label name \"\"".to_owned()));
             }
-            let series = self.collect(&aggregate.expr, steps)?;
-            select_k::count_values(name, &series, grouping, steps, sink)?;
-            self.release(series.len(), steps);
+            let (series, held) = self.collect(&aggregate.expr, steps)?;
+            select_k::count_values(name, &series, grouping, (&self.context.limits, steps), sink)?;
+            self.context.limits.release(held);
             return Ok(());
         }
         let param = self.scalar(param, steps)?;
-        let series = self.collect(&aggregate.expr, steps)?;
+        let (series, held) = self.collect(&aggregate.expr, steps)?;
         self.context.limits.check()?;
-        let held = series.len();
         match aggregate.op {
-            AggregateOp::Quantile => select_k::quantiles(&param, &series, grouping, remarks, sink)?,
+            AggregateOp::Quantile => select_k::quantiles(&param, &series, grouping, (remarks, inner), sink)?,
             AggregateOp::LimitRatio => select_k::keep_ratio(&param, series, remarks, sink)?,
-            op => select_k::keep(op, &param, &series, grouping, steps, sink)?,
+            op => {
+                let outer = Remarks { notes: &self.context.notes, span };
+                select_k::keep((op, outer), &param, &series, grouping, steps, sink)?;
+            }
         }
-        self.release(held, steps);
+        self.context.limits.release(held);
         Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use storage::{QueryError, QueryErrorKind};
 
+use crate::syntax::LengthError;
+
 /// Why a query has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryFailure {
@@ -17,6 +19,9 @@ pub enum QueryFailure {
     /// The storage could not answer.
     #[error("expanding series: {0}")]
     Storage(QueryError),
+    /// A duration in it that is computed for this query is none.
+    #[error(transparent)]
+    Length(#[from] LengthError),
     /// The expression can't be evaluated over this data.
     #[error("{0}")]
     Execution(String),
@@ -28,6 +33,7 @@ impl QueryFailure {
         match self {
             QueryFailure::Timeout(_) => "timeout",
             QueryFailure::Canceled => "canceled",
+            QueryFailure::Length(_) => "bad_data",
             QueryFailure::TooManySamples | QueryFailure::Execution(_) => "execution",
             QueryFailure::Storage(error) => match error.kind {
                 QueryErrorKind::Input => "execution",

@@ -39,6 +39,11 @@ impl<'a> Groups<'a> {
         Groups { grouping, hasher: FixedState::default(), table: HashTable::new(), labels: Vec::new() }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.labels.len()
+    }
+
     /// The labels that the group's series have in common.
     pub(crate) fn labels(&self, group: usize) -> &Labels {
         &self.labels[group]

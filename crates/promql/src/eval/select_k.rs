@@ -2,12 +2,14 @@
 
 use std::cmp::Ordering;
 
-use model::{LabelsBuilder, format_plain_float};
+use hashbrown::HashSet;
+use model::{Labels, LabelsBuilder, format_plain_float};
 
-use crate::eval::column::Column;
-use crate::eval::context::Notes;
+use crate::eval::column::{Column, Point};
+use crate::eval::context::{Limits, Notes};
 use crate::eval::failure::QueryFailure;
 use crate::eval::grouping::{Grouping, Groups};
+use crate::eval::native::remarks::Remarks;
 use crate::eval::quantile::{nan_first, quantile};
 use crate::eval::series::{SeriesSet, Sink, StepSeries};
 use crate::eval::steps::Steps;
@@ -30,7 +32,7 @@ fn members<'a>(series: &[StepSeries], grouping: Grouping<'a>) -> (Vec<Vec<usize>
 /// Keeps of each group at each step the `k` largest, smallest or first values; `k` has one value per step. At a single
 /// step the series come in the order of their values.
 pub(crate) fn keep(
-    op: AggregateOp,
+    (op, remarks): (AggregateOp, Remarks<'_>),
     k: &[f64],
     series: &[StepSeries],
     grouping: Grouping<'_>,
@@ -55,24 +57,35 @@ pub(crate) fn keep(
     let mut kept: Vec<Option<Column>> = vec![None; series.len()];
     let mut order = Vec::new();
     let mut chosen: Vec<(usize, f64)> = Vec::new();
+    let (has_natives, mut ignored) = (series.iter().any(|one| one.column.has_natives()), false);
     for (at, k) in k.iter().enumerate().filter(|(_, k)| **k >= 1.0) {
         for group in &members {
             chosen.clear();
-            chosen.extend(group.iter().filter_map(|one| Some((*one, series[*one].column.get(at)?))));
+            if op == AggregateOp::Limitk {
+                chosen.extend(group.iter().filter(|one| series[**one].column.is_taken(at)).map(|one| (*one, 0.0)));
+            } else {
+                chosen.extend(group.iter().filter_map(|one| Some((*one, series[*one].column.get(at)?))));
+                ignored |= has_natives && group.iter().any(|one| series[*one].column.native(at).is_some());
+            }
             match op {
                 AggregateOp::Topk => chosen.sort_by(|a, b| nan_last(a.1, b.1, nan_first(b.1, a.1))),
                 AggregateOp::Bottomk => chosen.sort_by(|a, b| nan_last(a.1, b.1, nan_first(a.1, b.1))),
                 _ => {}
             }
             chosen.truncate(*k as usize);
-            for (one, value) in &chosen {
+            for (one, _) in &chosen {
                 let column = kept[*one].get_or_insert_with(|| {
                     order.push(*one);
-                    Column::empty(steps.count)
+                    let mut column = Column::empty(steps.count);
+                    column.drops_name = series[*one].column.drops_name;
+                    column
                 });
-                column.set(at, *value);
+                column.put(at, series[*one].column.point(at));
             }
         }
+    }
+    if ignored {
+        remarks.ignored(op.as_str());
     }
     for one in order {
         if let Some(mut column) = kept[one].take() {
@@ -110,11 +123,11 @@ pub(crate) fn keep_ratio(
         }
     }
     for mut one in series {
-        let place = one.labels.stable_hash() as f64 / u64::MAX as f64;
-        one.column.filter_map(|at, value| {
+        let place = one.labels.prometheus_hash() as f64 / u64::MAX as f64;
+        one.column.retain(|at| {
             let ratio = ratio[at].clamp(-1.0, 1.0);
             let keeps = if ratio >= 0.0 { place < ratio } else { place >= 1.0 + ratio };
-            (keeps && ratio != 0.0).then_some(value)
+            keeps && ratio != 0.0
         });
         if !one.column.is_blank() {
             sink(one.labels, &mut one.column)?;
@@ -128,9 +141,12 @@ pub(crate) fn quantiles(
     q: &[f64],
     series: &[StepSeries],
     grouping: Grouping<'_>,
-    (notes, span): (&Notes, Span),
+    ((notes, span), inner): ((&Notes, Span), Remarks<'_>),
     sink: &mut Sink<'_>,
 ) -> Result<(), QueryFailure> {
+    if series.iter().any(|one| one.column.natives().next().is_some()) {
+        inner.ignored("quantile");
+    }
     if !series.is_empty() {
         for q in q.iter().filter(|q| !(0.0..=1.0).contains(*q)) {
             let got = model::format_float(*q);
@@ -141,6 +157,7 @@ pub(crate) fn quantiles(
     let mut values = Vec::new();
     for (group, members) in members.iter().enumerate() {
         let mut column = Column::empty(q.len());
+        column.drops_name = members.iter().any(|one| series[*one].column.drops_name);
         for (at, q) in q.iter().enumerate() {
             values.clear();
             values.extend(members.iter().filter_map(|one| series[*one].column.get(at)));
@@ -155,26 +172,39 @@ pub(crate) fn quantiles(
     Ok(())
 }
 
-/// How often each value occurs in each group at each step; the value goes into the label `name`.
+/// How often each value occurs in each group at each step; the value goes into the label `name`. A value's counts are held
+/// at all steps until they were handed on.
 pub(crate) fn count_values(
     name: &str,
     series: &[StepSeries],
     grouping: Grouping<'_>,
-    steps: Steps,
+    (limits, steps): (&Limits, Steps),
     sink: &mut Sink<'_>,
 ) -> Result<(), QueryFailure> {
     let (members, groups) = members(series, grouping);
     let mut counts = SeriesSet::default();
+    let mut known: HashSet<Labels, foldhash::fast::RandomState> = HashSet::default();
     for (group, members) in members.iter().enumerate() {
         let mut builder = LabelsBuilder::new(groups.labels(group));
         for one in members {
-            for (at, value) in series[*one].column.iter() {
-                builder.set(name, &format_plain_float(value));
-                let column = counts.column(&builder.build(), steps.count);
+            limits.check()?;
+            let column = &series[*one].column;
+            for (at, point) in column.taken().filter_map(|at| Some((at, column.point(at)?))) {
+                match point {
+                    Point::Float(value) => builder.set(name, &format_plain_float(value)),
+                    Point::Native(histogram) => builder.set(name, &histogram.to_string()),
+                };
+                let labels = builder.build();
+                if known.insert(labels.clone()) {
+                    limits.hold(steps.count)?;
+                }
+                let column = counts.column(&labels, steps.count);
                 let count = column.get(at).unwrap_or(0.0);
                 column.set(at, count + 1.0);
             }
         }
     }
-    counts.drain_into(sink)
+    counts.drain_into(sink)?;
+    limits.release(known.len().saturating_mul(steps.count));
+    Ok(())
 }

@@ -3,15 +3,16 @@
 use std::cell::RefCell;
 
 use hashbrown::HashMap;
-use model::{TimeRange, Timestamp};
 use storage::{Hints, SelectRequest, SeriesSet};
 
 use crate::eval::context::Context;
+use crate::eval::info_selector::{InfoSelector, info_times};
 use crate::eval::steps::Steps;
 use crate::eval::subquery::inner_steps;
-use crate::syntax::{Expr, ExprKind, Selector};
+use crate::syntax::{Call, Expr, ExprKind, Selector};
 
-/// Names a selector of a tree by its place in memory: the tree is neither moved nor changed while it is evaluated.
+/// Names a selector of a tree, or a call of `info`, by its place in memory: the tree is neither moved nor changed while it is
+/// evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SelectorKey(usize);
 
@@ -19,6 +20,11 @@ impl SelectorKey {
     /// The key of a selector in the tree.
     pub(crate) fn of(selector: &Selector) -> Self {
         SelectorKey(std::ptr::from_ref(selector).addr())
+    }
+
+    /// The key of the series with which a call of `info` enriches.
+    pub(crate) fn of_call(call: &Call) -> Self {
+        SelectorKey(std::ptr::from_ref(call).addr())
     }
 }
 
@@ -38,10 +44,8 @@ pub(crate) fn selections(expr: &Expr, steps: Steps, context: &Context) -> Vec<Se
 
 fn collect(expr: &Expr, steps: Steps, context: &Context, around: &str, found: &mut Vec<Selection>) {
     let mut select = |selector: &Selector, length_ms: i64, range_ms: i64| {
-        let looks = steps.moved(context.fixed(selector.at), selector.offset_ms);
-        // The range is open on the left.
-        let from = looks.first.saturating_sub(length_ms).saturating_add(1);
-        let range = TimeRange::new(Timestamp::from_ms(from), Timestamp::from_ms(looks.last()));
+        let looks = steps.moved(context.fixed(selector.at), selector.offset.ms());
+        let range = context.reach(selector, looks, length_ms);
         let step_ms = if steps.count > 1 { steps.step } else { 0 };
         let hints = Hints { step_ms, range_ms, func: around.to_owned(), ..Hints::default() };
         let request = SelectRequest { matchers: selector.matchers.clone(), range, hints };
@@ -49,9 +53,17 @@ fn collect(expr: &Expr, steps: Steps, context: &Context, around: &str, found: &m
     };
     match &expr.kind {
         ExprKind::Selector(selector) => select(selector, context.lookback_ms, 0),
-        ExprKind::Matrix(selector, range_ms) => select(selector, *range_ms, *range_ms),
+        ExprKind::Matrix(selector, range) => select(selector, range.ms(), range.ms()),
         ExprKind::Subquery(subquery) => {
             collect(&subquery.expr, inner_steps(subquery, steps, context), context, "", found);
+        }
+        ExprKind::Call(call) if call.function.name == "info" => {
+            let [base, ..] = &call.args[..] else { return };
+            let range = context.instant_reach(info_times(base, steps, context));
+            let hints = Hints { func: call.function.name.to_owned(), ..Hints::default() };
+            let request = SelectRequest { matchers: InfoSelector::of(call).matchers(), range, hints };
+            found.push(Selection { key: SelectorKey::of_call(call), request });
+            collect(base, steps, context, call.function.name, found);
         }
         ExprKind::Call(call) => {
             call.args.iter().for_each(|arg| collect(arg, steps, context, call.function.name, found));
@@ -75,8 +87,8 @@ impl Answers {
         Answers(RefCell::new(answers.into_iter().collect()))
     }
 
-    /// The answer to a selector's question; empty if it was taken before.
-    pub(crate) fn take(&self, selector: &Selector) -> SeriesSet {
-        self.0.borrow_mut().remove(&SelectorKey::of(selector)).unwrap_or_else(SeriesSet::empty)
+    /// The answer to a question; empty if it was taken before.
+    pub(crate) fn take(&self, key: SelectorKey) -> SeriesSet {
+        self.0.borrow_mut().remove(&key).unwrap_or_else(SeriesSet::empty)
     }
 }

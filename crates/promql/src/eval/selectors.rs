@@ -1,17 +1,21 @@
 //! Where series come from: instant selectors, range selectors, subqueries.
 
-use model::{Labels, TimeRange, Timestamp};
-use storage::Samples;
+use model::{CounterReset, FloatHistogram, Labels, TimeRange};
+use storage::{Samples, SeriesSet};
 
-use crate::eval::column::Column;
+use crate::eval::column::{Column, weight};
 use crate::eval::evaluator::Evaluator;
 use crate::eval::failure::QueryFailure;
+use crate::eval::functions::extended;
 use crate::eval::instant;
+use crate::eval::native::remarks::Remarks;
+use crate::eval::native::{smoothed, stats};
+use crate::eval::selections::SelectorKey;
 use crate::eval::series::Sink;
 use crate::eval::steps::Steps;
 use crate::eval::subquery::inner_steps;
 use crate::eval::window::drop_stale;
-use crate::syntax::{Expr, ExprKind, Selector};
+use crate::syntax::{Boundary, Expr, ExprKind, Selector};
 
 /// The ranges that a function over ranges looks at.
 #[derive(Debug, Clone, Copy)]
@@ -20,10 +24,12 @@ pub(crate) struct Ranges {
     pub(crate) ends: Steps,
     /// How long they are, milliseconds.
     pub(crate) range_ms: i64,
+    /// What of their neighbourhood counts.
+    pub(crate) boundary: Boundary,
 }
 
-/// Takes series with all their samples, one by one.
-pub(crate) type SampleSink<'a> = dyn FnMut(&Labels, &Samples) -> Result<(), QueryFailure> + 'a;
+/// Takes series with all their samples, one by one, and whether the name of their metric is to go at the end of the query.
+pub(crate) type SampleSink<'a> = dyn FnMut(&Labels, &Samples, bool) -> Result<(), QueryFailure> + 'a;
 
 impl Evaluator<'_> {
     /// The series of an instant selector; with `times` the times of its samples instead of their values.
@@ -35,15 +41,26 @@ impl Evaluator<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryFailure> {
         let lookback_ms = self.context.lookback_ms;
-        let looks = steps.moved(self.context.fixed(selector.at), selector.offset_ms);
+        let looks = steps.moved(self.context.fixed(selector.at), selector.offset.ms());
+        let is_smoothed = selector.boundary == Boundary::Smoothed;
         let mut column = Column::default();
         self.decoded(selector, looks, lookback_ms, &mut |labels, samples| {
-            instant::fill(samples, looks, lookback_ms, times, &mut column);
+            if is_smoothed && !times {
+                drop_stale(samples);
+                extended::fill_smoothed(samples, looks, lookback_ms, &mut column);
+                if !samples.histograms.is_empty() {
+                    let remarks = Remarks { notes: &self.context.notes, span: selector.span };
+                    smoothed::fill(samples, looks, lookback_ms, labels.metric_name(), remarks, &mut column);
+                }
+            } else {
+                instant::fill(samples, looks, lookback_ms, times, &mut column);
+            }
             if column.is_blank() { Ok(()) } else { sink(labels.clone(), &mut column) }
         })
     }
 
-    /// Walks a selector's series, each decoded once; `reach_ms` is how far before the first look samples matter.
+    /// Walks a selector's series, each decoded once; `reach_ms` is how far before the first look samples matter, those of its
+    /// neighbourhood not counted.
     fn decoded(
         &self,
         selector: &Selector,
@@ -51,10 +68,25 @@ impl Evaluator<'_> {
         reach_ms: i64,
         each: &mut dyn FnMut(&Labels, &mut Samples) -> Result<(), QueryFailure>,
     ) -> Result<(), QueryFailure> {
+        let range = self.context.reach(selector, looks, reach_ms);
+        let key = SelectorKey::of(selector);
+        let counted = self.counted.contains(&key);
+        self.walk(self.answers.take(key), range, &mut |labels, samples| {
+            if counted {
+                stats::strip(&mut samples.histograms);
+            }
+            each(labels, samples)
+        })
+    }
+
+    /// Walks the series of an answer, each decoded once.
+    pub(crate) fn walk(
+        &self,
+        answer: SeriesSet,
+        range: TimeRange,
+        each: &mut dyn FnMut(&Labels, &mut Samples) -> Result<(), QueryFailure>,
+    ) -> Result<(), QueryFailure> {
         let limits = &self.context.limits;
-        let from = looks.first.saturating_sub(reach_ms).saturating_add(1);
-        let range = TimeRange::new(Timestamp::from_ms(from), Timestamp::from_ms(looks.last()));
-        let answer = self.answers.take(selector);
         self.context.notes.pass_on(answer.warnings);
         let mut samples = Samples::default();
         for series in answer.series {
@@ -63,37 +95,25 @@ impl Evaluator<'_> {
             series.decode(range, &mut samples).map_err(|error| {
                 QueryFailure::Storage(storage::QueryError::data(format!("series {}: {error}", series.labels)))
             })?;
-            if !samples.histograms.is_empty() {
-                self.leave_out_histograms(&series.labels, &mut samples);
-            }
-            let count = samples.len();
-            limits.count_series(count);
-            limits.hold(count)?;
+            limits.count_series(samples.len());
+            let weight = samples.times.len() + samples.histograms.iter().map(|s| weight(&s.histogram)).sum::<usize>();
+            limits.hold(weight)?;
             each(&series.labels, &mut samples)?;
-            limits.release(count);
+            limits.release(weight);
         }
         Ok(())
-    }
-
-    /// Floats are all that is evaluated; what is left out is said, once for each metric.
-    fn leave_out_histograms(&self, labels: &Labels, samples: &mut Samples) {
-        samples.histograms.clear();
-        let name = model::quote(labels.metric_name());
-        self.context.notes.pass_on(vec![format!(
-            "metric {name}: native histograms are not evaluated by this version yet, its histogram samples are left out"
-        )]);
     }
 
     /// The ranges that an expression of type range vector stands for.
     pub(crate) fn ranges(&self, expr: &Expr, steps: Steps) -> Result<Ranges, QueryFailure> {
         match &expr.unparen().kind {
-            ExprKind::Matrix(selector, range_ms) => {
-                let ends = steps.moved(self.context.fixed(selector.at), selector.offset_ms);
-                Ok(Ranges { ends, range_ms: *range_ms })
+            ExprKind::Matrix(selector, range) => {
+                let ends = steps.moved(self.context.fixed(selector.at), selector.offset.ms());
+                Ok(Ranges { ends, range_ms: range.ms(), boundary: selector.boundary })
             }
             ExprKind::Subquery(subquery) => {
-                let ends = steps.moved(self.context.fixed(subquery.at), subquery.offset_ms);
-                Ok(Ranges { ends, range_ms: subquery.range_ms })
+                let ends = steps.moved(self.context.fixed(subquery.at), subquery.offset.ms());
+                Ok(Ranges { ends, range_ms: subquery.range.ms(), boundary: Boundary::Range })
             }
             _ => Err(QueryFailure::Execution(format!("expected a range vector, got a {}", expr.value_type()))),
         }
@@ -102,11 +122,11 @@ impl Evaluator<'_> {
     /// The series of a range vector with their samples over all ranges, stale markers taken out.
     pub(crate) fn samples(&self, expr: &Expr, steps: Steps, each: &mut SampleSink<'_>) -> Result<(), QueryFailure> {
         match &expr.unparen().kind {
-            ExprKind::Matrix(selector, range_ms) => {
+            ExprKind::Matrix(selector, range) => {
                 let ranges = self.ranges(expr, steps)?;
-                self.decoded(selector, ranges.ends, *range_ms, &mut |labels, samples| {
+                self.decoded(selector, ranges.ends, range.ms(), &mut |labels, samples| {
                     drop_stale(samples);
-                    if samples.is_empty() { Ok(()) } else { each(labels, samples) }
+                    if samples.is_empty() { Ok(()) } else { each(labels, samples, false) }
                 })
             }
             ExprKind::Subquery(subquery) => {
@@ -114,11 +134,24 @@ impl Evaluator<'_> {
                 self.context.limits.hold(inner.count)?;
                 let mut samples = Samples::default();
                 self.vector(&subquery.expr, inner, &mut |labels, column| {
+                    // Each histogram is copied, also where the column has one sample in several places.
+                    let copied = column.weight();
+                    self.context.limits.hold(copied)?;
                     samples.clear();
                     for (at, value) in column.iter() {
                         samples.push(inner.time(at), value);
                     }
-                    each(&labels, &samples)
+                    for (at, native) in column.natives() {
+                        let mut histogram = FloatHistogram::clone(native);
+                        // What is known of resets is about samples that the subquery may leave out or give twice.
+                        if histogram.counter_reset != CounterReset::Gauge {
+                            histogram.counter_reset = CounterReset::Unknown;
+                        }
+                        samples.push_histogram(inner.time(at), histogram);
+                    }
+                    each(&labels, &samples, column.drops_name)?;
+                    self.context.limits.release(copied);
+                    Ok(())
                 })?;
                 self.context.limits.release(inner.count);
                 Ok(())

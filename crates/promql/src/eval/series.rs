@@ -39,11 +39,11 @@ impl SeriesSet {
     pub(crate) fn add(&mut self, labels: Labels, column: &mut Column) -> Result<(), QueryFailure> {
         if let Some(at) = self.index.get(&labels) {
             let known = &mut self.series[*at].column;
-            for (step, value) in column.iter() {
-                if known.get(step).is_some() {
+            for step in column.taken() {
+                if known.is_taken(step) {
                     return Err(QueryFailure::same_labelset());
                 }
-                known.set(step, value);
+                known.put(step, column.point(step));
             }
             return Ok(());
         }

@@ -4,7 +4,7 @@ use model::is_stale;
 use storage::Samples;
 
 use crate::eval::column::Column;
-use crate::eval::context::Notes;
+use crate::eval::context::{Limits, Notes};
 use crate::eval::steps::Steps;
 use crate::syntax::Span;
 
@@ -26,6 +26,7 @@ pub(crate) struct Window<'a> {
 }
 
 /// Everything that a function over ranges may know about one series.
+#[derive(Clone, Copy)]
 pub(crate) struct RangeInput<'a> {
     /// All its samples, without stale markers.
     pub(crate) samples: &'a Samples,
@@ -35,12 +36,18 @@ pub(crate) struct RangeInput<'a> {
     pub(crate) ends: Steps,
     /// The length of the ranges, milliseconds.
     pub(crate) range_ms: i64,
+    /// How far beyond the ends of a range samples count, where they do, milliseconds.
+    pub(crate) lookback_ms: i64,
     /// The scalar arguments, in order, one value per step.
     pub(crate) scalars: &'a [Vec<f64>],
+    /// Asked whether to go on, and told what is held.
+    pub(crate) limits: &'a Limits,
     /// Where remarks go.
     pub(crate) notes: &'a Notes,
     /// Where the function's first argument stands.
     pub(crate) span: Span,
+    /// The name of the series' metric.
+    pub(crate) metric: &'a str,
 }
 
 impl RangeInput<'_> {
@@ -72,9 +79,10 @@ impl RangeInput<'_> {
 
 /// Takes the stale markers out.
 pub(crate) fn drop_stale(samples: &mut Samples) {
+    samples.histograms.retain(|sample| !sample.histogram.is_stale());
     let Some(first) = samples.values.iter().position(|value| is_stale(*value)) else { return };
     let mut kept = first;
-    for at in first..samples.len() {
+    for at in first..samples.values.len() {
         if !is_stale(samples.values[at]) {
             samples.times[kept] = samples.times[at];
             samples.values[kept] = samples.values[at];
@@ -87,24 +95,44 @@ pub(crate) fn drop_stale(samples: &mut Samples) {
 
 #[cfg(test)]
 mod tests {
-    use model::STALE_NAN;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use model::{FloatHistogram, STALE_NAN};
 
     use super::*;
+
+    #[test]
+    fn floats_and_histograms_lose_their_stale_markers() {
+        let mut samples = Samples::of_floats(vec![10, 20, 30], vec![1.0, STALE_NAN, 3.0]);
+        samples.push_histogram(15, FloatHistogram { count: 1.0, ..FloatHistogram::default() });
+        samples.push_histogram(16, FloatHistogram::stale());
+        drop_stale(&mut samples);
+        let natives: Vec<i64> = samples.histograms.iter().map(|sample| sample.time).collect();
+        assert_eq!(
+            (&samples.times[..], &samples.values[..], &natives[..]),
+            (&[10, 30][..], &[1.0, 3.0][..], &[15][..])
+        );
+    }
 
     #[test]
     fn ranges_are_open_on_the_left() {
         let mut samples = Samples::of_floats(vec![0, 10, 20, 25, 30], vec![0.0, 1.0, 2.0, STALE_NAN, 3.0]);
         drop_stale(&mut samples);
         assert_eq!(samples.times, [0, 10, 20, 30]);
+        let limits = Limits::new(0, Instant::now() + Duration::from_secs(60), Arc::default());
         let check = |ends: Steps, range_ms: i64, want: &[Option<f64>]| {
             let input = RangeInput {
                 samples: &samples,
                 steps: ends,
                 ends,
                 range_ms,
+                lookback_ms: 0,
                 scalars: &[],
+                limits: &limits,
                 notes: &Notes::default(),
                 span: Span::default(),
+                metric: "",
             };
             let mut out = Column::default();
             input.fill(&mut out, |window| Some(window.values.iter().sum()));

@@ -1,45 +1,13 @@
 //! The tree of an expression.
 
-use std::fmt;
-
 use model::{Matcher, Timestamp};
 
 use crate::syntax::functions::Function;
+use crate::syntax::length::Length;
+use crate::syntax::literal::{Number, StringLiteral};
+use crate::syntax::operator::{BinaryOp, UnaryOp};
+use crate::syntax::span::Span;
 use crate::syntax::value_type::ValueType;
-
-/// Where a part of an expression stands in its text: bytes from `start` up to, not including, `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// The first byte.
-    pub start: usize,
-    /// The byte after the last.
-    pub end: usize,
-    /// The line of the first byte, from 1.
-    pub line: u32,
-    /// The column of the first byte, counted in bytes from 1.
-    pub column: u32,
-}
-
-impl Default for Span {
-    /// Nothing, at the beginning of the text.
-    fn default() -> Self {
-        Span { start: 0, end: 0, line: 1, column: 1 }
-    }
-}
-
-impl Span {
-    /// From the beginning of this span to the end of `other`.
-    pub const fn to(self, other: Span) -> Self {
-        Span { end: other.end, ..self }
-    }
-}
-
-impl fmt::Display for Span {
-    /// `line:column` of its beginning.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
-    }
-}
 
 /// An expression and where it stands. Two expressions are equal if they say the same, wherever they stand.
 #[derive(Debug, Clone)]
@@ -65,8 +33,8 @@ pub enum ExprKind {
     String(StringLiteral),
     /// `metric{label="value"} offset 5m`.
     Selector(Box<Selector>),
-    /// `metric{label="value"}[5m]`, the length in milliseconds.
-    Matrix(Box<Selector>, i64),
+    /// `metric{label="value"}[5m]`.
+    Matrix(Box<Selector>, Length),
     /// `expr[1h:5m]`.
     Subquery(Box<Subquery>),
     /// `(expr)`.
@@ -81,31 +49,6 @@ pub enum ExprKind {
     Call(Call),
 }
 
-/// A number as written.
-#[derive(Debug, Clone, Copy)]
-pub struct Number {
-    /// The value; a duration in seconds.
-    pub value: f64,
-    /// Whether it was written as a duration.
-    pub duration: bool,
-}
-
-impl PartialEq for Number {
-    fn eq(&self, other: &Self) -> bool {
-        let same = self.value == other.value || (self.value.is_nan() && other.value.is_nan());
-        same && self.duration == other.duration
-    }
-}
-
-/// A text as written. Escapes such as `\xc5` can make bytes that are no UTF-8; those are kept aside for messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StringLiteral {
-    /// The text; U+FFFD for what is no UTF-8.
-    pub value: String,
-    /// The bytes, where they are no UTF-8.
-    pub invalid: Option<Vec<u8>>,
-}
-
 /// The time that `@` fixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
@@ -117,6 +60,29 @@ pub enum At {
     End,
 }
 
+/// Which samples beside those of its range a selector looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Boundary {
+    /// None.
+    #[default]
+    Range,
+    /// `anchored`: the last one before the range, as the value at its start.
+    Anchored,
+    /// `smoothed`: the last one before the range and the first one behind it, between which values are interpolated.
+    Smoothed,
+}
+
+impl Boundary {
+    /// As it is written; nothing for the range alone.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Boundary::Range => "",
+            Boundary::Anchored => "anchored",
+            Boundary::Smoothed => "smoothed",
+        }
+    }
+}
+
 /// An instant selector, or the selector inside a range selector. Neither the order of the matchers nor the place counts in
 /// comparisons.
 #[derive(Debug, Clone)]
@@ -125,10 +91,12 @@ pub struct Selector {
     pub name: Option<String>,
     /// All conditions.
     pub matchers: Vec<Matcher>,
-    /// How far to look back, milliseconds; negative looks ahead.
-    pub offset_ms: i64,
+    /// How far to look back; negative looks ahead.
+    pub offset: Length,
     /// The fixed time, if there is one.
     pub at: Option<At>,
+    /// What of the neighbourhood counts.
+    pub boundary: Boundary,
     /// Where the selector stands, without its range.
     pub span: Span,
 }
@@ -140,7 +108,7 @@ impl PartialEq for Selector {
             matchers.sort();
             matchers
         };
-        (&self.name, self.offset_ms, self.at) == (&other.name, other.offset_ms, other.at)
+        (&self.name, &self.offset, self.at, self.boundary) == (&other.name, &other.offset, other.at, other.boundary)
             && sorted(self) == sorted(other)
     }
 }
@@ -150,95 +118,14 @@ impl PartialEq for Selector {
 pub struct Subquery {
     /// What is evaluated.
     pub expr: Expr,
-    /// How far back, milliseconds.
-    pub range_ms: i64,
-    /// The distance between evaluations, milliseconds; `None` is the default evaluation interval.
-    pub step_ms: Option<i64>,
-    /// How far to look back, milliseconds; negative looks ahead.
-    pub offset_ms: i64,
+    /// How far back.
+    pub range: Length,
+    /// The distance between evaluations; `None` is the default evaluation interval.
+    pub step: Option<Length>,
+    /// How far to look back; negative looks ahead.
+    pub offset: Length,
     /// The fixed time, if there is one.
     pub at: Option<At>,
-}
-
-/// The sign in front of an expression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnaryOp {
-    /// `+`
-    Plus,
-    /// `-`
-    Minus,
-}
-
-/// The operators between two expressions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BinaryOp {
-    /// `+`
-    Add,
-    /// `-`
-    Sub,
-    /// `*`
-    Mul,
-    /// `/`
-    Div,
-    /// `%`
-    Mod,
-    /// `^`
-    Pow,
-    /// `atan2`
-    Atan2,
-    /// `==`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `>`
-    Greater,
-    /// `<`
-    Less,
-    /// `>=`
-    GreaterEqual,
-    /// `<=`
-    LessEqual,
-    /// `and`
-    And,
-    /// `or`
-    Or,
-    /// `unless`
-    Unless,
-}
-
-impl BinaryOp {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            BinaryOp::Add => "+",
-            BinaryOp::Sub => "-",
-            BinaryOp::Mul => "*",
-            BinaryOp::Div => "/",
-            BinaryOp::Mod => "%",
-            BinaryOp::Pow => "^",
-            BinaryOp::Atan2 => "atan2",
-            BinaryOp::Equal => "==",
-            BinaryOp::NotEqual => "!=",
-            BinaryOp::Greater => ">",
-            BinaryOp::Less => "<",
-            BinaryOp::GreaterEqual => ">=",
-            BinaryOp::LessEqual => "<=",
-            BinaryOp::And => "and",
-            BinaryOp::Or => "or",
-            BinaryOp::Unless => "unless",
-        }
-    }
-
-    /// Whether it compares.
-    pub fn is_comparison(self) -> bool {
-        use BinaryOp::{Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual};
-        matches!(self, Equal | NotEqual | Greater | Less | GreaterEqual | LessEqual)
-    }
-
-    /// Whether it works on sets of series: `and`, `or`, `unless`.
-    pub fn is_set(self) -> bool {
-        matches!(self, BinaryOp::And | BinaryOp::Or | BinaryOp::Unless)
-    }
 }
 
 /// How many series of one side belong to how many of the other.
@@ -255,7 +142,7 @@ pub enum Cardinality {
 }
 
 /// Which series of the two sides of an operator belong together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Matching {
     /// One or many.
     pub cardinality: Cardinality,
@@ -265,6 +152,17 @@ pub struct Matching {
     pub labels: Vec<String>,
     /// The labels of `group_left` or `group_right`.
     pub include: Vec<String>,
+    /// What stands for a series of the left side that is missing; of the many side with `group_left` and `group_right`.
+    pub fill_left: Option<Number>,
+    /// What stands for a series of the right side that is missing; of the one side with `group_left` and `group_right`.
+    pub fill_right: Option<Number>,
+}
+
+impl Matching {
+    /// Whether something stands for series that are missing.
+    pub fn fills(&self) -> bool {
+        self.fill_left.is_some() || self.fill_right.is_some()
+    }
 }
 
 /// An operator between two expressions.

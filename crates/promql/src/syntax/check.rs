@@ -2,15 +2,19 @@
 
 use model::METRIC_NAME;
 
-use crate::syntax::ast::{Aggregate, AggregateOp, Binary, Call, Cardinality, Expr, ExprKind, Selector, Span};
+use crate::syntax::ast::{Aggregate, AggregateOp, Binary, Call, Cardinality, Expr, ExprKind, Selector};
 use crate::syntax::error::ParseError;
 use crate::syntax::lines::Lines;
+use crate::syntax::span::Span;
 use crate::syntax::value_type::ValueType;
 
 /// Checks `expr`, which was read from `text`, and settles how operators match.
 pub(crate) fn check(text: &str, expr: &mut Expr) -> Result<(), ParseError> {
     Checker { text }.expr(expr)
 }
+
+/// The function whose second argument selects labels.
+const INFO: &str = "info";
 
 struct Checker<'a> {
     text: &'a str,
@@ -109,6 +113,9 @@ impl Checker<'_> {
             if !matching.labels.is_empty() {
                 return self.fail(span, "vector matching only allowed between instant vectors");
             }
+            if matching.fills() {
+                return self.fail(span, "filling in missing series only allowed between instant vectors");
+            }
             if op.is_set() {
                 let message = format!("set operator \"{}\" not allowed in binary scalar expression", op.as_str());
                 return self.fail(span, message);
@@ -116,6 +123,8 @@ impl Checker<'_> {
             binary.matching = None;
         } else if op.is_set() && matching.cardinality != Cardinality::ManyToMany {
             return self.fail(span, format!("no grouping allowed for \"{}\" operation", op.as_str()));
+        } else if op.is_set() && matching.fills() {
+            return self.fail(span, "filling in missing series not allowed for set operators");
         }
         Ok(())
     }
@@ -136,10 +145,28 @@ impl Checker<'_> {
             return self.fail(span, format!("expected at most {most} argument(s) in call to \"{name}\", got {given}"));
         }
         let context = format!("call to function \"{name}\"");
-        for (at, arg) in call.args.iter_mut().enumerate() {
+        if name == INFO && given > 1 {
+            self.label_selector(&call.args[1], span, &context)?;
+        }
+        // A selector of labels may match nothing but empty values.
+        let checked = if name == INFO { 1 } else { given };
+        for (at, arg) in call.args[..checked].iter_mut().enumerate() {
             self.expect(arg, call.function.arg_type(at), &context)?;
         }
         Ok(())
+    }
+
+    /// The second argument of `info`: a selector without the name of a metric in front.
+    fn label_selector(&self, arg: &Expr, call: Span, context: &str) -> Result<(), ParseError> {
+        let got = arg.value_type();
+        if got != ValueType::Vector {
+            return self.fail(call, format!("expected type {} in {context}, got {got}", ValueType::Vector));
+        }
+        match &arg.kind {
+            ExprKind::Selector(selector) if selector.name.is_none() => Ok(()),
+            ExprKind::Selector(_) => self.fail(arg.span, "expected label selectors only, got vector selector instead"),
+            _ => self.fail(arg.span, "expected label selectors only"),
+        }
     }
 
     fn selector(&self, selector: &Selector) -> Result<(), ParseError> {

@@ -1,6 +1,6 @@
 //! Why a text is no expression.
 
-use crate::syntax::ast::Span;
+use crate::syntax::span::Span;
 
 /// A text that is no expression: what is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -55,7 +55,7 @@ pub(crate) fn why_unknown(name: &str) -> String {
                 "unknown function with name {quoted}: it is called \"double_exponential_smoothing\" since Prometheus 3"
             )
         }
-        "info" | "start_timestamp" => format!("function {quoted} is not supported yet"),
+        "start_timestamp" => format!("function {quoted} is not supported yet"),
         _ => format!("unknown function with name {quoted}"),
     }
 }
@@ -122,6 +122,7 @@ const FUNCTIONS: &[Function] = &[
     vector("hour", &[Vector]).variadic(1),
     vector("idelta", &[Matrix]),
     vector("increase", &[Matrix]),
+    vector("info", &[Vector, Vector]).variadic(1).experimental(),
     vector("irate", &[Matrix]),
     vector("label_join", &[Vector, Text, Text, Text]).variadic(-1),
     vector("label_replace", &[Vector, Text, Text, Text, Text]),

@@ -4,9 +4,9 @@
 //! walks the whole text first; where it can't go on it leaves an error token, which the parser reports if it comes that
 //! far, so an earlier mistake in the grammar is reported before a later one in the spelling.
 
-use crate::syntax::ast::BinaryOp;
 use crate::syntax::lines::Lines;
 use crate::syntax::number::parse_number;
+use crate::syntax::operator::BinaryOp;
 use crate::syntax::strings::unquote;
 use crate::syntax::token::{Keyword, Token, TokenKind, word};
 
@@ -175,7 +175,8 @@ impl Lexer<'_> {
             '!' => Err(format!("unexpected character after '!': {}", quoted(self.bump()))),
             '<' if self.eat('=') => operator(LessEqual),
             '>' if self.eat('=') => operator(GreaterEqual),
-            '<' | '>' if self.eat('/') => Ok(TokenKind::Trim),
+            '<' if self.eat('/') => operator(BinaryOp::TrimAbove),
+            '>' if self.eat('/') => operator(BinaryOp::TrimBelow),
             '<' => operator(Less),
             '>' => operator(Greater),
             '@' => Ok(TokenKind::At),
@@ -219,7 +220,9 @@ impl Lexer<'_> {
         let text = &self.text[start..self.at];
         Ok(match word(text) {
             // `fill` is a word only in front of its value, so metrics of that name stay usable.
-            Some(TokenKind::Keyword(Keyword::Fill)) if !self.text[self.at..].trim_start().starts_with('(') => {
+            Some(TokenKind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight))
+                if !self.text[self.at..].trim_start().starts_with('(') =>
+            {
                 TokenKind::Identifier
             }
             Some(kind) => kind,

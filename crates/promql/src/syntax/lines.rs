@@ -1,6 +1,6 @@
 //! Where lines begin.
 
-use crate::syntax::ast::Span;
+use crate::syntax::span::Span;
 
 /// The beginnings of the lines of a text.
 pub(crate) struct Lines {

@@ -2,28 +2,50 @@
 
 use model::Matcher;
 
-use crate::syntax::ast::{
-    Aggregate, AggregateOp, Binary, BinaryOp, Call, Cardinality, Expr, ExprKind, Matching, Number, Span, StringLiteral,
-    UnaryOp,
-};
+use crate::syntax::ast::{Aggregate, AggregateOp, Binary, Call, Cardinality, Expr, ExprKind, Matching};
 use crate::syntax::check::check;
 use crate::syntax::error::ParseError;
 use crate::syntax::functions;
 use crate::syntax::lexer::tokenize;
+use crate::syntax::literal::{Number, StringLiteral};
 use crate::syntax::number::parse_number;
+use crate::syntax::operator::{BinaryOp, UnaryOp};
+use crate::syntax::span::Span;
 use crate::syntax::strings::{quote_bytes, unquote};
 use crate::syntax::token::{Keyword, Token, TokenKind};
 
 /// How deep expressions may be nested: the parser, the checks and the evaluation go down the tree by recursion.
-const DEPTH_MAX: usize = 128;
+pub(crate) const DEPTH_MAX: usize = 128;
 /// How long a chain such as `a + b + c` may be; its tree is as deep as it is long.
 const CHAIN_MAX: usize = 512;
 
 /// What of the language is allowed. The default is what Prometheus allows without feature flags.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ParseOptions {
     /// Functions and aggregations that Prometheus keeps behind `promql-experimental-functions`.
     pub experimental_functions: bool,
+    /// Durations that are computed, which Prometheus keeps behind `promql-duration-expr`.
+    pub duration_expressions: bool,
+    /// `fill`, `fill_left` and `fill_right`, which Prometheus keeps behind `promql-binop-fill-modifiers`.
+    pub fill_modifiers: bool,
+    /// `anchored` and `smoothed`, which Prometheus keeps behind `promql-extended-range-selectors`.
+    pub extended_range_selectors: bool,
+    /// A metric's name that a function or an operator takes away is there until the end of the query, so that what stands around it
+    /// can use it; Prometheus keeps this behind `promql-delayed-name-removal`.
+    pub delayed_name_removal: bool,
+}
+
+impl ParseOptions {
+    /// All that there is.
+    pub const fn everything() -> Self {
+        ParseOptions {
+            experimental_functions: true,
+            duration_expressions: true,
+            fill_modifiers: true,
+            extended_range_selectors: true,
+            delayed_name_removal: true,
+        }
+    }
 }
 
 /// Reads an expression with the default options.
@@ -68,11 +90,11 @@ pub(crate) struct Parser {
 }
 
 /// How strongly an operator binds, and whether it groups to the right.
-fn precedence(op: BinaryOp) -> (u8, bool) {
+pub(crate) fn precedence(op: BinaryOp) -> (u8, bool) {
     match op {
         BinaryOp::Or => (1, false),
         BinaryOp::And | BinaryOp::Unless => (2, false),
-        op if op.is_comparison() => (3, false),
+        op if op.is_comparison() || op.is_trim() => (3, false),
         BinaryOp::Add | BinaryOp::Sub => (4, false),
         BinaryOp::Pow => (6, true),
         _ => (5, false),
@@ -80,7 +102,7 @@ fn precedence(op: BinaryOp) -> (u8, bool) {
 }
 
 /// Only `^` binds more strongly than a sign.
-const SIGN_PRECEDENCE: u8 = 6;
+pub(crate) const SIGN_PRECEDENCE: u8 = 6;
 
 impl Parser {
     fn new(text: &str, options: ParseOptions) -> Self {
@@ -132,10 +154,7 @@ impl Parser {
 
     /// Operators of at least this precedence and their operands.
     pub(crate) fn expression(&mut self, least: u8) -> Result<Expr, ParseError> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(self.error(self.peek().span, format!("expression is nested more than {DEPTH_MAX} levels deep")));
-        }
+        self.enter()?;
         let mut lhs = self.operand()?;
         let mut links = 0;
         while let TokenKind::Operator(op) = self.peek().kind {
@@ -151,12 +170,26 @@ impl Parser {
             self.advance();
             lhs = self.binary(op, lhs, if to_the_right { strength } else { strength + 1 })?;
         }
-        if self.peek().kind == TokenKind::Trim {
-            let message = "the operators \"</\" and \">/\" trim native histograms, which are not supported yet";
-            return Err(self.error(self.peek().span, message));
-        }
-        self.depth -= 1;
+        self.leave();
         Ok(lhs)
+    }
+
+    /// Goes one level deeper; too deep is an error.
+    pub(crate) fn enter(&mut self) -> Result<(), ParseError> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(self.error(self.peek().span, format!("expression is nested more than {DEPTH_MAX} levels deep")));
+        }
+        Ok(())
+    }
+
+    /// Comes back from one level.
+    pub(crate) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    pub(crate) fn options(&self) -> ParseOptions {
+        self.options
     }
 
     /// A signed or unsigned operand.
@@ -181,8 +214,14 @@ impl Parser {
 
     fn binary(&mut self, op: BinaryOp, lhs: Expr, least: u8) -> Result<Expr, ParseError> {
         let return_bool = self.eat(TokenKind::Keyword(Keyword::Bool)).is_some();
-        let mut matching =
-            Matching { cardinality: Cardinality::OneToOne, on: false, labels: Vec::new(), include: Vec::new() };
+        let mut matching = Matching {
+            cardinality: Cardinality::OneToOne,
+            on: false,
+            labels: Vec::new(),
+            include: Vec::new(),
+            fill_left: None,
+            fill_right: None,
+        };
         if let TokenKind::Keyword(keyword @ (Keyword::On | Keyword::Ignoring)) = self.peek().kind {
             self.advance();
             matching.on = keyword == Keyword::On;
@@ -196,9 +235,7 @@ impl Parser {
                 }
             }
         }
-        if self.peek().kind == TokenKind::Keyword(Keyword::Fill) && self.peek_second() == TokenKind::LeftParen {
-            return Err(self.error(self.peek().span, "binop fill modifiers are experimental and not enabled"));
-        }
+        self.fill_modifiers(&mut matching, lhs.span)?;
         let rhs = self.expression(least)?;
         let span = lhs.span.to(rhs.span);
         let binary = Binary { op, lhs, rhs, return_bool, matching: Some(matching) };
@@ -331,6 +368,42 @@ impl Parser {
         let (without, grouping) = modifier.unwrap_or_default();
         let aggregate = Aggregate { op, expr, param: args.pop(), grouping, without };
         Ok(Expr { kind: ExprKind::Aggregate(Box::new(aggregate)), span })
+    }
+
+    /// `fill (0)`, or `fill_left (0)` and `fill_right (0)`. Without parentheses they are names of metrics.
+    fn fill_modifiers(&mut self, matching: &mut Matching, lhs: Span) -> Result<(), ParseError> {
+        use Keyword::{Fill, FillLeft, FillRight};
+        while let TokenKind::Keyword(side @ (Fill | FillLeft | FillRight)) = self.peek().kind
+            && self.peek_second() == TokenKind::LeftParen
+        {
+            let (left, right) = (side != FillRight, side != FillLeft);
+            // Who has been filled already isn't filled again.
+            if left && matching.fill_left.is_some() || right && matching.fill_right.is_some() {
+                return Err(self.unexpected("", ""));
+            }
+            if !self.options.fill_modifiers {
+                return Err(self.error(lhs, "binop fill modifiers are experimental and not enabled"));
+            }
+            self.advance();
+            self.advance();
+            let sign = match self.peek().kind {
+                TokenKind::Operator(sign @ (BinaryOp::Add | BinaryOp::Sub)) => {
+                    self.advance();
+                    if sign == BinaryOp::Sub { -1.0 } else { 1.0 }
+                }
+                _ => 1.0,
+            };
+            if !matches!(self.peek().kind, TokenKind::Number | TokenKind::Duration) {
+                return Err(self.unexpected("", ""));
+            }
+            let value = Some(Number { value: sign * self.number()?.value, duration: false });
+            if self.eat(TokenKind::RightParen).is_none() {
+                return Err(self.unexpected("", ""));
+            }
+            matching.fill_left = if left { value } else { matching.fill_left };
+            matching.fill_right = if right { value } else { matching.fill_right };
+        }
+        Ok(())
     }
 
     /// `by (…)` or `without (…)`.

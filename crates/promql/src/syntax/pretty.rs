@@ -2,8 +2,9 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use crate::syntax::ast::{Expr, ExprKind, UnaryOp};
-use crate::syntax::print::{AggregateHead, BinaryHead, SubqueryRange};
+use crate::syntax::ast::{Expr, ExprKind};
+use crate::syntax::operator::UnaryOp;
+use crate::syntax::print::{AggregateHead, BinaryHead, SubqueryRange, infinite_base};
 
 /// An expression of more bytes than this is broken into lines.
 const LINE_BYTES_MAX: usize = 100;
@@ -41,7 +42,8 @@ fn broken(expr: &Expr, level: usize) -> String {
             format!("{indent}{sign}{}", broken(inner, level).trim_start())
         }
         ExprKind::Binary(binary) => {
-            let (lhs, rhs) = (broken(&binary.lhs, level + 1), broken(&binary.rhs, level + 1));
+            let base = infinite_base(binary).map(|base| format!("{indent}  {base}"));
+            let (lhs, rhs) = (base.unwrap_or_else(|| broken(&binary.lhs, level + 1)), broken(&binary.rhs, level + 1));
             format!("{lhs}\n{indent}{}\n{rhs}", BinaryHead(binary))
         }
         ExprKind::Aggregate(aggregate) => {

@@ -2,11 +2,12 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use model::{METRIC_NAME, MatchOp, format_duration, format_plain_float, is_valid_label_name, quote};
+use model::{METRIC_NAME, MatchOp, format_duration, format_go_float, format_plain_float, is_valid_label_name, quote};
 
-use crate::syntax::ast::{
-    Aggregate, At, Binary, Cardinality, Expr, ExprKind, Matching, Number, Selector, StringLiteral, Subquery, UnaryOp,
-};
+use crate::syntax::ast::{Aggregate, At, Binary, Boundary, Cardinality, Expr, ExprKind, Matching, Selector, Subquery};
+use crate::syntax::length::Length;
+use crate::syntax::literal::{Number, StringLiteral};
+use crate::syntax::operator::{BinaryOp, UnaryOp};
 use crate::syntax::strings::quote_bytes;
 
 impl Display for Expr {
@@ -14,10 +15,14 @@ impl Display for Expr {
         match &self.kind {
             ExprKind::Number(number) => number.fmt(f),
             ExprKind::String(text) => text.fmt(f),
-            ExprKind::Selector(selector) => write!(f, "{}{}", Bare(selector), Moved(selector.at, selector.offset_ms)),
-            ExprKind::Matrix(selector, range_ms) => {
-                let moved = Moved(selector.at, selector.offset_ms);
-                write!(f, "{}[{}]{moved}", Bare(selector), format_duration(*range_ms))
+            // The word stands behind the range, but behind the time where there is no range.
+            ExprKind::Selector(selector) => {
+                let (at, word, offset) = (Fixed(selector.at), Word(selector.boundary), Moved(&selector.offset));
+                write!(f, "{}{at}{word}{offset}", Bare(selector))
+            }
+            ExprKind::Matrix(selector, range) => {
+                let (at, word, offset) = (Fixed(selector.at), Word(selector.boundary), Moved(&selector.offset));
+                write!(f, "{}[{range}]{word}{at}{offset}", Bare(selector))
             }
             ExprKind::Subquery(subquery) => subquery.fmt(f),
             ExprKind::Paren(inner) => write!(f, "({inner})"),
@@ -60,15 +65,27 @@ pub(crate) struct SubqueryRange<'a>(pub(crate) &'a Subquery);
 
 impl Display for SubqueryRange<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let step = self.0.step_ms.map(format_duration).unwrap_or_default();
-        let moved = Moved(self.0.at, self.0.offset_ms);
-        write!(f, "[{}:{step}]{moved}", format_duration(self.0.range_ms))
+        let step = self.0.step.as_ref().map(ToString::to_string).unwrap_or_default();
+        let (at, offset) = (Fixed(self.0.at), Moved(&self.0.offset));
+        write!(f, "[{}:{step}]{at}{offset}", self.0.range)
     }
 }
 
 impl Display for Binary {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "{} {} {}", self.lhs, BinaryHead(self), self.rhs)
+        match infinite_base(self) {
+            Some(base) => f.write_str(base),
+            None => self.lhs.fmt(f),
+        }?;
+        write!(f, " {} {}", BinaryHead(self), self.rhs)
+    }
+}
+
+/// What stands for infinity on the left of `^`: a sign there would be one of the whole power.
+pub(crate) fn infinite_base(binary: &Binary) -> Option<&'static str> {
+    match &binary.lhs.kind {
+        ExprKind::Number(number) if binary.op == BinaryOp::Pow && number.value == f64::INFINITY => Some("Inf"),
+        _ => None,
     }
 }
 
@@ -95,9 +112,16 @@ impl Display for Matching {
         if self.on || !self.labels.is_empty() || group.is_some() {
             write!(f, " {} ({})", if self.on { "on" } else { "ignoring" }, Names(&self.labels))?;
         }
-        match group {
-            Some(side) => write!(f, " group_{side} ({})", Names(&self.include)),
-            None => Ok(()),
+        if let Some(side) = group {
+            write!(f, " group_{side} ({})", Names(&self.include))?;
+        }
+        let value = |number: Number| format_go_float(number.value);
+        match (self.fill_left, self.fill_right) {
+            (Some(left), Some(right)) if left.value == right.value => write!(f, " fill ({})", value(left)),
+            (left, right) => {
+                left.map_or(Ok(()), |left| write!(f, " fill_left ({})", value(left)))?;
+                right.map_or(Ok(()), |right| write!(f, " fill_right ({})", value(right)))
+            }
         }
     }
 }
@@ -145,22 +169,39 @@ impl Display for Bare<'_> {
     }
 }
 
-/// `@` and offset.
-struct Moved(Option<At>, i64);
+/// `@`.
+struct Fixed(Option<At>);
 
-impl Display for Moved {
+impl Display for Fixed {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self.0 {
             Some(At::Time(time)) => {
                 let ms = time.as_ms();
                 let sign = if ms < 0 { "-" } else { "" };
-                write!(f, " @ {sign}{}.{:03}", ms.unsigned_abs() / 1000, ms.unsigned_abs() % 1000)?;
+                write!(f, " @ {sign}{}.{:03}", ms.unsigned_abs() / 1000, ms.unsigned_abs() % 1000)
             }
-            Some(At::Start) => f.write_str(" @ start()")?,
-            Some(At::End) => f.write_str(" @ end()")?,
-            None => {}
+            Some(At::Start) => f.write_str(" @ start()"),
+            Some(At::End) => f.write_str(" @ end()"),
+            None => Ok(()),
         }
-        if self.1 == 0 { Ok(()) } else { write!(f, " offset {}", format_duration(self.1)) }
+    }
+}
+
+/// `offset`.
+struct Moved<'a>(&'a Length);
+
+impl Display for Moved<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        if self.0.is_zero() { Ok(()) } else { write!(f, " offset {}", self.0) }
+    }
+}
+
+/// `anchored` or `smoothed`.
+struct Word(Boundary);
+
+impl Display for Word {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        if self.0 == Boundary::Range { Ok(()) } else { write!(f, " {}", self.0.as_str()) }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use model::{METRIC_NAME, MatchOp, Matcher};
 
-use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Selector};
+use crate::syntax::ast::{Boundary, Expr, ExprKind, Selector};
 use crate::syntax::error::ParseError;
+use crate::syntax::length::Length;
+use crate::syntax::operator::BinaryOp;
 use crate::syntax::parser::Parser;
 use crate::syntax::token::TokenKind;
 
@@ -26,7 +28,7 @@ impl Parser {
         if let Some(name) = &name {
             matchers.push(Matcher::equal(METRIC_NAME, name.as_str()));
         }
-        let selector = Selector { name, matchers, offset_ms: 0, at: None, span };
+        let selector = Selector { name, matchers, offset: Length::Fixed(0), at: None, boundary: Boundary::Range, span };
         Ok(Expr { kind: ExprKind::Selector(Box::new(selector)), span })
     }
 

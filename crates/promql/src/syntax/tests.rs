@@ -1,17 +1,13 @@
 //! What is read, what is printed, what is refused and with which words.
 
-use crate::syntax::{ParseOptions, parse, parse_selectors, parse_with};
-
-fn everything() -> ParseOptions {
-    ParseOptions { experimental_functions: true }
-}
+use crate::syntax::{ParseOptions, QueryTimes, parse, parse_selectors, parse_with};
 
 #[test]
 fn prints_the_canonical_form() {
     let check = |text: &str, want: &str| {
-        let expr = parse_with(text, everything()).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let expr = parse_with(text, ParseOptions::everything()).unwrap_or_else(|e| panic!("{text}: {e}"));
         assert_eq!(expr.to_string(), want, "{text}");
-        assert_eq!(parse_with(want, everything()), Ok(expr), "{want}");
+        assert_eq!(parse_with(want, ParseOptions::everything()), Ok(expr), "{want}");
     };
     check("1", "1");
     check("  -1.5e3 ", "-1500");
@@ -45,6 +41,20 @@ fn prints_the_canonical_form() {
     check("count_values(\"v\", foo)", "count_values(\"v\", foo)");
     check("label_join(foo, \"a\", \",\")", "label_join(foo, \"a\", \",\")");
     check("fill + fill", "fill + fill");
+    check("a + on(x) group_left fill(-1e-5) b", "a + on (x) group_left () fill (-1e-05) b");
+    check("a == bool fill_right ( 5m ) fill_left(+Inf) b", "a == bool fill_left (+Inf) fill_right (300) b");
+    check("a + fill_left(NaN) fill_right(NaN) b", "a + fill_left (NaN) fill_right (NaN) b");
+    check("fill_left + fill (0) fill", "fill_left + fill (0) fill");
+    check("foo[5m] offset 1m anchored @ 5", "foo[5m] anchored @ 5.000 offset 1m");
+    check("foo smoothed offset 1m @ start()", "foo @ start() smoothed offset 1m");
+    check("anchored + smoothed", "anchored + smoothed");
+    check("foo[5m*2]", "foo[5m * 2]");
+    check("foo[ -5m + 2*(1h30m % 1h)^2 : STEP()+1 ]", "foo[-5m + 2 * (1h30m % 1h) ^ 2:step() + 1]");
+    check("foo[max_of(min_of(range(),1h),+(30s))]", "foo[max_of(min_of(range(), 1h), (30s))]");
+    check("foo offset -(1h/2)", "foo offset -(1h / 2)");
+    check("foo offset (20) * 2", "foo offset (20) * 2");
+    check("foo offset -min_of(step(), 1s) + 1", "foo offset -min_of(step(), 1s) + 1");
+    check("foo[(5m)] @ 1", "foo[(5m)] @ 1.000");
 }
 
 #[test]
@@ -118,7 +128,9 @@ fn refuses_with_prometheus_s_words_and_position() {
     check("(foo)[1m]", "1:6: parse error: ranges only allowed for vector selectors");
     check("foo[0m]", "1:5: parse error: duration must be greater than 0");
     check("foo[5m:0s]", "1:8: parse error: duration must be greater than 0");
-    check("foo[1h/2]", "1:7: parse error: experimental duration expression is not enabled");
+    check("foo[(1h)]", "1:6: parse error: experimental duration expression is not enabled");
+    check("foo offset step()", "1:12: parse error: experimental duration expression is not enabled");
+    check("foo[1h/2]", "1:5: parse error: experimental duration expression is not enabled");
     check("1[5m:]", "1:1: parse error: subquery is only allowed on instant vector, got scalar instead");
     check("mad_over_time(foo[5m])", "1:1: parse error: function \"mad_over_time\" is not enabled");
     check(
@@ -164,4 +176,86 @@ fn depth_and_length_are_bounded() {
     let subqueries = format!("foo{}", "[1m:]".repeat(100_000));
     assert!(parse(&subqueries).is_err());
     assert!(parse(&vec!["foo"; 500].join(" or ")).is_ok());
+}
+
+#[test]
+fn refuses_boundaries_of_what_has_none() {
+    let check = |text: &str, want: &str| {
+        let error = parse_with(text, ParseOptions::everything()).expect_err(text);
+        assert_eq!(error.to_string(), want, "{text}");
+    };
+    check("foo[5m:1m] anchored", "1:1: parse error: anchored modifier is not supported for subqueries");
+    check("(foo) smoothed", "1:1: parse error: smoothed modifier not implemented");
+    check("foo[1m] smoothed anchored", "1:1: parse error: anchored and smoothed modifiers cannot be used together");
+}
+
+#[test]
+fn refuses_infos_of_what_is_no_label_selector() {
+    let check = |text: &str, want: &str| {
+        let error = parse_with(text, ParseOptions::everything()).expect_err(text);
+        assert_eq!(error.to_string(), want, "{text}");
+    };
+    check("info(a, b)", "1:9: parse error: expected label selectors only, got vector selector instead");
+    check("info(a, (b))", "1:9: parse error: expected label selectors only");
+    let expected = "expected type instant vector in call to function \"info\", got scalar";
+    check("info(a, 1)", &format!("1:1: parse error: {expected}"));
+    check("info()", "1:1: parse error: expected at least 1 argument(s) in call to \"info\", got 0");
+    assert!(parse_with("info(a, {b=~\".*\"})", ParseOptions::everything()).is_ok());
+    let error = parse("info(a)").expect_err("behind a flag");
+    assert_eq!(error.to_string(), "1:1: parse error: function \"info\" is not enabled");
+}
+
+#[test]
+fn refuses_fills_that_fill_nothing() {
+    let check = |text: &str, want: &str| {
+        let error = parse_with(text, ParseOptions::everything()).expect_err(text);
+        assert_eq!(error.to_string(), want, "{text}");
+    };
+    check("1 + fill(0) a", "1:1: parse error: filling in missing series only allowed between instant vectors");
+    check("a and fill(0) b", "1:1: parse error: filling in missing series not allowed for set operators");
+    check("a + fill(x) b", "1:10: parse error: unexpected identifier \"x\"");
+    check("a + fill(1) fill_left(2) b", "1:13: parse error: unexpected <fill_left>");
+    let error = parse("x + fill(0) b").expect_err("behind a flag");
+    assert_eq!(error.to_string(), "1:1: parse error: binop fill modifiers are experimental and not enabled");
+}
+
+#[test]
+fn refuses_durations_that_are_none() {
+    let check = |text: &str, want: &str| {
+        let error = parse_with(text, ParseOptions::everything()).expect_err(text);
+        assert_eq!(error.to_string(), want, "{text}");
+    };
+    check("foo[1h/0]", "1:7: parse error: division by zero");
+    check("foo[1h%0s]", "1:7: parse error: modulo by zero");
+    check("foo[-5m]", "1:5: parse error: duration must be greater than 0");
+    check("foo[1e300 * 2]", "1:5: parse error: duration out of range");
+    check("foo offset -inf", "1:13: parse error: duration out of range");
+    let expected = "in subquery or range selector, expected number, duration, step(), or range()";
+    check("foo[5m * ]", &format!("1:10: parse error: unexpected \"]\" {expected}"));
+    check("foo[step]", &format!("1:9: parse error: unexpected \"]\" {expected}"));
+    check("foo[min_of(1)]", &format!("1:13: parse error: unexpected \")\" {expected}"));
+    check("foo[(5m]", &format!("1:8: parse error: unexpected \"]\" {expected}"));
+    check("foo[5m == 1]", "1:8: parse error: unexpected <op:==> in subquery or range, expected \":\" or \"]\"");
+    let expected = "in offset, expected number, duration, step(), or range()";
+    check("foo offset bar", &format!("1:12: parse error: unexpected identifier \"bar\" {expected}"));
+    let deep = format!("foo[{}1{}]", "(".repeat(200), ")".repeat(200));
+    check(&deep, "1:132: parse error: expression is nested more than 128 levels deep");
+}
+
+#[test]
+fn computed_durations_are_resolved() {
+    let check = |text: &str, want: Result<&str, &str>| {
+        let mut expr = parse_with(text, ParseOptions::everything()).expect(text);
+        let resolved = expr.resolve(QueryTimes { step_ms: 30_000, range_ms: 3_600_000 });
+        let found = resolved.map(|()| expr.to_string()).map_err(|error| error.to_string());
+        assert_eq!(found.as_deref().map_err(String::as_str), want, "{text}");
+    };
+    check("foo[step() * 2] offset (range() / 4 - 2^2)", Ok("foo[1m] offset 14m56s"));
+    check("sum(topk(2, -rate(foo[max_of(step(), 1m)])) + 1)", Ok("sum(topk(2, -rate(foo[1m])) + 1)"));
+    check("(a offset -(1m % 42s))[min_of(1h, range()):step()/3]", Ok("(a offset -18s)[1h:10s]"));
+    check("foo[step() - 30s]", Err("4:16: duration must be greater than 0"));
+    check("foo offset (1 / (step() - 30))", Err("12:29: division by zero"));
+    check("foo offset (1 % (step() - 30))", Err("12:29: modulo by zero"));
+    check("foo[(-2) ^ 0.5]", Err("4:14: duration is NaN or infinite"));
+    check("foo offset (10 ^ step())", Err("12:23: duration is out of range"));
 }

@@ -2,7 +2,9 @@
 
 use model::quote;
 
-use crate::syntax::ast::{AggregateOp, BinaryOp, Span};
+use crate::syntax::ast::AggregateOp;
+use crate::syntax::operator::BinaryOp;
+use crate::syntax::span::Span;
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +36,6 @@ pub(crate) enum TokenKind {
     Keyword(Keyword),
     /// A word that also is a function: `start`, `end`, `step`, `range`, `min_of`, `max_of`.
     Preprocessor,
-    /// `</` and `>/`, which trim native histograms.
-    Trim,
 }
 
 /// Words with a meaning of their own.
@@ -51,6 +51,8 @@ pub(crate) enum Keyword {
     GroupLeft,
     GroupRight,
     Fill,
+    FillLeft,
+    FillRight,
     Bool,
 }
 
@@ -84,8 +86,8 @@ const WORDS: &[(&str, TokenKind)] = &[
     ("group_left", TokenKind::Keyword(Keyword::GroupLeft)),
     ("group_right", TokenKind::Keyword(Keyword::GroupRight)),
     ("fill", TokenKind::Keyword(Keyword::Fill)),
-    ("fill_left", TokenKind::Keyword(Keyword::Fill)),
-    ("fill_right", TokenKind::Keyword(Keyword::Fill)),
+    ("fill_left", TokenKind::Keyword(Keyword::FillLeft)),
+    ("fill_right", TokenKind::Keyword(Keyword::FillRight)),
     ("bool", TokenKind::Keyword(Keyword::Bool)),
     ("start", TokenKind::Preprocessor),
     ("end", TokenKind::Preprocessor),
@@ -123,11 +125,7 @@ impl Token {
             TokenKind::String => format!("string {}", shortened(text)),
             TokenKind::Number => format!("number {}", shortened(text)),
             TokenKind::Duration => format!("duration {}", shortened(text)),
-            TokenKind::Operator(_)
-            | TokenKind::At
-            | TokenKind::Trim
-            | TokenKind::RegexMatch
-            | TokenKind::RegexNotMatch => {
+            TokenKind::Operator(_) | TokenKind::At | TokenKind::RegexMatch | TokenKind::RegexNotMatch => {
                 format!("<op:{text}>")
             }
             TokenKind::Aggregator(_) => format!("<aggr:{text}>"),

@@ -1,9 +1,11 @@
 //! What came beside what was expected.
 
-use model::{Labels, Timestamp, format_float, is_stale};
+use model::{FloatHistogram, Labels, Timestamp, bucket_indexes, format_float, is_stale};
+use storage::Samples;
 
 use crate::engine::{MatrixSeries, QueryResult, Value, VectorSample};
 use crate::syntax::ParseError;
+use crate::testlang::literal::HistogramLiteral;
 use crate::testlang::notation::SequenceValue;
 use crate::testlang::script::{Evaluation, Expectation, TextMatch, When};
 
@@ -45,11 +47,11 @@ pub(crate) fn failure(evaluation: &Evaluation, message: &str) -> Option<String> 
         if let Expectation::Fail(text) = expectation {
             expected = true;
             if !text.accepts(message) {
-                return Some(format!("expected the error {text:?}, got the error {message:?}"));
+                return Some(format!("expected an error {text}"));
             }
         }
     }
-    (!expected).then(|| format!("error: {message}"))
+    (!expected).then(|| "expected an answer, got an error".to_owned())
 }
 
 /// What is wrong with a query that can't be read; `None` if an error was expected.
@@ -61,10 +63,16 @@ pub(crate) fn parse_failure(evaluation: &Evaluation, error: &ParseError) -> Opti
 pub(crate) fn answer(evaluation: &Evaluation, result: &QueryResult) -> Option<String> {
     for expectation in &evaluation.expectations {
         let wrong = match expectation {
-            Expectation::Fail(_) => Some(format!("expected an error, got {}", written(&result.value))),
-            Expectation::Warn(text) => missing(text, &result.warnings, "warning"),
+            Expectation::Fail(_) => Some("expected an error, got an answer".to_owned()),
+            Expectation::Warn(text) => missing(text, &result.warnings, "warning").or_else(|| {
+                let expected = |e: &Expectation, came: &str| matches!(e, Expectation::Warn(text) if text.accepts(came));
+                surplus(evaluation, &result.warnings, expected, "warning")
+            }),
             Expectation::NoWarn => unwanted(&result.warnings, "warning"),
-            Expectation::Info(text) => missing(text, &result.infos, "info"),
+            Expectation::Info(text) => missing(text, &result.infos, "info").or_else(|| {
+                let expected = |e: &Expectation, came: &str| matches!(e, Expectation::Info(text) if text.accepts(came));
+                surplus(evaluation, &result.infos, expected, "info")
+            }),
             Expectation::NoInfo => unwanted(&result.infos, "info"),
             Expectation::Ordered | Expectation::Text(_) | Expectation::RangeVector(..) => None,
         };
@@ -77,19 +85,31 @@ pub(crate) fn answer(evaluation: &Evaluation, result: &QueryResult) -> Option<St
 
 fn missing(wanted: &TextMatch, came: &[String], kind: &str) -> Option<String> {
     let found = came.iter().any(|message| wanted.accepts(message));
-    (!found).then(|| format!("expected the {kind} {wanted:?}, got {came:?}"))
+    (!found).then(|| format!("expected {} {kind} {wanted}", if kind == "info" { "an" } else { "a" }))
+}
+
+/// Where some annotations are expected, no others may come.
+fn surplus(
+    evaluation: &Evaluation,
+    came: &[String],
+    expected: impl Fn(&Expectation, &str) -> bool,
+    kind: &str,
+) -> Option<String> {
+    let surplus = came.iter().find(|came| !evaluation.expectations.iter().any(|e| expected(e, came)))?;
+    Some(format!("did not expect the {kind} {surplus:?}"))
 }
 
 fn unwanted(came: &[String], kind: &str) -> Option<String> {
-    (!came.is_empty()).then(|| format!("expected no {kind}, got {came:?}"))
+    (!came.is_empty()).then(|| format!("expected no {kind}"))
 }
 
 /// What is wrong with a value.
 pub(crate) fn value(evaluation: &Evaluation, value: &Value) -> Option<String> {
-    let wrong = match (value, evaluation.when) {
+    match (value, evaluation.when) {
         (Value::Scalar(sample), _) => {
             let fits = evaluation.scalar.is_some_and(|expected| almost_equal(expected, sample.value));
-            (!fits).then(|| format!("expected {:?}", evaluation.scalar))
+            let unwanted = || "did not expect a number".to_owned();
+            (!fits).then(|| evaluation.scalar.map_or_else(unwanted, |want| format!("expected {}", format_float(want))))
         }
         (Value::String(_, text), _) => {
             let fits = evaluation.expectations.iter().any(|e| matches!(e, Expectation::Text(want) if want == text));
@@ -107,8 +127,7 @@ pub(crate) fn value(evaluation: &Evaluation, value: &Value) -> Option<String> {
                 None => Some("a range vector needs expect range vector".to_owned()),
             }
         }
-    };
-    wrong.map(|wrong| format!("{wrong}, got {}", written(value)))
+    }
 }
 
 fn vector_value(evaluation: &Evaluation, vector: &[VectorSample]) -> Option<String> {
@@ -121,26 +140,58 @@ fn vector_value(evaluation: &Evaluation, vector: &[VectorSample]) -> Option<Stri
     }
     for (at, (labels, values)) in evaluation.series.iter().enumerate() {
         let place = vector.iter().position(|sample| sample.labels == *labels);
-        let Some(place) = place else { return Some(format!("expected {labels}")) };
+        let Some(place) = place else { return Some(format!("{labels} is missing")) };
         if ordered && place != at {
             return Some(format!("expected {labels} in place {}", at + 1));
         }
-        let fits = matches!(values[..], [SequenceValue::Float(want)] if almost_equal(want, vector[place].value));
+        let came = &vector[place];
+        let fits = match (&values[..], &came.histogram) {
+            ([SequenceValue::Float(want)], None) => almost_equal(*want, came.value),
+            ([SequenceValue::Histogram(want)], Some(got)) => same_histogram(want, got),
+            _ => false,
+        };
         if !fits {
-            return Some(format!("expected {labels} {values:?}"));
+            return Some(format!("{labels} has another value"));
         }
     }
     None
 }
 
-/// The samples that a line of values stands for.
-fn expected_samples(values: &[SequenceValue], start: Timestamp, step_ms: i64) -> Vec<(i64, f64)> {
+/// Whether a histogram is as expected as far as floats can be. Empty buckets don't count, and what is known of counter resets only
+/// where something is expected of it.
+pub(crate) fn same_histogram(want: &HistogramLiteral, got: &FloatHistogram) -> bool {
+    let HistogramLiteral { histogram: want, says_counter_reset } = want;
+    let numbers = |of: &FloatHistogram| [of.count, of.sum, of.zero_count];
+    let same = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| almost_equal(*a, *b));
+    let shape = |of: &FloatHistogram| (of.buckets.schema, of.buckets.zero_threshold);
+    let (a, b) = (want.clone().compacted(), got.clone().compacted());
+    shape(&a) == shape(&b)
+        && a.buckets.same_bounds(&b.buckets)
+        && bucket_indexes(&a.buckets.positive_spans).eq(bucket_indexes(&b.buckets.positive_spans))
+        && bucket_indexes(&a.buckets.negative_spans).eq(bucket_indexes(&b.buckets.negative_spans))
+        && same(&numbers(&a), &numbers(&b))
+        && same(&a.positive, &b.positive)
+        && same(&a.negative, &b.negative)
+        && (!says_counter_reset || a.counter_reset == b.counter_reset)
+}
+
+/// The values that are expected, each with its time.
+fn expected_samples(values: &[SequenceValue], start: Timestamp, step_ms: i64) -> Vec<(i64, &SequenceValue)> {
     let times = (0..).map(|at| start.as_ms() + at * step_ms);
-    let floats = values.iter().zip(times).filter_map(|(value, time)| match value {
-        SequenceValue::Float(value) => Some((time, *value)),
-        SequenceValue::Omitted | SequenceValue::Histogram => None,
+    times.zip(values).filter(|(_, value)| **value != SequenceValue::Omitted).collect()
+}
+
+/// Whether a series has the expected samples and no others.
+fn same_samples(want: &[(i64, &SequenceValue)], got: &Samples) -> bool {
+    let (mut floats, mut histograms) = (got.times.iter().zip(&got.values), got.histograms.iter());
+    let all = want.iter().all(|(time, value)| match value {
+        SequenceValue::Float(want) => floats.next().is_some_and(|(at, got)| at == time && almost_equal(*want, *got)),
+        SequenceValue::Histogram(want) => {
+            histograms.next().is_some_and(|got| got.time == *time && same_histogram(want, &got.histogram))
+        }
+        SequenceValue::Omitted => true,
     });
-    floats.collect()
+    all && got.len() == want.len()
 }
 
 fn matrix_value(evaluation: &Evaluation, matrix: &[MatrixSeries], start: Timestamp, step_ms: i64) -> Option<String> {
@@ -152,39 +203,12 @@ fn matrix_value(evaluation: &Evaluation, matrix: &[MatrixSeries], start: Timesta
             if want.is_empty() {
                 continue;
             }
-            return Some(format!("expected {labels}"));
+            return Some(format!("{labels} is missing"));
         };
-        let same = series.samples.len() == want.len()
-            && series
-                .samples
-                .times
-                .iter()
-                .zip(&series.samples.values)
-                .zip(&want)
-                .all(|((time, value), want)| *time == want.0 && almost_equal(want.1, *value));
-        if !same {
-            return Some(format!("expected {labels} {want:?}"));
+        if !same_samples(&want, &series.samples) {
+            return Some(format!("{labels} has other samples"));
         }
     }
     let surplus = matrix.iter().find(|series| !expected.iter().any(|(labels, _)| *labels == series.labels));
     surplus.map(|series| format!("did not expect {}", series.labels))
-}
-
-/// A value for people to read.
-fn written(value: &Value) -> String {
-    match value {
-        Value::Scalar(sample) => format_float(sample.value),
-        Value::String(_, text) => model::quote(text),
-        Value::Vector(vector) => {
-            let lines = vector.iter().map(|sample| format!("{} {}", sample.labels, format_float(sample.value)));
-            format!("[{}]", lines.collect::<Vec<_>>().join("; "))
-        }
-        Value::Matrix(matrix) => {
-            let lines = matrix.iter().map(|series| {
-                let samples = series.samples.iter().map(|s| format!("{}@{}", format_float(s.value), s.time));
-                format!("{} {}", series.labels, samples.collect::<Vec<_>>().join(" "))
-            });
-            format!("[{}]", lines.collect::<Vec<_>>().join("; "))
-        }
-    }
 }

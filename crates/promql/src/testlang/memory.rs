@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use model::{Labels, TimeRange, Timestamp};
 use storage::chunk::{Chunk, Recoder, Value};
-use storage::{LabelRequest, QueryError, Queryable, Samples, SelectRequest, Series, SeriesSet};
+use storage::{LabelRequest, QueryError, Queryable, Samples, SelectRequest, Series, SeriesSet, merge_strings};
 
 /// Series in memory, encoded once.
 #[derive(Debug, Clone, Default)]
@@ -42,15 +42,6 @@ fn touches(chunk: &Chunk, range: TimeRange) -> bool {
     range.overlaps(TimeRange::new(chunk.min_time, chunk.max_time))
 }
 
-fn limited(mut texts: Vec<String>, limit: usize) -> Vec<String> {
-    texts.sort_unstable();
-    texts.dedup();
-    if limit > 0 {
-        texts.truncate(limit);
-    }
-    texts
-}
-
 #[async_trait]
 impl Queryable for MemoryStorage {
     async fn select(&self, request: &SelectRequest) -> Result<SeriesSet, QueryError> {
@@ -73,12 +64,12 @@ impl Queryable for MemoryStorage {
 
     async fn label_names(&self, request: &LabelRequest) -> Result<Vec<String>, QueryError> {
         let names = self.matching(request).flat_map(|series| series.labels.iter().map(|(name, _)| name.to_owned()));
-        Ok(limited(names.collect(), request.limit))
+        Ok(merge_strings(vec![names.collect()], request.limit))
     }
 
     async fn label_values(&self, name: &str, request: &LabelRequest) -> Result<Vec<String>, QueryError> {
         let values = self.matching(request).filter_map(|series| series.labels.get(name).map(str::to_owned));
-        Ok(limited(values.collect(), request.limit))
+        Ok(merge_strings(vec![values.collect()], request.limit))
     }
 
     fn min_time(&self) -> Option<Timestamp> {

@@ -2,14 +2,18 @@
 //!
 //! A script loads series into memory, evaluates queries and says what is to come out. [`run`] tells which cases passed,
 //! which failed and what came instead, and which were passed over because they need what this build doesn't have, by the
-//! feature's name. The crate's own tests and the commands for users run the same code.
+//! feature's name. The crate's own tests and `watershed test promql` run the same code.
 
+mod classic;
 mod compare;
+mod literal;
 mod memory;
 mod notation;
 mod runner;
 mod script;
+mod written;
 
+pub use literal::{HistogramLiteral, written as written_histogram};
 pub use memory::MemoryStorage;
 pub use notation::{NotationError, SequenceValue, parse_series};
 pub use runner::{CaseFailure, Report, run};

@@ -3,6 +3,7 @@
 use model::{Labels, METRIC_NAME, STALE_NAN};
 
 use crate::syntax::unquote;
+use crate::testlang::literal::{self, HistogramLiteral};
 
 /// Why a line is no series.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,14 +16,14 @@ pub struct NotationError {
 }
 
 /// One place of a series.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SequenceValue {
     /// Nothing there: `_`.
     Omitted,
     /// A number, or the stale marker for `stale`.
     Float(f64),
-    /// A native histogram: `{{…}}`. Its content isn't read.
-    Histogram,
+    /// A native histogram: `{{…}}`.
+    Histogram(Box<HistogramLiteral>),
 }
 
 /// How many values one line may stand for.
@@ -172,26 +173,59 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// A histogram, a repetition, or a progression by another histogram.
     fn histogram(&mut self, values: &mut Vec<SequenceValue>) -> Result<(), NotationError> {
-        let mut count = 1;
-        loop {
-            let end = self.rest().find("}}").ok_or_else(|| self.error("unterminated histogram"))?;
-            self.at += end + 2;
-            let joined = self.rest().starts_with("+{{") || self.rest().starts_with("-{{");
-            if joined {
-                self.at += 1;
-                continue;
-            }
-            if self.eat("x") {
-                let times: usize = self
-                    .take_while(|c| c.is_ascii_digit())
-                    .parse()
-                    .map_err(|_| self.error("expected a number of repetitions"))?;
-                count = times.min(VALUES_MAX) + 1;
-            }
-            values.extend(std::iter::repeat_n(SequenceValue::Histogram, count));
-            return Ok(());
+        let first = self.histogram_literal()?;
+        let sign = if self.rest().starts_with("+{{") {
+            Some(1.0)
+        } else if self.rest().starts_with("-{{") {
+            Some(-1.0)
+        } else {
+            None
+        };
+        let mut step = None;
+        if let Some(sign) = sign {
+            self.at += 1;
+            step = Some((sign, self.histogram_literal()?));
         }
+        let times = if self.eat("x") {
+            let times = self.take_while(|c| c.is_ascii_digit()).parse();
+            times.map_err(|_| self.error("expected a number of repetitions"))?
+        } else if step.is_some() {
+            return Err(self.error("expected \"x\" and a number of repetitions"));
+        } else {
+            0_usize
+        };
+        if times > VALUES_MAX {
+            return Err(self.error(format!("more than {VALUES_MAX} values")));
+        }
+        let says_counter_reset = step.as_ref().map_or(first.says_counter_reset, |(_, step)| step.says_counter_reset);
+        let mut literal = HistogramLiteral { says_counter_reset, ..first };
+        for _ in 0..times {
+            let next = match &step {
+                Some((sign, step)) => {
+                    let combined = if *sign > 0.0 {
+                        literal.histogram.plus(&step.histogram)
+                    } else {
+                        literal.histogram.minus(&step.histogram)
+                    };
+                    combined.map_err(|e| self.error(e.to_string()))?.0
+                }
+                None => literal.histogram.clone(),
+            };
+            values.push(SequenceValue::Histogram(Box::new(literal)));
+            literal = HistogramLiteral { histogram: next, says_counter_reset };
+        }
+        values.push(SequenceValue::Histogram(Box::new(literal)));
+        Ok(())
+    }
+
+    fn histogram_literal(&mut self) -> Result<HistogramLiteral, NotationError> {
+        self.eat("{{");
+        let end = self.rest().find("}}").ok_or_else(|| self.error("unterminated histogram"))?;
+        let literal = literal::read(&self.rest()[..end]).map_err(|message| self.error(message))?;
+        self.at += end + 2;
+        Ok(literal)
     }
 }
 
@@ -244,15 +278,26 @@ mod tests {
     }
 
     #[test]
-    fn histograms_are_told_apart() {
-        let (_, values) = parse_series("a {{sum:1 count:2}}+{{sum:1}}x2 1").expect("valid");
-        assert_eq!(values.len(), 4);
-        assert_eq!(values[0], SequenceValue::Histogram);
+    fn reads_histograms() {
+        let check = |line: &str, want: &[&str]| {
+            let (_, values) = parse_series(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+            let written = values.into_iter().map(|value| match value {
+                SequenceValue::Histogram(literal) => literal::written(&literal.histogram),
+                other => format!("{other:?}"),
+            });
+            assert_eq!(written.collect::<Vec<_>>(), want, "{line}");
+        };
+        check("a {{}} 1", &["{{}}", "Float(1.0)"]);
+        check("a {{count:1}}x2", &["{{count:1}}"; 3]);
+        check("a {{ sum:1 count:2 }}+{{sum:1}}x2", &["{{count:2 sum:1}}", "{{count:2 sum:2}}", "{{count:2 sum:3}}"]);
+        check("a {{buckets:[2 1]}}-{{buckets:[1]}}x1 _", &["{{buckets:[2 1]}}", "{{buckets:[1 1]}}", "Omitted"]);
     }
 
     #[test]
     fn refuses_what_is_no_series() {
-        for bad in ["", "1 2", "a{b} 1", "a{b=\"c} 1", "a 1y", "a 1x", "a {{sum:1"] {
+        for bad in
+            ["", "1 2", "a{b} 1", "a{b=\"c} 1", "a 1y", "a 1x", "a {{sum:1", "a {{sum:1}}+{{sum:1}}", "a {{sum:x}}"]
+        {
             assert!(parse_series(bad).is_err(), "{bad}");
         }
     }

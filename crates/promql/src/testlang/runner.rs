@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, Matcher, Timestamp};
+use model::{Labels, Timestamp};
 use storage::Samples;
 
-use crate::engine::{Engine, QueryResult, Value};
+use crate::engine::{Engine, QueryResult, Value, VectorSample};
 use crate::eval::QueryFailure;
-use crate::syntax::{Expr, ExprKind, ParseError, ParseOptions, parse_with};
+use crate::syntax::{Expr, ParseError, QueryTimes};
+use crate::testlang::classic;
 use crate::testlang::compare;
+use crate::testlang::literal::HistogramLiteral;
 use crate::testlang::memory::MemoryStorage;
 use crate::testlang::notation::SequenceValue;
 use crate::testlang::script::{Command, Evaluation, Expectation, Load, ScriptError, When, parse_script};
+use crate::testlang::written;
 
 /// A case that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +24,14 @@ pub struct CaseFailure {
     pub line: usize,
     /// The query.
     pub query: String,
-    /// What was expected and what came.
+    /// When it is evaluated.
+    pub when: When,
+    /// What is wrong, in a sentence.
     pub difference: String,
+    /// What was expected: the lines of the script.
+    pub expected: Vec<String>,
+    /// What came, as a script would expect it.
+    pub got: Vec<String>,
 }
 
 /// How a script went.
@@ -37,18 +46,12 @@ pub struct Report {
 }
 
 /// What this build doesn't have, with the words by which the parser refuses it.
-const MISSING: &[(&str, &str)] = &[
-    ("anchored modifier is experimental", "anchored"),
-    ("smoothed modifier is experimental", "smoothed"),
-    ("binop fill modifiers are experimental", "fill"),
-    ("experimental duration expression is not enabled", "duration expressions"),
-    ("trim native histograms", "native histograms"),
-    ("function \"info\" is not supported yet", "info"),
-    ("function \"start_timestamp\" is not supported yet", "start timestamps"),
-];
-const NATIVE: &str = "native histograms";
+const MISSING: &[(&str, &str)] = &[("function \"start_timestamp\" is not supported yet", "start timestamps")];
 
-/// Runs a script from an empty storage.
+/// Runs a script from an empty storage. What its queries may use of the language is the engine's.
+///
+/// # Errors
+/// The text is no script; none of its cases has been run.
 pub async fn run(text: &str, engine: &Engine) -> Result<Report, ScriptError> {
     let mut state = State::default();
     let mut report = Report::default();
@@ -58,9 +61,10 @@ pub async fn run(text: &str, engine: &Engine) -> Result<Report, ScriptError> {
             Command::Load(load) => state.load(&load),
             Command::Eval(evaluation) => match case(&evaluation, &mut state, engine).await {
                 Outcome::Passed => report.passed += 1,
-                Outcome::Failed(difference) => {
-                    let (line, query) = (evaluation.line, evaluation.query);
-                    report.failed.push(CaseFailure { line, query, difference });
+                Outcome::Failed(wrong) => {
+                    let Evaluation { line, query, when, written, .. } = evaluation;
+                    let Wrong { difference, got } = wrong;
+                    report.failed.push(CaseFailure { line, query, when, difference, expected: written, got });
                 }
                 Outcome::Skipped(feature) => *report.skipped.entry(feature).or_default() += 1,
             },
@@ -71,79 +75,81 @@ pub async fn run(text: &str, engine: &Engine) -> Result<Report, ScriptError> {
 
 enum Outcome {
     Passed,
-    Failed(String),
+    Failed(Wrong),
     Skipped(&'static str),
+}
+
+/// What came instead of what was expected.
+struct Wrong {
+    difference: String,
+    got: Vec<String>,
+}
+
+impl Wrong {
+    fn error(difference: String, error: &impl std::fmt::Display) -> Self {
+        Wrong { difference, got: vec![format!("expect fail msg: {error}")] }
+    }
 }
 
 /// What has been loaded.
 #[derive(Default)]
 struct State {
-    floats: BTreeMap<Labels, BTreeMap<i64, f64>>,
-    /// Series that hold native histograms, which this build can't store.
-    native: Vec<Labels>,
+    series: BTreeMap<Labels, BTreeMap<i64, SequenceValue>>,
     storage: Option<Arc<MemoryStorage>>,
 }
 
 impl State {
     fn load(&mut self, load: &Load) {
         self.storage = None;
+        let mut put = |labels: &Labels, at: usize, value: SequenceValue| {
+            self.series.entry(labels.clone()).or_default().insert(load.step_ms * at as i64, value);
+        };
         for (labels, values) in &load.series {
-            let series = self.floats.entry(labels.clone()).or_default();
-            for (at, value) in values.iter().enumerate() {
-                if let SequenceValue::Float(value) = value {
-                    series.insert(load.step_ms * at as i64, *value);
+            let values = values.iter().enumerate().filter(|(_, value)| **value != SequenceValue::Omitted);
+            values.for_each(|(at, value)| put(labels, at, value.clone()));
+        }
+        if load.with_native {
+            for (labels, by_place) in classic::natives(&load.series) {
+                for (at, histogram) in by_place {
+                    let literal = HistogramLiteral { histogram, says_counter_reset: false };
+                    put(&labels, at, SequenceValue::Histogram(Box::new(literal)));
                 }
-            }
-            if values.contains(&SequenceValue::Histogram) {
-                self.native.push(labels.clone());
-            }
-            let classic = labels.metric_name().strip_suffix("_bucket");
-            if let (true, Some(name), Some(_)) = (load.with_native, classic, labels.get(BUCKET_LABEL)) {
-                let mut builder = LabelsBuilder::new(labels);
-                builder.set(METRIC_NAME, name).del(BUCKET_LABEL);
-                self.native.push(builder.build());
             }
         }
     }
 
     fn storage(&mut self) -> Arc<MemoryStorage> {
         let build = || {
-            let columns = self.floats.iter().map(|(labels, samples)| {
-                let (times, values) = samples.iter().unzip();
-                (labels.clone(), Samples::of_floats(times, values))
+            let series = self.series.iter().map(|(labels, values)| {
+                let mut samples = Samples::default();
+                for (time, value) in values {
+                    match value {
+                        SequenceValue::Float(value) => samples.push(*time, *value),
+                        SequenceValue::Histogram(literal) => samples.push_histogram(*time, literal.histogram.clone()),
+                        SequenceValue::Omitted => {}
+                    }
+                }
+                (labels.clone(), samples)
             });
-            Arc::new(MemoryStorage::new(columns))
+            Arc::new(MemoryStorage::new(series))
         };
         Arc::clone(self.storage.get_or_insert_with(build))
-    }
-
-    /// Whether a selector of the query would read native histograms.
-    fn reads_native(&self, expr: &Expr) -> bool {
-        let selected = |matchers: &[Matcher]| {
-            self.native.iter().any(|labels| matchers.iter().all(|matcher| matcher.matches_labels(labels)))
-        };
-        match &expr.kind {
-            ExprKind::Selector(selector) | ExprKind::Matrix(selector, _) => selected(&selector.matchers),
-            _ => expr.children().into_iter().any(|child| self.reads_native(child)),
-        }
     }
 }
 
 async fn case(evaluation: &Evaluation, state: &mut State, engine: &Engine) -> Outcome {
-    let expr = match parse_with(&evaluation.query, ParseOptions { experimental_functions: true }) {
+    let expr = match engine.parse(&evaluation.query) {
         Ok(expr) => expr,
         Err(error) => return unreadable(evaluation, &error),
     };
-    let expects_native = evaluation.series.iter().any(|(_, values)| values.contains(&SequenceValue::Histogram));
-    if expects_native || state.reads_native(&expr) {
-        return Outcome::Skipped(NATIVE);
-    }
     let storage = state.storage();
     let wrong = match evaluate(&expr, evaluation.when, &storage, engine).await {
-        Err(error) => compare::failure(evaluation, &error.to_string()),
+        Err(error) => {
+            compare::failure(evaluation, &error.to_string()).map(|difference| Wrong::error(difference, &error))
+        }
         Ok(result) => match compare::answer(evaluation, &result) {
             None => in_a_range(&expr, evaluation, &result, &storage, engine).await,
-            wrong => wrong,
+            Some(difference) => Some(Wrong { difference, got: written::lines(&result, evaluation.when) }),
         },
     };
     wrong.map_or(Outcome::Passed, Outcome::Failed)
@@ -154,7 +160,7 @@ fn unreadable(evaluation: &Evaluation, error: &ParseError) -> Outcome {
     match (missing, compare::parse_failure(evaluation, error)) {
         (Some((_, feature)), _) => Outcome::Skipped(feature),
         (None, None) => Outcome::Passed,
-        (None, Some(wrong)) => Outcome::Failed(wrong),
+        (None, Some(difference)) => Outcome::Failed(Wrong::error(difference, error)),
     }
 }
 
@@ -178,26 +184,43 @@ async fn in_a_range(
     result: &QueryResult,
     storage: &Arc<MemoryStorage>,
     engine: &Engine,
-) -> Option<String> {
+) -> Option<Wrong> {
     const MINUTE_MS: i64 = 60_000;
     let (When::Instant(time), Value::Vector(_)) = (evaluation.when, &result.value) else { return None };
-    if evaluation.expectations.contains(&Expectation::Ordered) {
+    let (start, end) = (time - MINUTE_MS, time + MINUTE_MS);
+    let resolved = |step_ms: i64, range_ms: i64| {
+        let mut expr = expr.clone();
+        expr.resolve(QueryTimes { step_ms, range_ms }).map(|()| expr)
+    };
+    let means_another = resolved(0, 0) != resolved(MINUTE_MS, 2 * MINUTE_MS);
+    if means_another || evaluation.expectations.contains(&Expectation::Ordered) {
         return None;
     }
-    let (start, end) = (time - MINUTE_MS, time + MINUTE_MS);
-    let matrix = match evaluate(expr, When::Range(start, end, MINUTE_MS), storage, engine).await {
-        Ok(result) => result.value,
-        Err(error) => return Some(format!("as a range query: error: {error}")),
+    let when = When::Range(start, end, MINUTE_MS);
+    let result = match evaluate(expr, when, storage, engine).await {
+        Ok(result) => result,
+        Err(error) => return Some(Wrong::error("as a range query it fails".to_owned(), &error)),
     };
-    compare::value(evaluation, &at_time(&matrix, time)).map(|wrong| format!("as a range query: {wrong}"))
+    let difference = compare::value(evaluation, &at_time(&result.value, time))?;
+    let difference = format!("as the middle of a range query that begins a minute before: {difference}");
+    Some(Wrong { difference, got: written::lines(&result, when) })
 }
 
 /// The samples of a matrix at one time.
 fn at_time(value: &Value, time: Timestamp) -> Value {
     let Value::Matrix(matrix) = value else { return Value::Vector(Vec::new()) };
     let samples = matrix.iter().filter_map(|series| {
-        let sample = series.samples.iter().find(|sample| sample.time == time)?;
-        Some(crate::engine::VectorSample { labels: series.labels.clone(), time, value: sample.value })
+        let labels = series.labels.clone();
+        let sample = series.samples.iter().find(|sample| sample.time == time);
+        let native = series.samples.histograms.iter().find(|sample| sample.time == time.as_ms());
+        match (sample, native) {
+            (Some(sample), _) => Some(VectorSample { labels, time, value: sample.value, histogram: None }),
+            (None, Some(native)) => {
+                let histogram = Some(Box::new(native.histogram.clone()));
+                Some(VectorSample { labels, time, value: 0.0, histogram })
+            }
+            (None, None) => None,
+        }
     });
     Value::Vector(samples.collect())
 }

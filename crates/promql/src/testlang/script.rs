@@ -1,5 +1,7 @@
 //! Scripts as commands.
 
+use std::fmt;
+
 use model::{Labels, Timestamp};
 
 use crate::syntax::unquote;
@@ -7,10 +9,12 @@ use crate::testlang::notation::{NotationError, SequenceValue, number, parse_seri
 
 /// Why a text is no script.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {message}")]
+#[error("{line}:{column}: {message}")]
 pub struct ScriptError {
     /// Which line, from 1.
     pub line: usize,
+    /// Which byte of it, from 1.
+    pub column: usize,
     /// What is wrong.
     pub message: String,
 }
@@ -57,6 +61,16 @@ pub enum TextMatch {
     Regex(String),
 }
 
+impl fmt::Display for TextMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TextMatch::Any => f.write_str("of any kind"),
+            TextMatch::Exact(message) => write!(f, "{message:?}"),
+            TextMatch::Regex(pattern) => write!(f, "in which {pattern:?} is found"),
+        }
+    }
+}
+
 /// What a query is to give beside values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expectation {
@@ -93,23 +107,22 @@ pub struct Evaluation {
     pub series: Vec<(Labels, Vec<SequenceValue>)>,
     /// The number that is to come out.
     pub scalar: Option<f64>,
+    /// The lines below the query as they are written, without their indentation.
+    pub written: Vec<String>,
 }
 
 /// Reads a script.
 pub fn parse_script(text: &str) -> Result<Vec<Command>, ScriptError> {
-    // A comment is as good as an empty line.
-    let lines: Vec<&str> =
-        text.lines().map(str::trim).map(|line| if line.starts_with('#') { "" } else { line }).collect();
-    let mut reader = Lines { lines, at: 0 };
+    let mut reader = Lines { lines: text.lines().collect(), at: 0 };
     let mut commands = Vec::new();
     while let Some(line) = reader.next() {
-        let word = line.split_whitespace().next().unwrap_or("");
-        match word {
+        let word = line.split_whitespace().next().unwrap_or("").to_ascii_lowercase();
+        match word.as_str() {
             "" => {}
             "clear" => commands.push(Command::Clear),
             "load" | "load_with_nhcb" => commands.push(Command::Load(reader.load(line)?)),
             _ if word == "eval" || word.starts_with("eval_") => commands.push(Command::Eval(reader.eval(line)?)),
-            _ => return Err(reader.error(format!("invalid command {line:?}"))),
+            _ => return Err(reader.error(line, format!("invalid command {line:?}"))),
         }
     }
     Ok(commands)
@@ -121,26 +134,36 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
+    /// The line at a place without what is around it. A comment is as good as an empty line.
+    fn line(&self, at: usize) -> Option<&'a str> {
+        let line = self.lines.get(at)?.trim();
+        Some(if line.starts_with('#') { "" } else { line })
+    }
+
     fn next(&mut self) -> Option<&'a str> {
-        let line = self.lines.get(self.at).copied();
+        let line = self.line(self.at);
         self.at += 1;
         line
     }
 
     /// The next line of the command; the first empty one ends it.
     fn next_of_command(&mut self) -> Option<&'a str> {
-        let line = self.lines.get(self.at).copied().filter(|line| !line.is_empty())?;
+        let line = self.line(self.at).filter(|line| !line.is_empty())?;
         self.at += 1;
         Some(line)
     }
 
-    fn error(&self, message: impl Into<String>) -> ScriptError {
-        ScriptError { line: self.at, message: message.into() }
+    /// An error at `part` of the line that was read last.
+    fn error(&self, part: &str, message: impl Into<String>) -> ScriptError {
+        let whole = self.lines.get(self.at.saturating_sub(1)).map_or(part, |line| line);
+        let offset = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize);
+        let column = offset.filter(|offset| *offset <= whole.len()).unwrap_or(0) + 1;
+        ScriptError { line: self.at, column, message: message.into() }
     }
 
     fn duration(&self, text: &str) -> Result<i64, ScriptError> {
         let negative = text.strip_prefix('-');
-        let ms = model::parse_duration(negative.unwrap_or(text)).map_err(|e| self.error(e.to_string()))?;
+        let ms = model::parse_duration(negative.unwrap_or(text)).map_err(|e| self.error(text, e.to_string()))?;
         Ok(if negative.is_some() { -ms } else { ms })
     }
 
@@ -148,14 +171,30 @@ impl<'a> Lines<'a> {
         self.duration(text).map(Timestamp::from_ms)
     }
 
+    /// `FROM`, `TO` and `STEP` of a range.
+    fn range(&self, from: &str, to: &str, step: &str) -> Result<(Timestamp, Timestamp, i64), ScriptError> {
+        let range = (self.time(from)?, self.time(to)?, self.duration(step)?);
+        if range.1 < range.0 {
+            return Err(self.error(to, format!("the end {to} is before the start {from}")));
+        }
+        if range.2 <= 0 {
+            return Err(self.error(step, "the step must be longer than 0"));
+        }
+        Ok(range)
+    }
+
     fn series(&self, line: &str) -> Result<(Labels, Vec<SequenceValue>), ScriptError> {
-        parse_series(line).map_err(|e: NotationError| self.error(e.to_string()))
+        parse_series(line).map_err(|e: NotationError| {
+            let inside = line.get(e.column.saturating_sub(1)..).unwrap_or(line);
+            self.error(inside, e.message)
+        })
     }
 
     fn load(&mut self, line: &str) -> Result<Load, ScriptError> {
-        let (command, step) = line.split_once(char::is_whitespace).ok_or_else(|| self.error("load needs a step"))?;
-        let mut load =
-            Load { step_ms: self.duration(step.trim())?, with_native: command != "load", series: Vec::new() };
+        let (command, step) =
+            line.split_once(char::is_whitespace).ok_or_else(|| self.error(line, "load needs a step"))?;
+        let with_native = !command.eq_ignore_ascii_case("load");
+        let mut load = Load { step_ms: self.duration(step.trim())?, with_native, series: Vec::new() };
         while let Some(line) = self.next_of_command() {
             load.series.push(self.series(line)?);
         }
@@ -163,49 +202,63 @@ impl<'a> Lines<'a> {
     }
 
     fn eval(&mut self, line: &str) -> Result<Evaluation, ScriptError> {
-        let invalid = |lines: &Self| {
-            lines.error("invalid eval command: want eval instant at TIME QUERY or eval range from TIME to TIME step DURATION QUERY")
-        };
-        let mut rest = line;
-        let mut word = || {
-            rest = rest.trim_start();
-            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            let (word, behind) = rest.split_at(end);
-            rest = behind;
-            word
-        };
-        let command = word();
-        let when = match (word(), word()) {
-            ("instant", "at") => When::Instant(self.time(word())?),
+        let mut words = Words { rest: line };
+        let command = words.next();
+        let when = match (words.next(), words.next()) {
+            ("instant", "at") => When::Instant(self.time(words.next())?),
             ("range", "from") => {
-                let (from, to_word, to, step_word, step) = (word(), word(), word(), word(), word());
-                if (to_word, step_word) != ("to", "step") {
-                    return Err(invalid(self));
+                let [from, to_word, to, step_word, step] = std::array::from_fn(|_| words.next());
+                if let Some((word, _)) = [(to_word, "to"), (step_word, "step")].iter().find(|(word, want)| word != want)
+                {
+                    return Err(self.error(word, WANT_EVAL));
                 }
-                When::Range(self.time(from)?, self.time(to)?, self.duration(step)?)
+                let (from, to, step_ms) = self.range(from, to, step)?;
+                When::Range(from, to, step_ms)
             }
-            _ => return Err(invalid(self)),
+            (kind, _) => return Err(self.error(kind, WANT_EVAL)),
         };
-        let expectations = match command {
+        let expectations = match command.to_ascii_lowercase().as_str() {
             "eval_fail" => vec![Expectation::Fail(TextMatch::Any)],
             "eval_warn" => vec![Expectation::Warn(TextMatch::Any)],
             "eval_info" => vec![Expectation::Info(TextMatch::Any)],
-            "eval_ordered" => vec![Expectation::Ordered],
+            "eval_ordered" if matches!(when, When::Instant(_)) => vec![Expectation::Ordered],
             "eval" => Vec::new(),
-            _ => return Err(self.error(format!("unknown command {command:?}"))),
+            _ => return Err(self.error(command, WANT_EVAL)),
         };
-        let query = rest.trim().to_owned();
-        let mut evaluation = Evaluation { line: self.at, query, when, expectations, series: Vec::new(), scalar: None };
+        let query = words.rest.trim().to_owned();
+        if query.is_empty() {
+            return Err(self.error(words.rest, "there is no query"));
+        }
+        let (series, scalar, written) = (Vec::new(), None, Vec::new());
+        let mut evaluation = Evaluation { line: self.at, query, when, expectations, series, scalar, written };
         while let Some(line) = self.next_of_command() {
-            if let Some(expectation) = self.expectation(line)? {
-                evaluation.expectations.push(expectation);
-            } else if let Some(scalar) = number(line) {
-                evaluation.scalar = Some(scalar);
-            } else {
-                evaluation.series.push(self.series(line)?);
-            }
+            self.expected(line, &mut evaluation)?;
+            evaluation.written.push(line.to_owned());
         }
         Ok(evaluation)
+    }
+
+    /// A line below a query.
+    fn expected(&self, line: &str, evaluation: &mut Evaluation) -> Result<(), ScriptError> {
+        if let Some(expectation) = self.expectation(line)? {
+            evaluation.expectations.push(expectation);
+            return match contradiction(&evaluation.expectations) {
+                Some(message) => Err(self.error(line, message)),
+                None => Ok(()),
+            };
+        }
+        if let Some(scalar) = number(line) {
+            evaluation.scalar = Some(scalar);
+            return Ok(());
+        }
+        let (labels, values) = self.series(line)?;
+        let has_times = evaluation.expectations.iter().any(|e| matches!(e, Expectation::RangeVector(..)));
+        if values.len() > 1 && matches!(evaluation.when, When::Instant(_)) && !has_times {
+            let message = "an instant query gives one value; expect range vector takes several";
+            return Err(self.error(line, message));
+        }
+        evaluation.series.push((labels, values));
+        Ok(())
     }
 
     /// What an `expect` line says; `None` for any other line.
@@ -214,11 +267,14 @@ impl<'a> Lines<'a> {
             return Ok(Some(Expectation::Fail(TextMatch::Exact(message.trim().to_owned()))));
         }
         if let Some(pattern) = line.strip_prefix("expected_fail_regexp ") {
-            return Ok(Some(Expectation::Fail(TextMatch::Regex(pattern.trim().to_owned()))));
+            return Ok(Some(Expectation::Fail(self.regex(pattern)?)));
         }
-        let Some(rest) = line.strip_prefix("expect ") else { return Ok(None) };
-        let (word, argument) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
-        let argument = argument.trim();
+        let mut words = Words { rest: line };
+        if words.next() != "expect" {
+            return Ok(None);
+        }
+        let word = words.next();
+        let argument = words.rest.trim();
         Ok(Some(match word {
             "fail" => Expectation::Fail(self.text_match(argument)?),
             "warn" => Expectation::Warn(self.text_match(argument)?),
@@ -228,15 +284,16 @@ impl<'a> Lines<'a> {
             "ordered" => Expectation::Ordered,
             "string" => {
                 let text = unquote(argument).and_then(|bytes| String::from_utf8(bytes).ok());
-                Expectation::Text(text.ok_or_else(|| self.error("expect string needs a string in quotes"))?)
+                Expectation::Text(text.ok_or_else(|| self.error(argument, "expect string needs a string in quotes"))?)
             }
             "range" => match argument.split_whitespace().collect::<Vec<_>>()[..] {
                 ["vector", "from", from, "to", to, "step", step] => {
-                    Expectation::RangeVector(self.time(from)?, self.time(to)?, self.duration(step)?)
+                    let (from, to, step_ms) = self.range(from, to, step)?;
+                    Expectation::RangeVector(from, to, step_ms)
                 }
-                _ => return Err(self.error("want expect range vector from TIME to TIME step DURATION")),
+                _ => return Err(self.error(argument, "want expect range vector from TIME to TIME step DURATION")),
             },
-            _ => return Err(self.error(format!("unknown expectation {word:?}"))),
+            _ => return Err(self.error(word, format!("unknown expectation {word:?}"))),
         }))
     }
 
@@ -244,8 +301,51 @@ impl<'a> Lines<'a> {
         match argument.split_once(':') {
             None if argument.is_empty() => Ok(TextMatch::Any),
             Some(("msg", message)) => Ok(TextMatch::Exact(message.trim().to_owned())),
-            Some(("regex", pattern)) => Ok(TextMatch::Regex(pattern.trim().to_owned())),
-            _ => Err(self.error(format!("want msg: or regex: instead of {argument:?}"))),
+            Some(("regex", pattern)) => self.regex(pattern),
+            _ => Err(self.error(argument, format!("want msg: or regex: instead of {argument:?}"))),
+        }
+    }
+
+    fn regex(&self, pattern: &str) -> Result<TextMatch, ScriptError> {
+        let pattern = pattern.trim();
+        match model::GoRegex::new(pattern) {
+            Ok(_) => Ok(TextMatch::Regex(pattern.to_owned())),
+            Err(error) => Err(self.error(pattern, error.to_string())),
         }
     }
 }
+
+const WANT_EVAL: &str =
+    "invalid eval command: want eval instant at TIME QUERY, or eval range from TIME to TIME step DURATION QUERY";
+
+/// The words of a line, one after another.
+struct Words<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Words<'a> {
+    fn next(&mut self) -> &'a str {
+        let rest = self.rest.trim_start();
+        let (word, behind) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
+        self.rest = behind;
+        word
+    }
+}
+
+/// What of these can't be expected together.
+fn contradiction(expectations: &[Expectation]) -> Option<&'static str> {
+    let count = |what: fn(&Expectation) -> bool| expectations.iter().filter(|e| what(e)).count();
+    let both = |one: fn(&Expectation) -> bool, other: &Expectation| count(one) > 0 && expectations.contains(other);
+    if both(|e| matches!(e, Expectation::Info(_)), &Expectation::NoInfo) {
+        return Some("info and no_info can't be expected together");
+    }
+    if both(|e| matches!(e, Expectation::Warn(_)), &Expectation::NoWarn) {
+        return Some("warn and no_warn can't be expected together");
+    }
+    // The deprecated eval_fail is made more precise by a line of its own.
+    let precise = |e: &Expectation| matches!(e, Expectation::Fail(TextMatch::Exact(_) | TextMatch::Regex(_)));
+    (count(precise) > 1).then_some("a query fails in one way: there is more than one expect fail")
+}
+
+#[cfg(test)]
+mod tests;

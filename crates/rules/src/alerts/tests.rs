@@ -13,7 +13,7 @@ fn found(instances: &[&str], value: f64) -> Found {
         let annotations = Labels::from_pairs([("value", value.to_string())]);
         (labels.clone(), Candidate { labels, annotations, value })
     };
-    Found { candidates: instances.iter().map(candidate).collect(), missed: HashSet::new() }
+    Found { candidates: instances.iter().map(candidate).collect(), missed: HashSet::new(), unsettled: HashSet::new() }
 }
 
 /// Feeds a set minute by minute: each letter is the condition at that minute (`x` holds, `-` doesn't, `?` isn't known because
@@ -30,12 +30,13 @@ fn timeline(conditions: &str, holding: Holding) -> String {
             found.missed.extend(set.vanished(time, &found.candidates, 5 * MINUTE));
         }
         set.step(time, found, holding, 0).expect("no limit");
-        states.push(match set.instances.get(&labels("a")) {
+        let times = set.instances.get(&labels("a")).map(|instance| instance.times);
+        states.push(match times.map(|times| (times.state(), times.keep_firing_since)) {
             None => ' ',
-            Some(Instance { state: AlertState::Pending, .. }) => 'p',
-            Some(Instance { state: AlertState::Firing, keep_firing_since: None, .. }) => 'f',
-            Some(Instance { state: AlertState::Firing, .. }) => 'k',
-            Some(Instance { state: AlertState::Inactive, .. }) => 'r',
+            Some((AlertState::Pending, _)) => 'p',
+            Some((AlertState::Firing, None)) => 'f',
+            Some((AlertState::Firing, Some(_))) => 'k',
+            Some((AlertState::Inactive, _)) => 'r',
         });
     }
     states
@@ -182,5 +183,5 @@ fn restores_active_alerts_only() {
     let status = set.status();
     assert_eq!(status.len(), 1);
     assert_eq!(status[0].active_at, Timestamp::from_ms(-MINUTE));
-    assert_eq!(set.instances[&labels("b")].active_at, Timestamp::from_ms(0));
+    assert_eq!(set.instances[&labels("b")].times.active_at, Timestamp::from_ms(0));
 }

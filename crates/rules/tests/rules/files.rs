@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use promql::ParseOptions;
 use rules::{GroupDefaults, RuleKind, RuleSet};
 
-const DEFAULTS: GroupDefaults = GroupDefaults { interval_ms: 30_000, query_offset_ms: 0 };
+fn defaults() -> GroupDefaults {
+    GroupDefaults { interval_ms: 30_000, ..GroupDefaults::default() }
+}
 
 fn check(text: &str) -> Result<RuleSet, String> {
-    RuleSet::check(Path::new("r.yml"), text, DEFAULTS).map_err(|e| e.to_string())
+    RuleSet::check(Path::new("r.yml"), text, defaults()).map_err(|e| e.to_string())
 }
 
 #[test]
@@ -165,11 +168,25 @@ fn every_error_of_every_file_is_told() {
     fs::write(path("good.yaml"), "groups: [{name: g, rules: [{record: a, expr: b}]}]").expect("written");
     let load = |patterns: &[&str]| {
         let patterns: Vec<PathBuf> = patterns.iter().map(|p| path(p)).collect();
-        RuleSet::load(&patterns, DEFAULTS)
+        RuleSet::load(&patterns, defaults())
     };
     assert_eq!(load(&["*.yml"]).expect_err("bad files").0.len(), 3);
     assert_eq!(load(&["good.yaml", "*.yaml", "g??d.yaml"]).expect("a good file, once").groups.len(), 1);
     assert_eq!(load(&["none*.yml", "missing.yml"]).expect("no file").groups.len(), 0);
     let error = load(&["a[.yml"]).expect_err("no pattern").to_string();
     assert!(error.contains("a[.yml: invalid pattern"), "{error}");
+}
+
+#[test]
+fn expressions_may_use_what_of_the_language_is_on() {
+    let text =
+        "groups: [{name: g, rules: [{record: r, expr: 'rate(a[5m * 2])'}, {record: s, expr: 'a + fill (0) b'}]}]";
+    let check = |language: ParseOptions| {
+        let defaults = GroupDefaults { language, ..defaults() };
+        RuleSet::check(Path::new("r.yml"), text, defaults).map_err(|errors| errors.0.len())
+    };
+    assert_eq!(check(ParseOptions::default()).map(|set| set.groups.len()), Err(2));
+    let fill = ParseOptions { fill_modifiers: true, ..ParseOptions::default() };
+    assert_eq!(check(fill).map(|set| set.groups.len()), Err(1));
+    assert_eq!(check(ParseOptions::everything()).map(|set| set.groups[0].rules.len()), Ok(2));
 }

@@ -3,3 +3,4 @@
 mod files;
 mod manager;
 mod node;
+mod restart;

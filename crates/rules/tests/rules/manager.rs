@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::node::{BY_HAND, Node, START, assert_lines, at};
-use model::Timestamp;
+use model::{Histogram, Labels, Timestamp};
 use rules::{AlertState, Health, Settings};
+use storage::Appendable;
 
 const UP: [(&str, &str); 1] = [("__name__", "up")];
 
@@ -58,6 +59,37 @@ async fn later_rules_see_earlier_ones_and_all_is_one_transaction() {
     assert_lines(&node.stored("c").await, &["c 0:22 1:22"]);
     assert_lines(&node.stored("d").await, &["d{alertname=\"Many\", alertstate=\"firing\"} 0:1 1:1"]);
     assert_lines(&node.stored("e").await, &["e 0:2 1:4"]);
+}
+
+#[tokio::test]
+async fn native_histograms_are_recorded() {
+    let node = Node::new(BY_HAND);
+    node.apply(
+        "r.yml",
+        "groups: [{name: g, rules: [
+            {record: 'job:latency:sum', expr: 'sum by (job) (latency)'},
+            {record: 'job:latency:count', expr: 'histogram_count(job:latency:sum)'}]}]",
+    )
+    .await;
+    for minute in [0, 1] {
+        let mut appender = node.storage.appender();
+        for instance in ["a", "b"] {
+            let labels = Labels::from_pairs([("__name__", "latency"), ("job", "x"), ("instance", instance)]);
+            let count = 3 + minute as u64;
+            let histogram = Histogram { count, zero_count: count, sum: 1.0, ..Histogram::default() };
+            appender.append_histogram(&labels, at(minute), histogram.into()).expect("appended");
+        }
+        appender.commit().expect("committed");
+        node.evaluate(at(minute)).await;
+    }
+    // The second rule sees what the first has found in the same evaluation, and the storage has it afterwards.
+    assert_lines(&node.stored("job:latency:count").await, &["job:latency:count{job=\"x\"} 0:6 1:8"]);
+    assert_lines(&node.query("histogram_sum(job:latency:sum)", at(1)).await, &["{job=\"x\"} 2"]);
+    // What vanishes is marked stale.
+    node.apply("r.yml", "groups: [{name: g, rules: [{record: 'job:latency:sum', expr: 'sum by (job) (nothing)'}]}]")
+        .await;
+    node.evaluate(at(2)).await;
+    assert_lines(&node.query("job:latency:sum", at(2)).await, &[]);
 }
 
 #[tokio::test]
@@ -250,7 +282,7 @@ async fn a_missed_scrape_holds_an_alert() {
 }
 
 #[tokio::test]
-async fn state_is_restored_after_a_restart() {
+async fn without_notes_state_is_restored_as_in_prometheus() {
     const RULES: &str = "groups: [{name: g, rules: [
         {alert: Slow, expr: 'up == 0', for: 30m}, {alert: Fast, expr: 'up == 0', for: 5m}]}]";
     let settings = Settings { restore: true, ..BY_HAND };
@@ -264,6 +296,7 @@ async fn state_is_restored_after_a_restart() {
 
     // Ten minutes later; 18 of the 30 minutes were left.
     let node = Node::open(directory, settings, at(22));
+    node.storage.without_notes.store(true, Ordering::SeqCst);
     node.apply("r.yml", RULES).await;
     for minute in 22..=24 {
         node.append(at(minute), &[(&up("x"), 0.0)]);
@@ -290,7 +323,7 @@ async fn state_is_restored_after_a_restart() {
 }
 
 #[tokio::test]
-async fn an_alert_that_had_fired_fires_at_once_after_a_restart() {
+async fn without_notes_an_alert_that_had_fired_fires_at_once() {
     const RULES: &str = "groups: [{name: g, rules: [{alert: Slow, expr: 'up == 0', for: 10m}]}]";
     let node = Node::new(BY_HAND);
     node.apply("r.yml", RULES).await;
@@ -303,6 +336,7 @@ async fn an_alert_that_had_fired_fires_at_once_after_a_restart() {
     node.evaluate(at(11)).await;
     let directory = node.stop().await;
     let node = Node::open(directory, Settings { restore: true, ..BY_HAND }, at(15));
+    node.storage.without_notes.store(true, Ordering::SeqCst);
     node.apply("r.yml", RULES).await;
     for minute in 15..=17 {
         node.append(at(minute), &[(&up("x"), 0.0), (&up("y"), 0.0)]);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{Clock, Labels, Matcher, Timestamp};
+use model::{Clock, Labels, Matcher, NativeHistogram, Timestamp};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use promql::{Engine, EngineOptions, Value};
@@ -71,6 +71,8 @@ pub(crate) struct Storage {
     pub(crate) commits: Arc<AtomicUsize>,
     pub(crate) refuse_commits: Arc<AtomicBool>,
     pub(crate) hang: AtomicBool,
+    /// Has no notes, as a database that Prometheus wrote.
+    pub(crate) without_notes: AtomicBool,
 }
 
 struct WatchedAppender {
@@ -84,6 +86,10 @@ impl Appendable for Storage {
         let (commits, refuse) = (self.commits.clone(), self.refuse_commits.clone());
         Box::new(WatchedAppender { inner: self.db.appender(), commits, refuse })
     }
+
+    fn notes(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        if self.without_notes.load(Ordering::SeqCst) { Vec::new() } else { self.db.notes(prefix) }
+    }
 }
 
 impl Appender for WatchedAppender {
@@ -93,6 +99,19 @@ impl Appender for WatchedAppender {
 
     fn append_ref(&mut self, series: SeriesRef, time: Timestamp, value: f64) -> Result<(), AppendError> {
         self.inner.append_ref(series, time, value)
+    }
+
+    fn append_histogram(
+        &mut self,
+        labels: &Labels,
+        time: Timestamp,
+        histogram: NativeHistogram,
+    ) -> Result<SeriesRef, AppendError> {
+        self.inner.append_histogram(labels, time, histogram)
+    }
+
+    fn set_note(&mut self, name: &str, content: &[u8]) -> Result<(), AppendError> {
+        self.inner.set_note(name, content)
     }
 
     fn commit(self: Box<Self>) -> Result<(), CommitError> {
@@ -168,6 +187,7 @@ impl Node {
             commits: Arc::default(),
             refuse_commits: Arc::default(),
             hang: AtomicBool::new(false),
+            without_notes: AtomicBool::new(false),
         });
         let engine = Arc::new(Engine::new(EngineOptions::default()));
         let recorder = Arc::new(Recorder::default());
@@ -195,7 +215,7 @@ impl Node {
 
     /// Puts one rule file in force.
     pub(crate) async fn apply(&self, file: &str, text: &str) {
-        let defaults = GroupDefaults { interval_ms: MINUTE, query_offset_ms: 0 };
+        let defaults = GroupDefaults { interval_ms: MINUTE, ..GroupDefaults::default() };
         let rules = RuleSet::check(Path::new(file), text, defaults).expect("good rules");
         let external_labels = Labels::from_pairs([("cluster", "eu-1")]);
         self.manager.apply(rules, &external_labels).await;

@@ -113,8 +113,11 @@ fn refuses_with_the_place() {
         &["3:19: scrape timeout greater than scrape interval for scrape config with job name \"a\""],
     );
     check(
-        &job("consul_sd_configs: [{server: x}]\n  kubernetes_sd_configs: [{role: pod}]"),
-        &["3:22: consul_sd_configs is not supported yet", "4:26: kubernetes_sd_configs is not supported yet"],
+        &job("consul_sd_configs: [{server: x}]\n  kubernetes_sd_configs: [{role: pods}]"),
+        &[
+            "3:22: consul_sd_configs is not supported yet",
+            "4:34: unknown Kubernetes SD role \"pods\", expected one of: pod, service, endpoints, endpointslice, node, ingress",
+        ],
     );
     check(&job("scheme: ftp"), &["3:11: unknown scheme \"ftp\", expected http or https"]);
     check(
@@ -138,7 +141,10 @@ fn refuses_with_the_place() {
     );
     check(&job("proxy_url: http://p:1"), &["2:3: proxy_url is not supported yet for scraping"]);
     check(
-        "global: {scrape_interval: 5s, scrape_timeout: 6s, query_log_file: q}",
-        &["1:47: global scrape timeout greater than scrape interval", "1:67: query_log_file is not supported yet"],
+        "global: {scrape_interval: 5s, scrape_timeout: 6s, scrape_failure_log_file: q}",
+        &[
+            "1:47: global scrape timeout greater than scrape interval",
+            "1:76: scrape_failure_log_file is not supported yet",
+        ],
     );
 }

@@ -1,7 +1,7 @@
 //! A chunk with its encoding and the times of its first and last sample.
 
 use bytes::Bytes;
-use model::Timestamp;
+use model::{TimeRange, Timestamp};
 
 use super::error::ChunkError;
 use super::xor;
@@ -67,6 +67,11 @@ impl Chunk {
     /// How many samples the chunk holds.
     pub fn sample_count(&self) -> usize {
         xor::sample_count(&self.data) // all encodings begin with it
+    }
+
+    /// From its first sample to its last.
+    pub fn range(&self) -> TimeRange {
+        TimeRange::new(self.min_time, self.max_time)
     }
 }
 

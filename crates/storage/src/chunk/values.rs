@@ -16,6 +16,15 @@ pub enum Value {
 }
 
 impl Value {
+    /// Whether both are of one kind and the same data: floats to the bit, of histograms everything but what is known of a counter reset.
+    pub fn same_as(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
+            (Value::Histogram(a), Value::Histogram(b)) => a.same_as(b),
+            _ => false,
+        }
+    }
+
     /// The encoding of a chunk that takes it.
     pub fn encoding(&self) -> Encoding {
         match self {

@@ -18,6 +18,11 @@ pub struct Group {
 }
 
 impl Group {
+    /// Whether the first replica is what was chosen from replicas before.
+    pub(super) fn is_decided(&self) -> bool {
+        self.replicas.first().is_some_and(|first| first.labels == self.labels)
+    }
+
     /// The deduplicated series without chunks.
     pub(super) fn into_labels(self) -> Series {
         Series { labels: self.labels, chunks: Vec::new() }
@@ -55,7 +60,7 @@ fn without_replica(labels: &Labels, replica_labels: &[String]) -> Labels {
 }
 
 /// The order of two replicas of a series: by the values of the replica labels, in the order in which these are configured.
-pub(super) fn replica_order(a: &Labels, b: &Labels, replica_labels: &[String]) -> Ordering {
+fn replica_order(a: &Labels, b: &Labels, replica_labels: &[String]) -> Ordering {
     let value = |labels| replica_labels.iter().map(move |name| Labels::value(labels, name));
     value(a).cmp(value(b))
 }

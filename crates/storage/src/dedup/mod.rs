@@ -41,7 +41,6 @@
 //! - A replica that vanishes without a marker, just before the others say that the series ended, leaves it without a marker; it
 //!   ends by the lookback then.
 
-mod canonical;
 mod counter;
 mod gaps;
 mod group;
@@ -53,7 +52,6 @@ mod rewrite;
 mod track;
 mod view;
 
-pub use canonical::recut;
 pub use counter::Kind;
 pub use group::{Group, groups};
 pub use merge::merge;

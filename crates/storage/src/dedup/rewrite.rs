@@ -2,14 +2,14 @@
 
 use model::{TimeRange, Timestamp, is_stale};
 
-use super::canonical::{collect, encode, recut};
 use super::counter::Kind;
 use super::gaps::{Around, Gap};
-use super::group::{Group, replica_order};
+use super::group::Group;
 use super::interval::{AROUND_MS, NEIGHBOURS, infer_alone};
 use super::plan::{plan, plan_on};
 use super::track::{FAR_MS, Run, Track};
-use crate::chunk::{Chunk, ChunkError};
+use crate::canonical::{Cutter, are_apart, recut, walk};
+use crate::chunk::{Chunk, ChunkError, Recoder, Value};
 use crate::samples::Samples;
 use crate::series::Series;
 
@@ -30,43 +30,53 @@ fn by(range: TimeRange, margin_ms: i64) -> TimeRange {
     TimeRange::new(range.min.saturating_sub(margin_ms), range.max.saturating_add(margin_ms))
 }
 
-/// Makes one series of replicas, for a block: what counts of them within `range`, encoded as [`recut`] does. The replicas must
-/// come with what they have within [`MARGIN_MS`] of the range; their order doesn't matter, that of their replica labels
-/// does.
+/// Makes one series of a group's replicas, for a block: what counts of them within `range`, cut as [`canonical`](crate::canonical)
+/// does. The replicas must come with what they have within [`MARGIN_MS`] of the range.
 ///
 /// # Errors
 /// A chunk can't be read.
-pub fn merge_series(
-    replicas: &[Series],
-    replica_labels: &[String],
-    range: TimeRange,
-) -> Result<Vec<Chunk>, ChunkError> {
-    let mut ordered: Vec<&Series> = replicas.iter().collect();
-    ordered.sort_by(|a, b| replica_order(&a.labels, &b.labels, replica_labels));
-    let ordered: Vec<Series> = ordered.into_iter().cloned().collect();
-    let decided =
-        ordered.first().is_some_and(|first| replica_labels.iter().all(|name| first.labels.get(name).is_none()));
-    let Some(counts) = Counts::of(ordered, decided, range, &mut Samples::default())? else { return Ok(Vec::new()) };
-    match counts {
-        Counts::One(series) => recut(&series, range),
-        Counts::Runs(replicas, runs) => {
-            let mut values = Vec::new();
-            for run in runs {
-                collect(&replicas[run.replica].chunks, range.intersect(span(run)), &mut values)?;
-            }
-            Ok(encode(values))
+pub fn merge_series(group: Group, range: TimeRange) -> Result<Vec<Chunk>, ChunkError> {
+    let decided = group.is_decided();
+    let mut replicas = group.replicas;
+    if replicas.len() > 1 {
+        // Where a replica has two values at one time, the choice that is made must not depend on which of them came first.
+        for replica in replicas.iter_mut().filter(|replica| !are_apart(&replica.chunks)) {
+            replica.chunks = recut(&replica.chunks, TimeRange::ALL)?;
         }
     }
+    match Counts::of(replicas, decided, range, &mut Samples::default())? {
+        None => Ok(Vec::new()),
+        Some(Counts::One(series)) => recut(&series.chunks, range),
+        Some(Counts::Runs(replicas, runs)) => cut_runs(&replicas, &runs, range),
+    }
+}
+
+fn cut_runs(replicas: &[Series], runs: &[Run], range: TimeRange) -> Result<Vec<Chunk>, ChunkError> {
+    let mut cutter = Cutter::default();
+    let within = |run: &Run| range.intersect(span(*run));
+    if runs.windows(2).all(|two| two[0].to < two[1].from) {
+        for run in runs {
+            walk(&replicas[run.replica].chunks, within(run), |time, value| cutter.push(time, value))?;
+        }
+        return Ok(cutter.finish());
+    }
+    // A marker may lie between two samples of another replica's run.
+    let mut values = Vec::new();
+    for run in runs {
+        walk(&replicas[run.replica].chunks, within(run), |time, value| values.push((time, value)))?;
+    }
+    in_order(values).into_iter().for_each(|(time, value)| cutter.push(time, value));
+    Ok(cutter.finish())
 }
 
 /// The deduplicated series of a group within `range`; `None` where there is nothing. Chunks that count as they are stay as
 /// they are.
 pub(super) fn series(group: Group, range: TimeRange, samples: &mut Samples) -> Result<Option<Series>, ChunkError> {
-    let decided = group.replicas.first().is_some_and(|first| first.labels == group.labels);
+    let decided = group.is_decided();
     let Some(counts) = Counts::of(group.replicas, decided, range, samples)? else { return Ok(None) };
     let chunks = match counts {
         Counts::One(mut series) => {
-            series.chunks.retain(|chunk| range.overlaps(extent(chunk)));
+            series.chunks.retain(|chunk| range.overlaps(chunk.range()));
             series.chunks
         }
         Counts::Runs(replicas, runs) => cut(&replicas, &runs, range)?,
@@ -92,9 +102,9 @@ impl Counts {
         samples: &mut Samples,
     ) -> Result<Option<Self>, ChunkError> {
         let whole = widened(range);
-        let decided = decided && replicas[0].chunks.iter().any(|chunk| whole.overlaps(extent(chunk)));
+        let decided = decided && replicas[0].chunks.iter().any(|chunk| whole.overlaps(chunk.range()));
         for replica in &mut replicas {
-            replica.chunks.retain(|chunk| whole.overlaps(extent(chunk)));
+            replica.chunks.retain(|chunk| whole.overlaps(chunk.range()));
         }
         replicas.retain(|replica| !replica.chunks.is_empty());
         if replicas.is_empty() {
@@ -139,7 +149,7 @@ fn is_complete(
     // All that intervals within the range are inferred from has to be there.
     let before = times.partition_point(|time| *time <= min);
     let after = times.len() - times.partition_point(|time| *time < max);
-    let reads_all = |rest: TimeRange| !first.chunks.iter().any(|chunk| rest.overlaps(extent(chunk)));
+    let reads_all = |rest: TimeRange| !first.chunks.iter().any(|chunk| rest.overlaps(chunk.range()));
     let is_read = (before > NEIGHBOURS || reads_all(TimeRange::new(Timestamp::MIN, look.min.saturating_sub(1))))
         && (after > NEIGHBOURS || reads_all(TimeRange::new(look.max.saturating_add(1), Timestamp::MAX)));
     let gaps = if is_read { own_gaps(times, &[], decided, others, range) } else { None };
@@ -174,7 +184,7 @@ fn keep_what_fills(replicas: &mut Vec<Series>, first: &Track, gaps: &[Gap], rang
         })
         .collect();
     for replica in &mut replicas[1..] {
-        replica.chunks.retain(|chunk| wanted.iter().any(|range| range.overlaps(extent(chunk))));
+        replica.chunks.retain(|chunk| wanted.iter().any(|range| range.overlaps(chunk.range())));
     }
     replicas.retain(|replica| !replica.chunks.is_empty());
 }
@@ -188,12 +198,12 @@ fn cut(replicas: &[Series], runs: &[Run], range: TimeRange) -> Result<Vec<Chunk>
         if wanted.min > wanted.max {
             continue;
         }
-        for chunk in replicas[run.replica].chunks.iter().filter(|chunk| wanted.overlaps(extent(chunk))) {
+        for chunk in replicas[run.replica].chunks.iter().filter(|chunk| wanted.overlaps(chunk.range())) {
             if wanted.min <= chunk.min_time && chunk.max_time <= wanted.max {
                 chunks.append(&mut encode(std::mem::take(&mut open)));
                 chunks.push(chunk.clone());
             } else {
-                collect(std::slice::from_ref(chunk), wanted, &mut open)?;
+                walk(std::slice::from_ref(chunk), wanted, |time, value| open.push((time, value)))?;
             }
         }
     }
@@ -202,14 +212,24 @@ fn cut(replicas: &[Series], runs: &[Run], range: TimeRange) -> Result<Vec<Chunk>
     Ok(chunks)
 }
 
+/// Encodes samples in any order, of which the first of several at one time counts.
+fn encode(values: Vec<(i64, Value)>) -> Vec<Chunk> {
+    let mut recoder = Recoder::default();
+    in_order(values).into_iter().for_each(|(time, value)| recoder.push(time, value));
+    recoder.finish()
+}
+
+/// Samples in order of time, of several at one time the first.
+fn in_order(mut values: Vec<(i64, Value)>) -> Vec<(i64, Value)> {
+    values.sort_by_key(|(time, _)| *time); // stable
+    values.dedup_by_key(|(time, _)| *time);
+    values
+}
+
 /// Whether any of these has a chunk that reaches into a range, which may be empty.
 fn have(replicas: &[Series], range: TimeRange) -> bool {
     range.min <= range.max
-        && replicas.iter().any(|replica| replica.chunks.iter().any(|chunk| range.overlaps(extent(chunk))))
-}
-
-fn extent(chunk: &Chunk) -> TimeRange {
-    TimeRange::new(chunk.min_time, chunk.max_time)
+        && replicas.iter().any(|replica| replica.chunks.iter().any(|chunk| range.overlaps(chunk.range())))
 }
 
 fn span(run: Run) -> TimeRange {

@@ -45,13 +45,15 @@ impl Track {
             }
             return track;
         }
-        // Numbers and histograms side by side can't be compared with each other, so such a series is no counter.
-        let mixed = samples.values.iter().any(|value| !is_stale(*value));
+        // Numbers and histograms side by side can't be compared with each other, so such a series is no counter. Of which of both kinds a
+        // stale marker is says nothing.
+        let numbers = samples.values.iter().any(|value| !is_stale(*value));
+        let mixed = numbers && samples.histograms.iter().any(|sample| !sample.histogram.is_stale());
         let mut points: Vec<(i64, f64, bool)> = samples
             .times
             .iter()
             .zip(&samples.values)
-            .map(|(time, value)| (*time, f64::NAN, is_stale(*value)))
+            .map(|(time, value)| (*time, if mixed { f64::NAN } else { *value }, is_stale(*value)))
             .collect();
         points.extend(samples.histograms.iter().map(|sample| {
             let histogram = &sample.histogram;

@@ -30,6 +30,8 @@ impl Db {
             }
         }
         // Whatever its times are: where the last cut went through a chunk, the head still has what is in a block.
-        self.head.delete(matchers, range).map_err(|source| self.io_error("log a deletion", source))
+        let deleted = self.head.delete(matchers, range);
+        self.blocks.note_change();
+        deleted.map_err(|source| self.io_error("log a deletion", source))
     }
 }

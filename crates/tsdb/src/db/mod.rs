@@ -13,6 +13,7 @@ mod plan;
 mod query;
 mod rescan;
 mod retention;
+mod shown;
 mod snapshot;
 mod state;
 mod unopened;

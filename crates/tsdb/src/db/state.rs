@@ -7,13 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
 use model::{Clock, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use prometheus_client::registry::Registry;
 use storage::{Appendable, Appender};
 
 use super::blocks::{BlockSet, remove_unfinished};
+use super::shown::ShownBlocks;
 use super::unopened::Unopened;
 use crate::block::Block;
 use crate::chunk_snapshot;
@@ -32,7 +32,7 @@ pub struct Db {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) head: Arc<Head>,
     pub(super) loading: Loading,
-    pub(super) blocks: ArcSwap<BlockSet>,
+    pub(super) blocks: ShownBlocks,
     pub(super) metrics: Metrics,
     /// Held by whoever changes blocks that are there: one merge or deletion at a time. Taken before `maintaining`.
     pub(super) compacting: Mutex<()>,
@@ -89,7 +89,7 @@ impl Db {
             clock,
             head: Arc::new(head),
             loading: Loading::default(),
-            blocks: ArcSwap::from_pointee(blocks),
+            blocks: ShownBlocks::new(blocks),
             metrics,
             compacting: Mutex::new(()),
             maintaining: Mutex::new(()),
@@ -133,6 +133,11 @@ impl Db {
     /// The head in numbers.
     pub fn head_stats(&self) -> HeadStats {
         self.head.stats()
+    }
+
+    /// Whether the last commit could not be written to the log, because the disk is full for example; false again with the first that can.
+    pub fn storing_fails(&self) -> bool {
+        self.head.storing_fails()
     }
 
     /// What makes the head large, the `limit` largest of each kind.
@@ -206,5 +211,9 @@ impl Appendable for Db {
 
     fn note(&self, name: &str) -> Option<Vec<u8>> {
         self.head.note(name)
+    }
+
+    fn notes(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        self.head.notes_with_prefix(prefix)
     }
 }

@@ -243,9 +243,14 @@ impl HeadIndex {
         self.pairs.get(number)
     }
 
+    /// The label with this number, as text.
+    pub(super) fn label_text(&self, number: u32) -> (&str, &str) {
+        self.pairs.text(number)
+    }
+
     /// The labels of a slot as text, sorted by name.
     pub(super) fn pairs(&self, slot: u32) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.numbers(slot).iter().map(|number| self.pairs.text(*number))
+        self.numbers(slot).iter().map(|number| self.label_text(*number))
     }
 
     /// The labels of a slot.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use model::{METRIC_NAME, Matcher, Sample, TimeRange, Timestamp, is_stale};
-use storage::{NewestSamples, VisitNewest};
+use storage::{NewestSample, NewestSamples};
 
 use super::index::HeadIndex;
 use super::pages::PageCursor;
@@ -54,12 +54,12 @@ struct HeadNewest {
 }
 
 impl Head {
-    /// The newest floats in `range`; `None` where the state of a series doesn't tell: it has a native histogram, samples after the
-    /// range, or some that were deleted.
+    /// The newest floats from `since` until now, which is the moment in which no commit is under way; `None` where the state of a series
+    /// doesn't tell: it has a native histogram, samples ahead of the clock, or some that were deleted.
     pub(crate) fn newest(
         head: &Arc<Head>,
         selectors: &[Vec<Matcher>],
-        range: TimeRange,
+        since: Timestamp,
     ) -> Option<Box<dyn NewestSamples>> {
         if head.tombstones.any() {
             return None;
@@ -72,6 +72,7 @@ impl Head {
                 // Series were made since: now no commit can come between.
                 (slots, last_reference) = head.matching_by_name(selectors);
             }
+            let range = TimeRange::new(since, head.now());
             let pages = head.pages.snapshot();
             let mut cursor = PageCursor::new(&pages);
             found = Columns::new(slots, range.min.as_ms());
@@ -148,22 +149,38 @@ fn name_label(index: &HeadIndex, name: u32, slot: u32) -> Option<u32> {
 }
 
 impl NewestSamples for HeadNewest {
-    fn next(&mut self, visit: &mut VisitNewest<'_>) -> bool {
+    fn next(&mut self, visit: &mut dyn FnMut(NewestSample<'_>)) -> bool {
         let index = self.head.index.read();
-        let mut labels = Vec::new();
         let Columns { slots, halves, times, values, from } = &self.found;
         let end = times.len().min(self.at + SERIES_AT_ONCE);
+        let mut labels = Vec::new();
+        let mut before: &[u32] = &[];
         for at in self.at..end {
             let slot = slots[at];
-            if index.place(slot).is_some_and(|place| place.reference as u32 == halves[at]) {
-                labels.clear();
-                labels.extend(index.pairs(slot));
-                visit(&labels, Sample::new(Timestamp::from_ms(from + i64::from(times[at])), values[at]));
+            if index.place(slot).is_none_or(|place| place.reference as u32 != halves[at]) {
+                continue;
             }
+            let numbers = index.numbers(slot);
+            let same = same_places(numbers, before);
+            labels.resize(numbers.len(), ("", ""));
+            for (at, (label, number)) in labels.iter_mut().zip(numbers).enumerate() {
+                if same.checked_shr(at as u32).unwrap_or(0) & 1 == 0 {
+                    *label = index.label_text(*number);
+                }
+            }
+            before = numbers;
+            let time = Timestamp::from_ms(from + i64::from(times[at]));
+            visit(NewestSample { labels: &labels, same, sample: Sample::new(time, values[at]) });
         }
         self.at = end;
         end < times.len()
     }
+}
+
+/// Bit *i* is set where both have the same at place *i*.
+fn same_places(numbers: &[u32], before: &[u32]) -> u64 {
+    let both = numbers.iter().zip(before).take(u64::BITS as usize).enumerate();
+    both.fold(0, |same, (at, (number, before))| same | u64::from(number == before) << at)
 }
 
 #[cfg(test)]

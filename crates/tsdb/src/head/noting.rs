@@ -11,6 +11,11 @@ impl Head {
         self.notes.get(name)
     }
 
+    /// The notes whose names begin so.
+    pub(crate) fn notes_with_prefix(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        self.notes.with_prefix(prefix)
+    }
+
     /// Notes something that belongs to no transaction.
     pub(super) fn set_note_now(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let mut record = Vec::new();

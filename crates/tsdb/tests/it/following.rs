@@ -231,6 +231,54 @@ fn whoever_follows_is_told_everything() {
     });
 }
 
+/// Who reads while a commit is between the log and the head gets a place from which the next run goes on with the whole of it, though
+/// its samples and its note are two records.
+#[test]
+fn a_commit_under_way_is_told_after_a_kill() {
+    const COMMITS: i64 = 3000;
+    let (dir, clock) = (scratch(), Arc::new(ManualClock::new(ms(START_MS))));
+    let db = open(dir.path(), &clock);
+    let follower = block_on(db.follow(&[vec![Matcher::equal("__name__", "m")]])).expect("followed");
+    let mut changes = Changes::default();
+    let mut place = follower.read(Place::default(), 1, &mut changes).expect_err("nothing is at this place").until;
+    // Each place that was told, and the newest time that was told before it.
+    let mut places = vec![(place, START_MS)];
+    let writer = std::thread::spawn({
+        let (db, clock) = (Arc::clone(&db), Arc::clone(&clock));
+        move || {
+            for _ in 0..COMMITS {
+                let mut appender = db.appender();
+                let now = clock.now().saturating_add(1);
+                clock.advance(1);
+                for series in 0..50 {
+                    let labels = labels(&[("__name__", "m"), ("series", &series.to_string())]);
+                    appender.append(&labels, now, 1.0).expect("taken");
+                }
+                appender.set_note("note", &[7; 100]).expect("taken");
+                appender.commit().expect("stored");
+            }
+        }
+    });
+    while places.last().is_some_and(|(_, newest)| *newest < START_MS + COMMITS) {
+        let Progress { until, .. } = follower.read(place, 1, &mut changes).expect("known");
+        if until != place {
+            let newest = changes.floats.iter().map(|change| change.time).max();
+            places.push((until, newest.or(places.last().map(|(_, newest)| *newest)).expect("the first is there")));
+            place = until;
+        }
+    }
+    writer.join().expect("all is stored");
+
+    let killed = scratch();
+    copy_dir(dir.path(), killed.path());
+    let db = open(killed.path(), &clock);
+    let follower = block_on(db.follow(&[vec![Matcher::equal("__name__", "m")]])).expect("followed");
+    for (place, newest) in places.into_iter().filter(|(_, newest)| *newest < START_MS + COMMITS) {
+        let Missed { from, .. } = follower.read(place, 1, &mut changes).expect_err("of the run before");
+        assert!(from <= ms(newest + 1), "{place:?}: told up to {newest}, but goes on from {from}");
+    }
+}
+
 #[test]
 fn commits_are_told_with_all_that_they_have() {
     let (dir, clock) = (scratch(), Arc::new(ManualClock::new(ms(START_MS))));
@@ -291,6 +339,11 @@ fn a_note_is_stored_with_its_transaction() {
     let check = |db: &Db| {
         let found = ["cursor", "other", "gone", "unknown"].map(|name| db.note(name));
         assert_eq!(found, [Some(b"one".to_vec()), Some(b"x".to_vec()), None, None]);
+        let named = |prefix: &str| db.notes(prefix).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(
+            (named("curs"), named("other"), named("gon")),
+            (vec!["cursor".into()], vec!["other".into()], vec![])
+        );
     };
     check(&db);
     for close in [false, true, false] {

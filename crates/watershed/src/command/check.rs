@@ -2,28 +2,31 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use config::Errors;
 use daemon::read_config;
+use promql::ParseOptions;
 use rules::{GroupDefaults, RuleSet};
 
-use crate::arguments::Check;
+use crate::arguments::{Check, Files, WithExpressions};
+use crate::feature::Feature;
 
 /// Checks every file, says what is wrong with each, and fails if anything is.
 pub(crate) fn run(check: &Check) -> Result<ExitCode> {
-    type CheckFile = fn(&Path) -> Result<String, Errors>;
-    let (files, check_file): (&[PathBuf], CheckFile) = match check {
-        Check::Config(files) => (&files.files, check_config),
-        Check::Rules(files) => (&files.files, check_rules),
-        Check::AlertConfig(files) => (&files.files, check_alert_config),
+    type CheckFile = fn(&Path, ParseOptions) -> Result<String, Errors>;
+    let (Files { files }, features, check_file): (_, &[Feature], CheckFile) = match check {
+        Check::Config(WithExpressions { files, features }) => (files, features, check_config),
+        Check::Rules(WithExpressions { files, features }) => (files, features, check_rules),
+        Check::AlertConfig(files) => (files, &[], check_alert_config),
     };
+    let language = Feature::language(features);
     let mut failed = false;
     let mut out = std::io::stdout().lock();
     for file in files {
-        match check_file(file) {
+        match check_file(file, language) {
             Ok(found) => writeln!(out, "{}: fine, {found}", file.display())?,
             Err(errors) => {
                 failed = true;
@@ -35,20 +38,23 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
 }
 
 /// A file with a `federation:` section is a global's, any other a shard's.
-fn check_config(file: &Path) -> Result<String, Errors> {
+fn check_config(file: &Path, language: ParseOptions) -> Result<String, Errors> {
     let is_global = fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with("federation:")));
-    let (tier, common) =
-        if is_global { ("a global", global::load(file, "global")?.common) } else { ("a shard", shard::load(file)?) };
+    let (tier, common) = if is_global {
+        ("a global", global::load(file, "global", language)?.common)
+    } else {
+        ("a shard", shard::load(file, language)?)
+    };
     let groups = common.rules.groups.iter().filter(|group| group.file != Path::new(daemon::BUILT_IN)).count();
     Ok(format!("{tier} with {} scrape jobs and {groups} rule groups", common.scrape.len()))
 }
 
-fn check_rules(file: &Path) -> Result<String, Errors> {
-    let set = RuleSet::check(file, &read_config(file)?, GroupDefaults::default())?;
+fn check_rules(file: &Path, language: ParseOptions) -> Result<String, Errors> {
+    let set = RuleSet::check(file, &read_config(file)?, GroupDefaults { language, ..GroupDefaults::default() })?;
     let rules: usize = set.groups.iter().map(|group| group.rules.len()).sum();
     Ok(format!("{} groups with {rules} rules", set.groups.len()))
 }
 
-fn check_alert_config(file: &Path) -> Result<String, Errors> {
+fn check_alert_config(file: &Path, _: ParseOptions) -> Result<String, Errors> {
     alert::Config::load(&read_config(file)?, file).map(|_| "routes and receivers".to_owned())
 }

@@ -5,6 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod global;
 mod node;
 pub(crate) mod shard;
+pub(crate) mod test;
 pub(crate) mod tsdb;
 
 pub(crate) use node::registry;

@@ -15,7 +15,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use promql::EngineOptions;
 
-use crate::arguments::{Compression, Feature, LogFlags, NodeFlags};
+use crate::arguments::{Compression, LogFlags, NodeFlags};
+use crate::feature::Feature;
 use crate::process::Process;
 use crate::signals::{Asked, Signals};
 
@@ -46,6 +47,7 @@ pub(crate) fn options(flags: &NodeFlags) -> Result<Options> {
             timeout: Duration::from_millis(flags.query_timeout_ms.unsigned_abs()),
             max_samples: flags.query_max_samples,
             max_concurrency: flags.query_max_concurrency,
+            language: Feature::language(&flags.features),
             ..EngineOptions::default()
         },
         lifecycle: flags.enable_lifecycle,

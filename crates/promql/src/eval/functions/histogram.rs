@@ -1,45 +1,56 @@
-//! `histogram_quantile`, `histogram_quantiles` and `histogram_fraction` of classic buckets.
+//! `histogram_quantile`, `histogram_quantiles` and `histogram_fraction`, of classic buckets and of native histograms.
 
 use hashbrown::HashMap;
-use model::{BUCKET_LABEL, Labels, LabelsBuilder, format_float};
+use model::{BUCKET_LABEL, FloatHistogram, Labels, LabelsBuilder, format_float};
 
 use crate::eval::column::Column;
 use crate::eval::context::Notes;
 use crate::eval::failure::QueryFailure;
+use crate::eval::functions::monotonic::{Bucket, Fix};
+use crate::eval::native::quantile;
+use crate::eval::native::remarks::Remarks;
 use crate::eval::series::{SeriesSet, Sink, StepSeries, is_metadata};
 use crate::eval::steps::Steps;
 use crate::syntax::Span;
 
-/// One bucket of a histogram: how many observations were at most `bound`.
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    bound: f64,
-    count: f64,
-}
-
-/// Counts that differ by less than this share of their sum are equal; floats that were summed in another order do.
-const SMALL_DIFFERENCE: f64 = 1e-12;
-
-/// Classic histograms: the buckets' columns by the labels that the buckets have in common.
+/// Classic histograms: the buckets' columns by the labels that the buckets have in common. Native ones: their series.
 pub(crate) struct Histograms<'a> {
+    natives: Vec<StepSeries>,
     histograms: Vec<(Labels, Vec<(f64, Column)>)>,
     steps: Steps,
     notes: &'a Notes,
     /// Where the buckets come from in the query.
     span: Span,
     results: SeriesSet,
+    /// Whether names of metrics go at the end of the query.
+    delays_names: bool,
 }
 
 impl<'a> Histograms<'a> {
     /// Groups series that are buckets of the same histogram. What has no `le` that is a number is told and left out.
-    pub(crate) fn group(series: Vec<StepSeries>, steps: Steps, notes: &'a Notes, span: Span) -> Self {
+    pub(crate) fn group(
+        series: Vec<StepSeries>,
+        steps: Steps,
+        (notes, span): (&'a Notes, Span),
+        delays_names: bool,
+    ) -> Self {
         let mut index: HashMap<Labels, usize, foldhash::fast::RandomState> = HashMap::default();
         let mut histograms: Vec<(Labels, Vec<(f64, Column)>)> = Vec::new();
-        for one in series {
+        let mut natives: Vec<StepSeries> = Vec::new();
+        // As in Prometheus, where names have gone by then unless they go at the end.
+        let metric_of = |labels: &Labels| if delays_names { labels.metric_name().to_owned() } else { String::new() };
+        for mut one in series {
+            if one.column.has_natives() {
+                natives.push(one.clone());
+                one.column.drop_natives();
+                if one.column.is_blank() {
+                    continue;
+                }
+            }
             let le = one.labels.value(BUCKET_LABEL);
             let Some(bound) = model::parse_float(le) else {
                 let why = "bucket label \"le\" is missing or has a malformed value of";
-                let name = match one.labels.metric_name() {
+                let name = match metric_of(&one.labels).as_str() {
                     "" => String::new(),
                     name => format!(" for metric name {}", model::quote(name)),
                 };
@@ -57,7 +68,31 @@ impl<'a> Histograms<'a> {
         for (_, columns) in &mut histograms {
             columns.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
-        Histograms { histograms, steps, notes, span, results: SeriesSet::default() }
+        for native in &mut natives {
+            let Some(classic) = index.get(&native.labels) else { continue };
+            if keep_apart(native, &mut histograms[*classic].1) {
+                Remarks { notes, span }.mixed_classic(&metric_of(&native.labels));
+            }
+        }
+        Histograms { natives, histograms, steps, notes, span, results: SeriesSet::default(), delays_names }
+    }
+
+    /// Computes one value per native histogram, and sets `label` on the results. `compute` gets the place of the step, the
+    /// histogram, and the name of its metric.
+    fn compute_natives(
+        &mut self,
+        label: Option<(&str, &str)>,
+        compute: impl Fn(usize, &FloatHistogram, &str) -> f64,
+    ) -> Result<(), QueryFailure> {
+        for native in &self.natives {
+            let mut out = Column::empty(self.steps.count);
+            for (at, histogram) in native.column.natives() {
+                out.set(at, compute(at, histogram, native.labels.metric_name()));
+            }
+            out.drops_name = self.delays_names;
+            self.results.add(result_labels(&native.labels, label, self.delays_names), &mut out)?;
+        }
+        Ok(())
     }
 
     /// Computes one value per histogram and step, and sets `label` on the results. `compute` gets the place of the step
@@ -83,12 +118,8 @@ impl<'a> Histograms<'a> {
                     out.set(at, compute(at, if complete { &mut buckets } else { &mut [] }));
                 }
             }
-            let mut builder = LabelsBuilder::new(labels);
-            builder.retain(|name, _| !is_metadata(name));
-            if let Some((name, value)) = label {
-                builder.set(name, value);
-            }
-            self.results.add(builder.build(), &mut out)?;
+            out.drops_name = self.delays_names;
+            self.results.add(result_labels(&labels.without_name(), label, self.delays_names), &mut out)?;
         }
         Ok(())
     }
@@ -103,10 +134,13 @@ impl<'a> Histograms<'a> {
         let written = quantiles.first().map(|q| format_label_float(*q)).unwrap_or_default();
         let mut fix = Fix::default();
         let steps = self.steps;
-        self.compute(label.map(|name| (name, written.as_str())), |at, buckets| {
-            bucket_quantile(quantiles[at], buckets, steps.time(at), &mut fix)
+        let label = label.map(|name| (name, written.as_str()));
+        let remarks = Remarks { notes: self.notes, span: self.span };
+        self.compute_natives(label, |at, histogram, metric| {
+            quantile::quantile(quantiles[at], histogram, metric, remarks)
         })?;
-        for message in fix.messages {
+        self.compute(label, |at, buckets| bucket_quantile(quantiles[at], buckets, steps.time(at), &mut fix))?;
+        if let Some(message) = fix.message() {
             self.notes.info(&message, self.span);
         }
         Ok(())
@@ -114,6 +148,10 @@ impl<'a> Histograms<'a> {
 
     /// Adds the shares of observations between `lower` and `upper`, each with one value per step.
     pub(crate) fn fractions(&mut self, lower: &[f64], upper: &[f64]) -> Result<(), QueryFailure> {
+        let remarks = Remarks { notes: self.notes, span: self.span };
+        self.compute_natives(None, |at, histogram, metric| {
+            quantile::fraction((lower[at], upper[at]), histogram, metric, remarks)
+        })?;
         self.compute(None, |at, buckets| bucket_fraction(lower[at], upper[at], buckets))
     }
 
@@ -123,6 +161,28 @@ impl<'a> Histograms<'a> {
     }
 }
 
+/// Empties the steps at which there are a native and a classic histogram with the same labels: nobody knows which one is meant. Tells
+/// whether there are any.
+fn keep_apart(native: &mut StepSeries, classic: &mut [(f64, Column)]) -> bool {
+    let clash = |at: usize| native.column.native(at).is_some() && classic.iter().any(|(_, c)| c.get(at).is_some());
+    let clashes: Vec<usize> = (0..native.column.len()).filter(|at| clash(*at)).collect();
+    for at in &clashes {
+        native.column.put(*at, None);
+        classic.iter_mut().for_each(|(_, column)| column.put(*at, None));
+    }
+    !clashes.is_empty()
+}
+
+/// The labels of a result.
+fn result_labels(labels: &Labels, label: Option<(&str, &str)>, keeps_name: bool) -> Labels {
+    let mut builder = LabelsBuilder::new(labels);
+    builder.retain(|name, _| keeps_name || !is_metadata(name));
+    if let Some((name, value)) = label {
+        builder.set(name, value);
+    }
+    builder.build()
+}
+
 /// A number as the label values `le` and `quantile` have it: with a point even where it is whole.
 fn format_label_float(value: f64) -> String {
     let mut text = format_float(value);
@@ -130,12 +190,6 @@ fn format_label_float(value: f64) -> String {
         text.push_str(".0");
     }
     text
-}
-
-/// What was said about buckets whose counts fall.
-#[derive(Default)]
-struct Fix {
-    messages: Vec<String>,
 }
 
 fn bucket_quantile(q: f64, buckets: &mut [Bucket], time: i64, fix: &mut Fix) -> f64 {
@@ -148,7 +202,7 @@ fn bucket_quantile(q: f64, buckets: &mut [Bucket], time: i64, fix: &mut Fix) -> 
     if q > 1.0 {
         return f64::INFINITY;
     }
-    make_monotonic(buckets, time, fix);
+    fix.make_monotonic(buckets, time);
     let [rest @ .., last] = &*buckets else { return f64::NAN };
     let Some(before_last) = rest.last() else { return f64::NAN };
     if last.count == 0.0 {
@@ -171,47 +225,6 @@ fn bucket_quantile(q: f64, buckets: &mut [Bucket], time: i64, fix: &mut Fix) -> 
         rank -= before.count;
     }
     start + (bucket.bound - start) * (rank / count)
-}
-
-/// Counts must not fall from bucket to bucket. Small falls come from rounding and are taken away silently, others are told.
-fn make_monotonic(buckets: &mut [Bucket], time: i64, fix: &mut Fix) {
-    let Some((first, rest)) = buckets.split_first_mut() else { return };
-    let mut before = first.count;
-    let (mut lowest, mut highest, mut largest) = (f64::INFINITY, f64::NEG_INFINITY, 0.0_f64);
-    for bucket in rest {
-        let count = bucket.count;
-        if count == before {
-            continue;
-        }
-        if almost_equal(before, count) {
-            bucket.count = before;
-        } else if count < before {
-            bucket.count = before;
-            lowest = lowest.min(bucket.bound);
-            highest = highest.max(bucket.bound);
-            largest = largest.max(before - count);
-        } else {
-            before = count;
-        }
-    }
-    if largest > 0.0 {
-        let see = "(see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
-        fix.messages.push(format!(
-            "input to histogram_quantile needed to be fixed for monotonicity {see}, from buckets {} to {}, with a max diff of {}, at {}",
-            format_float(lowest),
-            format_float(highest),
-            format_float(largest),
-            model::Timestamp::from_ms(time).to_rfc3339(),
-        ));
-    }
-}
-
-fn almost_equal(a: f64, b: f64) -> bool {
-    let (sum, difference) = (a.abs() + b.abs(), (a - b).abs());
-    if a == 0.0 || b == 0.0 || sum < f64::MIN_POSITIVE {
-        return difference < SMALL_DIFFERENCE * f64::MIN_POSITIVE;
-    }
-    difference / sum.min(f64::MAX) < SMALL_DIFFERENCE
 }
 
 fn bucket_fraction(lower: f64, upper: f64, buckets: &[Bucket]) -> f64 {

@@ -28,16 +28,12 @@ impl<'a> Replace<'a> {
         Ok(Replace { target, replacement, source, regex })
     }
 
-    /// The labels with the replacement, where the source matches.
-    pub(crate) fn apply(&self, labels: &Labels) -> Labels {
-        match self.regex.expand(labels.value(self.source), self.replacement) {
-            Some(value) => {
-                let mut builder = LabelsBuilder::new(labels);
-                builder.set(self.target, &value);
-                builder.build()
-            }
-            None => labels.clone(),
-        }
+    /// The labels with the replacement; `None` where the source doesn't match.
+    pub(crate) fn apply(&self, labels: &Labels) -> Option<Labels> {
+        let value = self.regex.expand(labels.value(self.source), self.replacement)?;
+        let mut builder = LabelsBuilder::new(labels);
+        builder.set(self.target, &value);
+        Some(builder.build())
     }
 }
 

@@ -2,9 +2,11 @@
 
 pub(crate) mod absent;
 pub(crate) mod date;
+pub(crate) mod extended;
 pub(crate) mod histogram;
 pub(crate) mod label;
 pub(crate) mod math;
+pub(crate) mod monotonic;
 pub(crate) mod over_time;
 pub(crate) mod range;
 pub(crate) mod rate;

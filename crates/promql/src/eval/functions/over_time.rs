@@ -1,8 +1,10 @@
 //! `*_over_time`, `changes`, `resets`.
 
+use model::Kahan;
+
 use crate::eval::column::Column;
 use crate::eval::failure::QueryFailure;
-use crate::eval::kahan::{Kahan, Mean};
+use crate::eval::mean::Mean;
 use crate::eval::quantile;
 use crate::eval::window::{RangeInput, Window};
 
@@ -138,14 +140,22 @@ pub(crate) fn mad(input: &RangeInput<'_>, out: &mut Column) -> Done {
 }
 
 pub(crate) fn changes(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| {
-        let changed = |pair: &&[f64]| pair[0] != pair[1] && !(pair[0].is_nan() && pair[1].is_nan());
-        Some(window.values.windows(2).filter(changed).count() as f64)
-    });
+    input.fill(out, |window| Some(count_changes(window.values)));
     Ok(())
 }
 
+/// How often a value differs from the one before it.
+pub(crate) fn count_changes(values: &[f64]) -> f64 {
+    let changed = |pair: &&[f64]| pair[0] != pair[1] && !(pair[0].is_nan() && pair[1].is_nan());
+    values.windows(2).filter(changed).count() as f64
+}
+
 pub(crate) fn resets(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(window.values.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64));
+    input.fill(out, |window| Some(count_resets(window.values)));
     Ok(())
+}
+
+/// How often a value is lower than the one before it.
+pub(crate) fn count_resets(values: &[f64]) -> f64 {
+    values.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64
 }

@@ -72,7 +72,7 @@ fn ends(window: &Window<'_>) -> Option<(f64, f64)> {
 ///
 /// Regular samples lie in the same way in one range after another, so what follows from their places alone is kept from
 /// range to range; that leaves a multiplication where there were seven divisions (`benches/range.rs`).
-struct Extrapolation {
+pub(crate) struct Extrapolation {
     /// The rise is divided by this many seconds.
     per: f64,
     /// Before the first sample, behind the last one, between them, in milliseconds, and how many steps lie between them.
@@ -85,7 +85,8 @@ struct Extrapolation {
 }
 
 impl Extrapolation {
-    fn new(per: f64) -> Self {
+    /// Nothing seen yet; a rise will be divided by `per`.
+    pub(crate) fn new(per: f64) -> Self {
         Extrapolation { per, places: (0, 0, 0, 0), to_start: 0.0, to_end: 0.0, sampled: 0.0, factor: 1.0 / per }
     }
 
@@ -93,7 +94,13 @@ impl Extrapolation {
     #[inline]
     fn look_at(&mut self, window: &Window<'_>) {
         let (times, last) = (window.times, window.times.len() - 1);
-        let places = (times[0] - window.start, window.end - times[last], times[last] - times[0], last);
+        self.look_at_places((times[0] - window.start, window.end - times[last], times[last] - times[0], last));
+    }
+
+    /// Sees how far the samples lie from the start and from the end of the range and from one another, in milliseconds, and how many
+    /// steps lie between them.
+    #[inline]
+    pub(crate) fn look_at_places(&mut self, places: (i64, i64, i64, usize)) {
         if places != self.places {
             self.places = places;
             self.measure();
@@ -122,9 +129,14 @@ impl Extrapolation {
         factor / self.per
     }
 
+    /// The factor for a gauge.
+    pub(crate) fn factor(&self) -> f64 {
+        self.factor
+    }
+
     /// The factor for a counter, which is not extended to a time at which it would have been below zero.
     #[inline]
-    fn counter_factor(&self, first: f64, rise: f64) -> f64 {
+    pub(crate) fn counter_factor(&self, first: f64, rise: f64) -> f64 {
         // A product first, as it is cheaper than the quotient that decides.
         const MARGIN: f64 = 1.000_001;
         if rise > 0.0 && first >= 0.0 && first * self.sampled <= self.to_start * rise * MARGIN {

@@ -1,8 +1,9 @@
 //! Where the values are going: regression and smoothing.
 
+use model::Kahan;
+
 use crate::eval::column::Column;
 use crate::eval::failure::QueryFailure;
-use crate::eval::kahan::Kahan;
 use crate::eval::window::{RangeInput, Window};
 
 type Done = Result<(), QueryFailure>;

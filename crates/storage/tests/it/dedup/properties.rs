@@ -6,8 +6,8 @@ use model::{Labels, TimeRange, Timestamp, is_stale};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use storage::chunk::{Chunk, Recoder, Value};
-use storage::dedup::{Kind, MARGIN_MS, merge, merge_series};
-use storage::{Samples, Series};
+use storage::dedup::{Group, Kind, MARGIN_MS, groups, merge, merge_series};
+use storage::{Samples, Series, SeriesSet};
 
 use super::rate::{live, rate};
 use super::scrapes::{START_MS, World, scatter, worlds};
@@ -257,22 +257,27 @@ pub(crate) fn series(labels: Labels, samples: &Samples, seed: u64) -> Series {
     Series { labels, chunks }
 }
 
+/// Replicas of one series, which the label `replica` tells from each other.
+pub(crate) fn group(replicas: Vec<Series>) -> Group {
+    let found = groups(SeriesSet::from_sorted(replicas).series, &["replica".to_owned()]);
+    found.expect("no errors").pop().expect("a series")
+}
+
 #[test]
 fn blocks_hold_what_counts_however_it_came() {
     let parts = (worlds(), 0..1000_i64, 0..1000_i64, any::<u64>());
     check_property("blocks", &parts, |(world, from, length, seed)| {
         let replicas = world.samples(|time| world.counter(time));
         let range = part_of(&world, from, length);
-        let names = ["replica".to_owned()];
         let make = |seed: u64| -> Vec<Series> {
             let label = |at: usize| Labels::from_pairs([("__name__", "x_total"), ("replica", &format!("r{at}"))]);
             replicas.iter().enumerate().map(|(at, samples)| series(label(at), samples, seed)).collect()
         };
-        let chunks = merge_series(&make(seed), &names, range).expect("valid chunks");
+        let chunks = merge_series(group(make(seed)), range).expect("valid chunks");
         let mut others = make(seed.wrapping_add(1));
         others.reverse();
         others.iter_mut().for_each(|series| series.chunks.reverse());
-        let again = merge_series(&others, &names, range).expect("valid chunks");
+        let again = merge_series(group(others), range).expect("valid chunks");
         prop_assert!(chunks.iter().map(|chunk| &chunk.data).eq(again.iter().map(|chunk| &chunk.data)));
         let mut out = Samples::default();
         Series { labels: Labels::empty(), chunks }.decode(TimeRange::ALL, &mut out).expect("valid chunks");

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use futures::executor::block_on;
-use model::{Buckets, Histogram, Labels, Matcher, Span, TimeRange, Timestamp};
+use model::{Buckets, Histogram, Labels, Matcher, STALE_NAN, Span, TimeRange, Timestamp};
 use proptest::prelude::*;
-use storage::chunk::{Encoding, Recoder};
+use storage::chunk::{Chunk, Encoding, Recoder, Value};
 use storage::dedup::{Dedup, Kind, MARGIN_MS, merge, merge_series};
 use storage::{Hints, LabelRequest, Queryable, Samples, SelectRequest, Series};
 
 use super::memory::Memory;
-use super::properties::{bits, check_property, part_of, series, within};
+use super::properties::{bits, check_property, group, part_of, series, within};
 use super::scrapes::worlds;
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -155,7 +155,7 @@ fn histograms_stay_what_they_are() {
     });
     let want = merge(&replicas, Kind::Unknown);
     let hour = range(0, 3600);
-    let block = merge_series(&[b.clone(), a.clone()], &["replica".to_owned()], hour).expect("valid chunks");
+    let block = merge_series(group(vec![b.clone(), a.clone()]), hour).expect("valid chunks");
     let shown = select(&view(vec![a, b]), &SelectRequest::new(vec![], hour)).remove(0);
     for series in [Series { labels: Labels::empty(), chunks: block }, shown] {
         assert!(series.chunks.iter().all(|chunk| chunk.encoding == Encoding::Histogram));
@@ -167,6 +167,43 @@ fn histograms_stay_what_they_are() {
                 .all(|(got, want)| { got.time == want.time && got.histogram.same_as(&want.histogram) })
         );
     }
+}
+
+/// Of a replica's two values at one time, and of the kinds a stale marker may have, it makes no difference for a block which a node has first.
+#[test]
+fn a_block_does_not_depend_on_what_came_first() {
+    let encode = |samples: &[(i64, Value)]| {
+        let mut recoder = Recoder::default();
+        samples.iter().for_each(|(second, value)| recoder.push(second * 1000, value.clone()));
+        recoder.finish()
+    };
+    let counter = |seconds: std::ops::Range<i64>, lag: i64| -> Vec<(i64, Value)> {
+        seconds.step_by(15).map(|second| (second, Value::Float((second - lag) as f64))).collect()
+    };
+    let of = |name: &str, chunks: Vec<Chunk>| Series {
+        labels: labels(&[("__name__", "m_total"), ("replica", name)]),
+        chunks,
+    };
+    // While the first is away the second would look like a reset.
+    let b = of("b", encode(&counter(607..3600, 100)));
+    let block = |marker: Value, late: &[(i64, Value)], late_first: bool| {
+        let mut first = counter(0..1800, 0);
+        first.push((1800, marker));
+        first.extend(counter(1950..3600, 0));
+        let mut chunks = [encode(&first), encode(late)];
+        if late_first {
+            chunks.reverse();
+        }
+        let group = group(vec![of("a", chunks.concat()), b.clone()]);
+        let chunks = merge_series(group, range(0, 3600)).expect("valid chunks");
+        chunks.iter().map(|chunk| chunk.data.clone()).collect::<Vec<_>>()
+    };
+    let stale = || Value::Float(STALE_NAN);
+    let want = block(stale(), &[], false);
+    assert_eq!(want, block(Histogram::stale().into(), &[], false));
+    let late = [(1500, Value::Float(7.0)), (1800, Value::Float(1800.0)), (1950, stale())];
+    assert_eq!(block(stale(), &late, false), block(Histogram::stale().into(), &late, true));
+    assert_ne!(block(stale(), &late, false), want);
 }
 
 #[test]

@@ -1,6 +1,9 @@
-//! What is noted of commits in the log, so that it is known after a start.
+//! The times of commits: what was committed since, and what is noted of them in the log, so that it is known after a start.
 
 use std::io;
+
+use model::Timestamp;
+use storage::Place;
 
 use super::runs::Runs;
 use super::times::CommitTimes;
@@ -20,6 +23,16 @@ impl Head {
         let noted = self.set_note_now(RUNS, &runs.to_bytes());
         *self.feed.runs.write() = runs;
         noted
+    }
+
+    /// No sample that was committed after a place is older than this: [`Timestamp::MIN`] where nothing is known of the place,
+    /// [`Timestamp::MAX`] where nothing was committed. And the place that commits have come to.
+    pub(crate) fn committed_since(&self, place: Place) -> (Timestamp, Place) {
+        let runs = self.feed.runs.read();
+        let after = runs.resolve(place);
+        let recent = self.feed.recent.lock();
+        let oldest = after.map_or(i64::MIN, |after| recent.times.oldest_after(after));
+        (Timestamp::from_ms(oldest), runs.place(recent.settled()))
     }
 
     /// The times of the commits of earlier runs as far as they were noted, and up to where they were.

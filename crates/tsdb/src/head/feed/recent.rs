@@ -84,11 +84,19 @@ pub(in crate::head) struct Commit {
     pub(in crate::head) what: Followed,
 }
 
+/// A commit that is logged and not in place yet.
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    /// Where the commit before it ends.
+    after: LogPosition,
+    end: LogPosition,
+}
+
 /// Which commits are in place, and what the newest of them brought.
 #[derive(Debug)]
 pub(in crate::head) struct Recent {
-    /// Where the commits end that are logged and not in place yet.
-    in_flight: Vec<LogPosition>,
+    /// The commits that are logged and not in place yet, in the log's order.
+    in_flight: Vec<InFlight>,
     /// Where the newest commit ends.
     last: LogPosition,
     pub(in crate::head) times: CommitTimes,
@@ -113,13 +121,13 @@ impl Recent {
 
     /// A commit is in the log. Must be said before the next commit gets there.
     pub(in crate::head) fn logged(&mut self, end: LogPosition) {
-        self.in_flight.push(end);
+        self.in_flight.push(InFlight { after: self.last, end });
         self.last = end;
     }
 
     /// A commit is in place; `oldest` is the time of its oldest sample, `i64::MAX` if it has none.
     pub(in crate::head) fn in_place(&mut self, end: LogPosition, oldest: i64, mut what: Followed) {
-        self.in_flight.retain(|other| *other != end);
+        self.in_flight.retain(|commit| commit.end != end);
         if oldest < i64::MAX {
             self.times.add(end, oldest);
         }
@@ -154,10 +162,10 @@ impl Recent {
         self.forget(newest.map_or(0, |newest| newest + 1));
     }
 
-    /// All commits that end here or before are in place.
+    /// All commits that end here or before are in place. It is the end of a commit always, and never within one: a commit may be several
+    /// records, of which the next run would take those before the place for told.
     pub(in crate::head) fn settled(&self) -> LogPosition {
-        let before = |end: &LogPosition| LogPosition { segment: end.segment, offset: end.offset.saturating_sub(1) };
-        self.in_flight.iter().min().map_or(self.last, before)
+        self.in_flight.first().map_or(self.last, |commit| commit.after)
     }
 
     /// Behind this place nothing is missing.
@@ -201,7 +209,7 @@ mod tests {
         (1..=3).for_each(|end| recent.logged(at(end * 10)));
         recent.in_place(at(30), 3, floats(3, 1));
         recent.in_place(at(10), 1, floats(1, 1));
-        assert_eq!((recent.settled(), ends(&recent, 0)), (at(19), vec![10]));
+        assert_eq!((recent.settled(), ends(&recent, 0)), (at(10), vec![10]));
         recent.in_place(at(20), 2, floats(2, 1));
         assert_eq!((recent.settled(), ends(&recent, 0), ends(&recent, 10)), (at(30), vec![10, 20, 30], vec![20, 30]));
     }

@@ -1,0 +1,103 @@
+use super::*;
+
+fn evaluation(text: &str) -> Evaluation {
+    match parse_script(text).unwrap_or_else(|e| panic!("{text:?}: {e}")).pop() {
+        Some(Command::Eval(evaluation)) => evaluation,
+        other => panic!("{text:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn reads_commands() {
+    let text =
+        "# a comment\nclear\nLOAD 1m\n  a 1 2\n  # ends it\n\nload_with_nhcb 30s\n\n\neval instant at 5m a\n  a 2\n";
+    let commands = parse_script(text).expect("a script");
+    let [Command::Clear, Command::Load(load), Command::Load(native), Command::Eval(eval)] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    assert_eq!((load.step_ms, load.series.len(), load.with_native), (60_000, 1, false));
+    assert_eq!((native.step_ms, native.series.len(), native.with_native), (30_000, 0, true));
+    assert_eq!((eval.line, eval.query.as_str(), eval.series.len()), (10, "a", 1));
+    assert_eq!(eval.written, ["a 2"]);
+}
+
+#[test]
+fn reads_when() {
+    let check = |text: &str, want: When, query: &str| {
+        let evaluation = evaluation(text);
+        assert_eq!((evaluation.when, evaluation.query.as_str()), (want, query), "{text}");
+    };
+    let ms = Timestamp::from_ms;
+    check("eval instant at 5m a  +  b", When::Instant(ms(300_000)), "a  +  b");
+    check("eval instant at 0 1", When::Instant(ms(0)), "1");
+    check("eval range from 0 to 1m step 10s x", When::Range(ms(0), ms(60_000), 10_000), "x");
+    check("eval_ordered instant at 1ms x", When::Instant(ms(1)), "x");
+}
+
+#[test]
+fn reads_expectations() {
+    let check = |line: &str, want: Expectation| {
+        let text = format!("eval instant at 1m x\n\t{line}\n");
+        assert_eq!(evaluation(&text).expectations, [want], "{line}");
+    };
+    check("expect fail", Expectation::Fail(TextMatch::Any));
+    check("expect fail msg: a:b", Expectation::Fail(TextMatch::Exact("a:b".to_owned())));
+    check("expect warn regex:^a.*", Expectation::Warn(TextMatch::Regex("^a.*".to_owned())));
+    check("expect info msg: x", Expectation::Info(TextMatch::Exact("x".to_owned())));
+    check("expect no_warn", Expectation::NoWarn);
+    check("expect  no_info", Expectation::NoInfo);
+    check("expect ordered", Expectation::Ordered);
+    check("expect string `a\\b`", Expectation::Text("a\\b".to_owned()));
+    let ms = Timestamp::from_ms;
+    check("expect range vector from 10s to 1m step 5s", Expectation::RangeVector(ms(10_000), ms(60_000), 5_000));
+    // A metric may be called so.
+    assert_eq!(evaluation("eval instant at 1m x\nexpect{} 1").series.len(), 1);
+}
+
+#[test]
+fn deprecated_commands_say_what_they_expect() {
+    let check = |text: &str, want: &[Expectation]| assert_eq!(evaluation(text).expectations, want, "{text}");
+    check("eval_fail instant at 1m x", &[Expectation::Fail(TextMatch::Any)]);
+    check("eval_warn range from 0 to 1m step 1m x", &[Expectation::Warn(TextMatch::Any)]);
+    check("eval_info instant at 1m x", &[Expectation::Info(TextMatch::Any)]);
+    check("eval_ordered instant at 1m x", &[Expectation::Ordered]);
+    check(
+        "eval_fail instant at 1m x\n expected_fail_message no luck",
+        &[Expectation::Fail(TextMatch::Any), Expectation::Fail(TextMatch::Exact("no luck".to_owned()))],
+    );
+    check(
+        "eval_fail instant at 1m x\n expected_fail_regexp lu.k",
+        &[Expectation::Fail(TextMatch::Any), Expectation::Fail(TextMatch::Regex("lu.k".to_owned()))],
+    );
+}
+
+#[test]
+fn errors_have_their_place() {
+    let check = |text: &str, place: (usize, usize), words: &str| {
+        let error = parse_script(text).expect_err(text);
+        assert_eq!((error.line, error.column), place, "{text:?}: {error}");
+        assert!(error.message.contains(words), "{text:?}: {error}");
+    };
+    check("clear\n  evil", (2, 3), "invalid command");
+    check("load", (1, 1), "needs a step");
+    check("load 1y1", (1, 6), "1y1");
+    check("load 1m\n  a{b=1} 1", (2, 7), "expected a string");
+    check("load 1m\n  a 1 2 three", (2, 9), "no value");
+    check("eval", (1, 5), "invalid eval");
+    check("eval often at 1m x", (1, 6), "invalid eval");
+    check("eval instant at soon x", (1, 17), "soon");
+    check("eval instant at 1m", (1, 19), "no query");
+    check("eval range from 1m to 0 step 1m x", (1, 23), "before the start");
+    check("eval range from 0 to 1m step 0s x", (1, 30), "longer than 0");
+    check("eval range from 0 to 1m each 1m x", (1, 25), "invalid eval");
+    check("eval_ordered range from 0 to 1m step 1m x", (1, 1), "invalid eval");
+    check("eval instant at 1m x\n  expect nothing", (2, 10), "unknown expectation");
+    check("eval instant at 1m x\n  expect fail if: x", (2, 15), "want msg:");
+    check("eval instant at 1m x\n  expect fail regex: a(", (2, 22), "");
+    check("eval instant at 1m x\n  expect string x", (2, 17), "in quotes");
+    check("eval instant at 1m x\n  expect range 5", (2, 16), "want expect range vector");
+    check("eval instant at 1m x\n  x 1 2", (2, 3), "one value");
+    check("eval instant at 1m x\n expect info\n expect no_info", (3, 2), "info and no_info");
+    check("eval instant at 1m x\n expect no_warn\n expect warn", (3, 2), "warn and no_warn");
+    check("eval instant at 1m x\n expect fail msg: a\n expect fail msg: b", (3, 2), "one way");
+}

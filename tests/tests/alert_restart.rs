@@ -142,7 +142,11 @@ async fn a_kill_ends_no_alert_repeats_none_and_loses_no_end() -> Result<()> {
     let after = alerts(&shard).await?;
     for name in ["Holds", "Kept", "Missed", "Pends"] {
         let since = after.get(name).and_then(|alert| alert["activeAt"].as_str());
-        ensure!(since.is_some_and(|since| since < killed.as_str()), "{name} is not what it was: {after:?}");
+        ensure!(
+            since.is_some_and(|since| since < killed.as_str()),
+            "{name} is not what it was: {after:?}\n{}",
+            shard.log()
+        );
     }
     eventually("every end is told, and what was pending fires", BOUND, || async {
         let ended = ["Kept", "Ends", "Untold"].iter().all(|name| world.told(name, "resolved") == 1);

@@ -130,7 +130,11 @@ async fn a_full_disk_stops_storing_and_nothing_else() -> Result<()> {
         Ok(())
     })
     .await?;
-    ensure!(beats > 0 && heartbeat.all().len() <= beats + 1, "the heart of a node beats that stores nothing");
+    ensure!(
+        beats > 0 && heartbeat.all().len() <= beats + 1,
+        "the heart of a node beats that stores nothing:\n{}",
+        shard.log()
+    );
 
     fs::remove_file(filler)?;
     storing_fails(&shard.client, 0.0).await?;

@@ -23,7 +23,7 @@ pub(crate) fn of_node(manager: Arc<OnceLock<Weak<rules::Manager>>>, db: Arc<Db>,
         let manager = manager.get().and_then(Weak::upgrade).ok_or("the rules don't run")?;
         in_time(&manager.groups(), began, clock.now())?;
         if db.storing_fails() {
-            return Err("nothing can be stored: the last commit could not be written to the log".to_owned());
+            return Err("samples can't be stored: a commit could not be written to the log".to_owned());
         }
         Ok(())
     })

@@ -12,8 +12,8 @@ use std::time::Duration;
 use model::{Labels, Sample, Timestamp};
 use parking_lot::Mutex;
 use promql::{Asker, Engine, Origin, VectorSample};
-use storage::Queryable;
 use storage::chunk::Value;
+use storage::{QueryError, Queryable};
 use template::Context;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -400,22 +400,26 @@ impl Group {
         }
     }
 
+    /// Lets the rules that have nothing to restore note their alerts from the first evaluation on: what is told before it is noted,
+    /// a death forgets.
+    pub(crate) async fn skip_restoring(&self, now: Timestamp) {
+        for (rule, state) in self.definition.rules.iter().zip(&self.rules) {
+            if !state.lock().restored && self.last_states(rule, now).await.is_ok_and(|last| last.is_empty()) {
+                state.lock().restored = true;
+            }
+        }
+    }
+
     /// Restores the alerts that were not restored yet.
     async fn restore(&self, now: Timestamp) {
+        let Settings { for_grace_period_ms: grace_ms, outage_tolerance_ms: tolerance_ms, .. } = self.shared.settings;
         for (rule, state) in self.definition.rules.iter().zip(&self.rules) {
             if state.lock().restored {
                 continue;
             }
-            let Settings { for_grace_period_ms: grace_ms, outage_tolerance_ms: tolerance_ms, .. } =
-                self.shared.settings;
-            let for_ms = rule.alerting().map_or(0, |alerting| alerting.for_ms);
-            let last = if for_ms < grace_ms {
-                Ok(HashMap::new())
-            } else {
-                last_states(self.shared.queryable.as_ref(), &rule.name, now, tolerance_ms).await
-            };
-            match last {
+            match self.last_states(rule, now).await {
                 Ok(last) => {
+                    let for_ms = rule.alerting().map_or(0, |alerting| alerting.for_ms);
                     let since = |last: &Sample| {
                         let outage = Outage { last: last.time, now, tolerance_ms, grace_ms };
                         outage.active_since(Timestamp::from_secs_f64(last.value), for_ms)
@@ -429,6 +433,17 @@ impl Group {
                     tracing::warn!(group, rule = rule.name, %error, "cannot restore alerts, trying again");
                 }
             }
+        }
+    }
+
+    /// What is stored of a rule's alerts that may have to be restored.
+    async fn last_states(&self, rule: &Rule, now: Timestamp) -> Result<HashMap<Labels, Sample>, QueryError> {
+        let Settings { for_grace_period_ms: grace_ms, outage_tolerance_ms: tolerance_ms, .. } = self.shared.settings;
+        match rule.alerting() {
+            Some(alerting) if alerting.for_ms >= grace_ms => {
+                last_states(self.shared.queryable.as_ref(), &rule.name, now, tolerance_ms).await
+            }
+            _ => Ok(HashMap::new()),
         }
     }
 

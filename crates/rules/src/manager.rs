@@ -142,6 +142,7 @@ impl Manager {
             }
             if let Some(recalled) = &mut recalled {
                 group.recall(recalled, now);
+                group.skip_restoring(now).await;
                 group.send_recalled(now).await;
             }
             new.push((key, Arc::new(group)));

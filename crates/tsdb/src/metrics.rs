@@ -118,7 +118,7 @@ metrics! {
     wal_truncations_failed: Counter = "prometheus_tsdb_wal_truncations_failed";
     /// Total number of WAL writes that failed.
     wal_writes_failed: Counter = "prometheus_tsdb_wal_writes_failed";
-    /// Whether the last commit could not be stored: 1 while storing fails, for example because the disk is full.
+    /// Whether commits can't be stored: 1 from one that failed, for example because the disk is full, until one about as large succeeds.
     storing_failed: Gauge = "watershed_tsdb_storing_failed";
     /// Total number of attempts to sync the log to disk that failed.
     wal_syncs_failed: Counter = "watershed_tsdb_wal_syncs_failed";

@@ -54,9 +54,7 @@ async fn lives(rule: &str, lives: &[(i64, &str)]) -> (String, Option<i64>, Strin
     let mut last = (None, String::new());
     for (away, scrapes) in lives {
         minute += away;
-        // The first start has nothing to restore.
-        let settings = if states.is_empty() { BY_HAND } else { RESTORING };
-        let node = Node::open(directory, settings, at(minute + 1) - 1000);
+        let node = Node::open(directory, RESTORING, at(minute + 1) - 1000);
         node.apply("r.yml", &rules).await;
         let (mut shown, mut told) = (String::new(), Vec::new());
         tell(&node, at(minute + 1) - 1000, &mut told);

@@ -83,6 +83,12 @@ impl Collected {
             && self.notes.is_empty()
     }
 
+    /// How many samples there are.
+    pub(super) fn sample_count(&self) -> usize {
+        let grouped: usize = self.groups.iter().map(|group| group.samples.len() + group.histograms.len()).sum();
+        grouped + self.late.len()
+    }
+
     fn group(&mut self, must_begin: impl Fn(&Group) -> bool) -> &mut Group {
         if self.groups.last().is_none_or(must_begin) {
             self.groups.push(Group::default());

@@ -47,6 +47,7 @@ mod slots;
 mod snapshot;
 mod state;
 mod stats;
+mod storing;
 mod symbols;
 mod tombstones;
 mod transaction;

@@ -16,6 +16,7 @@ use super::late::log::LateLog;
 use super::metadata::MetadataTable;
 use super::notes::Notes;
 use super::pages::Pages;
+use super::storing::Storing;
 use super::tombstones::HeadTombstones;
 use crate::head_chunks::{self, HeadChunks, LoadedChunks};
 use crate::metrics::Metrics;
@@ -75,6 +76,7 @@ pub(crate) struct Head {
     out_of_order_window_ms: AtomicI64,
     clock: Arc<dyn Clock>,
     pub(super) tombstones: HeadTombstones,
+    pub(super) storing: Storing,
     pub(super) metrics: Metrics,
 }
 
@@ -118,6 +120,7 @@ impl Head {
             feed,
             clock,
             tombstones: HeadTombstones::default(),
+            storing: Storing::default(),
             metrics,
         })
     }

@@ -59,11 +59,6 @@ fn count(name: impl Into<String>, value: usize) -> NamedCount {
 }
 
 impl Head {
-    /// Whether the last commit could not be written to the log.
-    pub(crate) fn storing_fails(&self) -> bool {
-        self.metrics.storing_failed.get() != 0
-    }
-
     /// Numbers for `/metrics` and status pages.
     pub(crate) fn stats(&self) -> HeadStats {
         let (series, symbols, label_pairs) = {

@@ -270,7 +270,7 @@ impl Appender for Transaction {
         }
         let mut late = (!self.collected.late.is_empty()).then(|| head.late_commit());
         let logged = self.collected.log(&head, late.as_mut());
-        head.metrics.storing_failed.set(i64::from(logged.is_err()));
+        head.note_storing(self.collected.sample_count(), logged.is_ok());
         let end = match logged {
             Ok(end) => end,
             Err(error) => {

@@ -302,7 +302,10 @@ async fn without_notes_state_is_restored_as_in_prometheus() {
         node.append(at(minute), &[(&up("x"), 0.0)]);
         node.evaluate(at(minute)).await;
         if minute < 24 {
-            assert!(node.query("ALERTS{alertname='Slow'}", at(minute)).await.is_empty(), "stored before it is restored");
+            assert!(
+                node.query("ALERTS{alertname='Slow'}", at(minute)).await.is_empty(),
+                "stored before it is restored"
+            );
             assert_eq!(node.query("ALERTS{alertname='Fast'}", at(minute)).await.len(), 1, "nothing to restore");
         }
         if minute == 22 {

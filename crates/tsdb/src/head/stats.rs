@@ -59,6 +59,19 @@ fn count(name: impl Into<String>, value: usize) -> NamedCount {
 }
 
 impl Head {
+    /// Whether commits can't be written to the log.
+    pub(crate) fn storing_fails(&self) -> bool {
+        self.metrics.storing_failed.get() != 0
+    }
+
+    /// Takes note of a commit of so many samples.
+    pub(super) fn note_storing(&self, samples: usize, is_stored: bool) {
+        if !is_stored || self.storing_fails() {
+            let fails = self.storing.note(samples, is_stored, self.now());
+            self.metrics.storing_failed.set(i64::from(fails));
+        }
+    }
+
     /// Numbers for `/metrics` and status pages.
     pub(crate) fn stats(&self) -> HeadStats {
         let (series, symbols, label_pairs) = {

@@ -6,8 +6,6 @@
 use model::Timestamp;
 use parking_lot::Mutex;
 
-use super::state::Head;
-
 /// So long after the last failure all is well again, whatever has been committed since: the large target may be gone.
 const FORGET_MS: i64 = 5 * 60 * 1000;
 
@@ -25,7 +23,7 @@ struct Failure {
 
 impl Storing {
     /// Takes note of a commit of so many samples. The answer is whether storing fails now.
-    fn note(&self, samples: usize, is_stored: bool, now: Timestamp) -> bool {
+    pub(super) fn note(&self, samples: usize, is_stored: bool, now: Timestamp) -> bool {
         let mut failure = self.0.lock();
         let before = *failure;
         *failure = if is_stored {
@@ -34,21 +32,6 @@ impl Storing {
             Some(Failure { samples: before.map_or(samples, |failure| failure.samples.max(samples)), at: now })
         };
         failure.is_some()
-    }
-}
-
-impl Head {
-    /// Whether commits can't be written to the log.
-    pub(crate) fn storing_fails(&self) -> bool {
-        self.metrics.storing_failed.get() != 0
-    }
-
-    /// Takes note of a commit of so many samples.
-    pub(super) fn note_storing(&self, samples: usize, is_stored: bool) {
-        if !is_stored || self.storing_fails() {
-            let fails = self.storing.note(samples, is_stored, self.now());
-            self.metrics.storing_failed.set(i64::from(fails));
-        }
     }
 }
 

@@ -89,6 +89,11 @@ impl Limits {
         Ok(())
     }
 
+    /// How many samples may be held.
+    pub(crate) fn samples_max(&self) -> u64 {
+        self.samples_max
+    }
+
     /// Takes note that so many more samples are held.
     pub(crate) fn hold(&self, samples: usize) -> Result<(), QueryFailure> {
         let held = self.held.get().saturating_add(samples as u64);

@@ -1,6 +1,7 @@
 //! The evaluator: series by series over columns of steps.
 
 mod aggregate;
+mod ahead;
 mod binary;
 mod calls;
 mod column;

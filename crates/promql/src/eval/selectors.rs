@@ -3,7 +3,8 @@
 use model::{CounterReset, FloatHistogram, Labels, TimeRange};
 use storage::{Samples, SeriesSet};
 
-use crate::eval::column::{Column, weight};
+use crate::eval::ahead;
+use crate::eval::column::Column;
 use crate::eval::evaluator::Evaluator;
 use crate::eval::failure::QueryFailure;
 use crate::eval::functions::extended;
@@ -86,22 +87,8 @@ impl Evaluator<'_> {
         range: TimeRange,
         each: &mut dyn FnMut(&Labels, &mut Samples) -> Result<(), QueryFailure>,
     ) -> Result<(), QueryFailure> {
-        let limits = &self.context.limits;
         self.context.notes.pass_on(answer.warnings);
-        let mut samples = Samples::default();
-        for series in answer.series {
-            limits.check()?;
-            let series = series?;
-            series.decode(range, &mut samples).map_err(|error| {
-                QueryFailure::Storage(storage::QueryError::data(format!("series {}: {error}", series.labels)))
-            })?;
-            limits.count_series(samples.len());
-            let weight = samples.times.len() + samples.histograms.iter().map(|s| weight(&s.histogram)).sum::<usize>();
-            limits.hold(weight)?;
-            each(&series.labels, &mut samples)?;
-            limits.release(weight);
-        }
-        Ok(())
+        ahead::read(answer.series, range, &self.context.limits, each)
     }
 
     /// The ranges that an expression of type range vector stands for.

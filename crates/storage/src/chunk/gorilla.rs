@@ -57,14 +57,31 @@ impl Window {
             return Some(old);
         }
         if bits.take_bit()? {
-            let leading = bits.take(5)? as u8;
-            let width = match bits.take(6)? as u8 {
-                0 => 64,
-                width => width,
-            };
-            *self = Window { leading, trailing: 64_u8.checked_sub(leading + width)? };
+            *self = Window::from_header(bits.take(11)? as u16)?;
         }
-        let width = 64 - u32::from(self.leading) - u32::from(self.trailing);
-        Some(old ^ bits.take(width)? << self.trailing)
+        Some(old ^ bits.take(self.width())? << self.trailing)
+    }
+
+    /// From the eleven bits that a value brings along with a window of its own: five of leading zeros, six of width.
+    #[inline]
+    pub(super) fn from_header(bits: u16) -> Option<Self> {
+        let leading = (bits >> 6) as u8;
+        let width = match bits as u8 & 0x3f {
+            0 => 64,
+            width => width,
+        };
+        Some(Window { leading, trailing: 64_u8.checked_sub(leading + width)? })
+    }
+
+    /// How many bits lie between the zeros, 1 to 64.
+    #[inline]
+    pub(super) fn width(self) -> u32 {
+        64 - u32::from(self.leading) - u32::from(self.trailing)
+    }
+
+    /// How many zeros stand behind them.
+    #[inline]
+    pub(super) fn trailing(self) -> u32 {
+        u32::from(self.trailing)
     }
 }

@@ -8,6 +8,7 @@ pub mod histogram;
 pub mod xor;
 
 mod bits;
+mod columns;
 mod decode;
 mod encoded;
 mod error;

@@ -8,7 +8,7 @@ use super::format::{corrupt, section};
 use crate::binary::{Corrupt, Cursor};
 
 /// Every so-manieth string's place is remembered; the ones between are found by walking.
-const STEP: usize = 32;
+const STEP: usize = 8;
 
 /// Reads strings by number without decoding the whole table.
 #[derive(Debug, Clone)]

@@ -13,6 +13,8 @@
 //! 3. An aggregation takes its operand series by series into one column per group, so `sum by (job) (rate(m[5m]))` holds
 //!    groups, not series.
 //! 4. What doesn't depend on the step (`@`) is evaluated for one step.
+//! 5. Where there are many series, a second thread reads and decodes them ahead, and leaves decoding to the first one whenever that
+//!    has nothing to do. Their order stays, and so does every bit of the result.
 //!
 //! The semantics are Prometheus 3's: ranges and lookback are open on the left, a stale marker ends a series at once.
 //!

@@ -89,11 +89,11 @@ impl Base {
         // Two engines, each with as many queries at a time.
         let places = options.engine.max_concurrency.saturating_mul(2);
         let books = Books::open(&data_dir, places, clock.clone(), &mut registry);
-        let engine = || Arc::new(Engine::new(options.engine).watched_by(books.clone()));
+        let engine = Engine::new(options.engine).watched_by(books.clone());
         Ok(Base {
             db,
-            engine: engine(),
-            rule_engine: engine(),
+            rule_engine: Arc::new(engine.beside()),
+            engine: Arc::new(engine),
             discovery: Environment::new(&mut registry),
             clock,
             registry,

@@ -21,7 +21,12 @@ pub fn format_plain_float(value: f64) -> String {
 
 /// Prometheus's JSON form of a sample value: Go's 'f' form between 1e-6 and 1e21, an exponent outside.
 pub fn format_json_float(value: f64) -> String {
-    format_with(value, -6..21)
+    format_with(value, JSON)
+}
+
+/// Appends what [`format_json_float`] gives, without a string of its own.
+pub fn write_json_float(out: &mut Vec<u8>, value: f64) {
+    write_with(out, value, JSON);
 }
 
 /// Go's `%v`: digits between 1e-4 and 1e21, an exponent outside.
@@ -31,6 +36,7 @@ pub fn format_go_float(value: f64) -> String {
 
 /// Which decimal exponents are written as digits alone.
 const EXPOSITION: Range<i32> = -4..6;
+const JSON: Range<i32> = -6..21;
 
 fn format_with(value: f64, plain: Range<i32>) -> String {
     let mut out = Vec::with_capacity(24);
@@ -58,12 +64,19 @@ fn write_with(out: &mut Vec<u8>, value: f64, plain: Range<i32>) {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(value as u64).as_bytes();
         let exponent = digits.len() as i32 - 1;
+        if plain.contains(&exponent) {
+            return out.extend_from_slice(digits);
+        }
         let trailing = digits.iter().rev().take_while(|digit| **digit == b'0').count();
         let significant = &digits[..digits.len() - trailing];
         return write_digits(out, significant, exponent, plain);
     }
     let mut buffer = ryu::Buffer::new();
     let text = buffer.format_finite(value).as_bytes();
+    // Digits alone it writes from 1e-5 on and below 1e16, a whole number with `.0`.
+    if plain.contains(&-5) && plain.contains(&15) && !text.contains(&b'e') && !text.ends_with(b".0") {
+        return out.extend_from_slice(text);
+    }
     let (mantissa, exponent) = match text.iter().position(|byte| *byte == b'e') {
         Some(at) => (&text[..at], str::from_utf8(&text[at + 1..]).ok().and_then(|digits| digits.parse().ok())),
         None => (text, Some(0)),
@@ -177,6 +190,12 @@ mod tests {
         let check = |value: f64, want: &str| assert_eq!(format_json_float(value), want);
         check(0.00001, "0.00001");
         check(0.000_000_1, "1e-07");
+        check(0.000_001_2, "0.0000012");
+        check(0.000_012_345, "0.000012345");
+        check(-123_456.75, "-123456.75");
+        check(1_234_567_890_123_456.8, "1234567890123456.8");
+        check(9_007_199_254_740_994.0, "9007199254740994");
+        check(1e16, "10000000000000000");
         check(1e20, "100000000000000000000");
         check(1e21, "1e+21");
     }

@@ -23,7 +23,9 @@ mod time;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use exemplar::Exemplar;
-pub use float::{format_float, format_go_float, format_json_float, format_plain_float, parse_float, write_float};
+pub use float::{
+    format_float, format_go_float, format_json_float, format_plain_float, parse_float, write_float, write_json_float,
+};
 pub use go_regex::{GoRegex, GoSearch, RegexError};
 pub use histogram::{
     Accumulator, Added, Amount, Bucket, Buckets, CUSTOM_BUCKETS_SCHEMA, CounterReset, EXPONENTIAL_SCHEMA_MAX,

@@ -32,7 +32,7 @@ pub use engine::{
     Asker, EndedQuery, Engine, EngineOptions, MatrixSeries, Origin, QueryDurations, QueryResult, QueryStats,
     QueryWatch, Value, VectorSample,
 };
-pub use eval::QueryFailure;
+pub use eval::{QueryFailure, TooManyBytes};
 pub use syntax::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Boundary, Call, Cardinality, DurationExpr, DurationKind, Expr,
     ExprKind, Function, Length, LengthError, Matching, Number, ParseError, ParseOptions, Pretty, QueryTimes, Selector,

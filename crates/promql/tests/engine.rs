@@ -64,9 +64,9 @@ async fn a_range_query_is_a_matrix_sorted_by_labels() {
 async fn samples_are_bounded_but_what_is_aggregated_away_is_not_held() {
     let engine = Engine::new(EngineOptions { max_samples: 2000, ..EngineOptions::default() });
     // Few series are read by the thread that computes, many by one of their own, which ends as well.
-    for series in [30, 3000] {
+    for series in [40, 3000] {
         let held = range(&engine, counters(series), "requests_total").await;
-        assert_eq!(held, Err(QueryFailure::TooManySamples));
+        assert!(held == Err(QueryFailure::TooManySamples), "{series} series are held");
     }
     assert_eq!(
         QueryFailure::TooManySamples.to_string(),
@@ -280,5 +280,31 @@ async fn the_deepest_expressions_are_evaluated() {
     let both = format!("{}{chain}{}", "(".repeat(100), ")".repeat(100));
     for text in [nested, chain, both] {
         assert!(range(&engine, counters(1), &text).await.is_ok());
+    }
+}
+
+/// A query that nobody waits for any more gives its slot back soon, whatever it is doing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_ends_when_nobody_waits_for_it() {
+    let engine = Engine::new(EngineOptions { max_concurrency: 1, max_samples: usize::MAX, ..EngineOptions::default() });
+    for text in [
+        // Many series, one series with long ranges, a subquery with many steps.
+        "count_values(\"v\", quantile_over_time(0.5, requests_total[10m]))",
+        "quantile_over_time(0.5, vector(1)[30d:1s])",
+        "max_over_time((vector(time()) % 7)[60d:1s])",
+    ] {
+        let query = tokio::spawn({
+            let (engine, source) = (engine.clone(), counters(3000));
+            async move { range(&engine, source, text).await }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!query.is_finished(), "{text} is too short for this test");
+        query.abort();
+        let begin = std::time::Instant::now();
+        let next = engine.instant(counters(1), &parse("1").expect("a valid query"), at(600)).await;
+        assert!(next.is_ok());
+        let took = begin.elapsed();
+        // A busy machine counts in; by itself it takes some milliseconds.
+        assert!(took < Duration::from_secs(1), "{text}: {took:?}");
     }
 }

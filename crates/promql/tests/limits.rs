@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{FloatHistogram, Labels, Timestamp};
 use promql::testlang::MemoryStorage;
-use promql::{Engine, EngineOptions, QueryFailure, parse};
+use promql::{Asker, Engine, EngineOptions, Origin, QueryFailure, parse};
 use storage::{Queryable, Samples};
 
 /// How many samples a histogram of `histograms` counts for, rounded down.
@@ -84,4 +84,31 @@ async fn histograms_that_functions_over_ranges_make_are_held() {
     // Beside the samples that they are made of.
     check("rate(histograms[1m])", (24 + 30) * WEIGHT).await;
     check("sum_over_time(histograms[1m])", (24 + 30) * WEIGHT).await;
+}
+
+#[tokio::test]
+async fn bytes_are_bounded_and_what_asks_for_them_is_named() {
+    let ask = async |engine: &Engine, text: &str| {
+        let (start, end) = (Timestamp::from_ms(300_000), Timestamp::from_ms(600_000));
+        engine.range(source(), &parse(text).expect("a valid query"), start, end, 10_000).await
+    };
+    let per_query = Engine::new(EngineOptions { max_bytes: 64 << 10, ..EngineOptions::default() });
+    assert!(ask(&per_query, "sum(floats)").await.is_ok());
+    let failure = ask(&per_query, "sum(floats) + count(histograms{n=\"0\"} offset 1m)").await.expect_err("too much");
+    let message = failure.to_string();
+    assert!(message.starts_with("query needs more memory than it may use: "), "{message}");
+    assert!(message.contains(" when reading histograms{n=\"0\"}, of 0.1 MiB (--query.max-bytes); "), "{message}");
+    assert_eq!(failure.error_type(), "execution");
+
+    let together = Engine::new(EngineOptions { max_total_bytes: 256 << 10, ..EngineOptions::default() });
+    assert!(ask(&together, "floats").await.is_ok());
+    let failure = ask(&together, "histograms").await.expect_err("too much").to_string();
+    assert!(
+        failure.contains(" when reading histograms, all that run ") && failure.contains("--query.max-total-bytes"),
+        "{failure}"
+    );
+    let asker = Asker::RuleGroup { file: String::new(), name: String::new() };
+    let rule = together.asked_by(Origin { query: None, asker });
+    assert!(ask(&rule, "histograms").await.is_ok(), "rules are not refused");
+    assert_eq!(together.held_bytes(), 0);
 }

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::parse_duration;
 
 use crate::feature::Feature;
+use crate::memory;
 use crate::test_arguments::Test;
 use crate::tsdb_arguments::Tsdb;
 
@@ -126,6 +127,13 @@ pub(crate) struct NodeFlags {
     /// How many samples one query may hold in memory.
     #[arg(long = "query.max-samples", default_value_t = 50_000_000)]
     pub(crate) query_max_samples: usize,
+    /// How many bytes of memory one query may hold; 0B for as many as its samples take.
+    #[arg(long = "query.max-bytes", default_value = "0B", value_parser = parse_size)]
+    pub(crate) query_max_bytes: u64,
+    /// How many bytes of memory all queries may hold together: a size, a part of the memory that this process may use, or 0B for any
+    /// number. Rules count and are never refused.
+    #[arg(long = "query.max-total-bytes", default_value = "25%", value_parser = parse_memory)]
+    pub(crate) query_max_total_bytes: u64,
     /// How many queries may run at once.
     #[arg(long = "query.max-concurrency", default_value_t = 20)]
     pub(crate) query_max_concurrency: usize,
@@ -217,6 +225,15 @@ fn parse_size(text: &str) -> Result<u64, String> {
     }
     let bytes = number.parse::<f64>().map_err(|_| invalid())? * (1_u64 << shift) as f64;
     if bytes < u64::MAX as f64 { Ok(bytes as u64) } else { Err(format!("{text:?} is more than 16 EB")) }
+}
+
+/// A size, or a percentage of the memory that this process may use.
+fn parse_memory(text: &str) -> Result<u64, String> {
+    let Some(percent) = text.strip_suffix('%') else { return parse_size(text) };
+    match percent.parse::<u8>() {
+        Ok(percent @ 1..=100) => Ok(memory::available().map_or(0, |bytes| bytes / 100 * u64::from(percent))),
+        _ => Err(format!("{text:?} is no part of the memory: want 1% to 100%")),
+    }
 }
 
 fn parse_segment_size(text: &str) -> Result<u64, String> {

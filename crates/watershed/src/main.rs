@@ -7,6 +7,7 @@ mod demo;
 mod feature;
 mod import;
 mod logging;
+mod memory;
 mod process;
 mod signals;
 mod terminal;

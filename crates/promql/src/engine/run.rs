@@ -52,6 +52,7 @@ fn instant(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure
             let mut vector = Vec::new();
             evaluator.result(expr, steps, &mut |labels, column| {
                 evaluator.context.limits.hold(1)?;
+                evaluator.context.limits.hold_labels(&labels)?;
                 vector.extend(column.point(0).map(|point| match point {
                     Point::Float(value) => VectorSample { labels, time, value, histogram: None },
                     Point::Native(native) => {
@@ -147,6 +148,7 @@ fn range(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure> 
             evaluator.result(expr, steps, &mut |labels, column| {
                 let count = column.iter().count();
                 evaluator.context.limits.hold(count)?;
+                evaluator.context.limits.hold_labels(&labels)?;
                 let mut samples = Samples::of_floats(Vec::with_capacity(count), Vec::with_capacity(count));
                 column.iter().for_each(|(at, value)| samples.push(steps.time(at), value));
                 for (at, native) in column.natives() {

@@ -15,8 +15,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::engine::result::QueryResult;
 use crate::engine::run::{QueryKind, run};
-use crate::engine::watch::{Origin, QueryWatch, Watched};
-use crate::eval::{Answers, Context, Limits, Notes, QueryFailure, Selection, SelectorKey, Steps, selections};
+use crate::engine::watch::{Asker, Origin, QueryWatch, Watched};
+use crate::eval::{
+    Answers, Budget, Context, Limits, Notes, QueryFailure, Selection, SelectorKey, Share, Steps, selections,
+};
 use crate::syntax::{Expr, ParseError, ParseOptions, QueryTimes, parse_with};
 
 /// The limits of an engine. The defaults are Prometheus's.
@@ -28,6 +30,10 @@ pub struct EngineOptions {
     pub timeout: Duration,
     /// How many samples a query may hold at one time.
     pub max_samples: usize,
+    /// How many bytes a query may hold at one time, 0 for any number.
+    pub max_bytes: u64,
+    /// How many bytes all queries may hold together, 0 for any number. Rules count and are never refused.
+    pub max_total_bytes: u64,
     /// How many queries may run at one time; others wait.
     pub max_concurrency: usize,
     /// The step of subqueries that give none, milliseconds: the evaluation interval of rules.
@@ -42,6 +48,8 @@ impl Default for EngineOptions {
             lookback_ms: 300_000,
             timeout: Duration::from_secs(120),
             max_samples: 50_000_000,
+            max_bytes: 0,
+            max_total_bytes: 0,
             max_concurrency: 20,
             subquery_step_ms: 60_000,
             language: ParseOptions::default(),
@@ -54,6 +62,7 @@ impl Default for EngineOptions {
 pub struct Engine {
     options: EngineOptions,
     slots: Arc<Semaphore>,
+    budget: Arc<Budget>,
     watch: Option<Arc<dyn QueryWatch>>,
     origin: Option<Arc<Origin>>,
 }
@@ -70,13 +79,23 @@ impl Drop for CancelOnDrop {
 impl Engine {
     /// An engine with these limits.
     pub fn new(options: EngineOptions) -> Self {
-        let slots = Arc::new(Semaphore::new(options.max_concurrency.clamp(1, Semaphore::MAX_PERMITS)));
-        Engine { options, slots, watch: None, origin: None }
+        let budget = Arc::new(Budget::new(options.max_total_bytes));
+        Engine { options, slots: slots(&options), budget, watch: None, origin: None }
     }
 
     /// The limits.
     pub fn options(&self) -> EngineOptions {
         self.options
+    }
+
+    /// The same engine with as many queries at a time of its own; bytes they share.
+    pub fn beside(&self) -> Self {
+        Engine { slots: slots(&self.options), ..self.clone() }
+    }
+
+    /// How many bytes the queries hold that run.
+    pub fn held_bytes(&self) -> u64 {
+        self.budget.held()
     }
 
     /// Reads an expression.
@@ -169,7 +188,9 @@ impl Engine {
         let running = watched.as_mut().map(Watched::starts);
         let canceled = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(Arc::clone(&canceled));
-        let limits = Limits::new(self.options.max_samples as u64, deadline.into_std(), canceled);
+        let is_rule = self.origin.as_ref().is_some_and(|origin| matches!(origin.asker, Asker::RuleGroup { .. }));
+        let share = Share::new(Arc::clone(&self.budget), self.options.max_bytes, is_rule);
+        let limits = Limits::new(self.options.max_samples as u64, share, deadline.into_std(), canceled);
         limits.hold(steps.count)?;
         let context = Context {
             query: steps,
@@ -202,6 +223,10 @@ impl Engine {
             Err(_) => Err(QueryFailure::Timeout("expression evaluation")),
         }
     }
+}
+
+fn slots(options: &EngineOptions) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(options.max_concurrency.clamp(1, Semaphore::MAX_PERMITS)))
 }
 
 /// Asks the storage for everything at the same time.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use model::{TimeRange, Timestamp};
+use model::{Labels, TimeRange, Timestamp};
 
+use crate::eval::budget::Share;
 use crate::eval::failure::QueryFailure;
 use crate::eval::steps::Steps;
 use crate::syntax::{At, Boundary, Selector, Span};
@@ -59,12 +60,18 @@ impl Context {
     }
 }
 
+/// A time and a value.
+const SAMPLE_BYTES: u64 = 16;
+/// What a series takes besides its labels and samples: its place in a result and the memory manager's part.
+const SERIES_BYTES: u64 = 128;
+
 /// What the query may use, and what it has used.
 #[derive(Debug)]
 pub(crate) struct Limits {
     canceled: Arc<AtomicBool>,
     deadline: Instant,
     samples_max: u64,
+    share: Share,
     held: Cell<u64>,
     peak: Cell<u64>,
     read: Cell<u64>,
@@ -72,10 +79,10 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// At most `samples_max` samples at one time, until `deadline` or until the flag is set.
-    pub(crate) fn new(samples_max: u64, deadline: Instant, canceled: Arc<AtomicBool>) -> Self {
+    /// At most `samples_max` samples and this share of bytes at one time, until `deadline` or until the flag is set.
+    pub(crate) fn new(samples_max: u64, share: Share, deadline: Instant, canceled: Arc<AtomicBool>) -> Self {
         let zero = || Cell::new(0);
-        Limits { canceled, deadline, samples_max, held: zero(), peak: zero(), read: zero(), series: zero() }
+        Limits { canceled, deadline, samples_max, share, held: zero(), peak: zero(), read: zero(), series: zero() }
     }
 
     /// Whether to go on; to be asked at least once per series.
@@ -99,12 +106,21 @@ impl Limits {
         let held = self.held.get().saturating_add(samples as u64);
         self.held.set(held);
         self.peak.set(self.peak.get().max(held));
-        if held > self.samples_max { Err(QueryFailure::TooManySamples) } else { Ok(()) }
+        if held > self.samples_max {
+            return Err(QueryFailure::TooManySamples);
+        }
+        self.share.grow(samples as u64 * SAMPLE_BYTES).map_err(QueryFailure::too_many_bytes)
+    }
+
+    /// Takes note that the labels of a series are kept, until the end of the query.
+    pub(crate) fn hold_labels(&self, labels: &Labels) -> Result<(), QueryFailure> {
+        self.share.grow(labels.byte_len() as u64 + SERIES_BYTES).map_err(QueryFailure::too_many_bytes)
     }
 
     /// Takes note that so many samples are held no longer.
     pub(crate) fn release(&self, samples: usize) {
         self.held.set(self.held.get().saturating_sub(samples as u64));
+        self.share.shrink(samples as u64 * SAMPLE_BYTES);
     }
 
     /// Counts one series of so many decoded samples.

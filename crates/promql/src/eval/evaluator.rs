@@ -69,6 +69,7 @@ impl Evaluator<'_> {
         self.vector(expr, steps, &mut |labels, column| {
             let weight = column.weight();
             self.context.limits.hold(weight)?;
+            self.context.limits.hold_labels(&labels)?;
             held += weight;
             all.push(StepSeries { labels, column: std::mem::take(column) });
             Ok(())
@@ -89,6 +90,7 @@ impl Evaluator<'_> {
         let keeps_apart = !drop_name || self.context.delays_names || differ_without_name(expr);
         let mut feed = |sink: &mut Sink<'_>| {
             self.vector(expr, steps, &mut |labels, column| {
+                self.context.limits.check()?;
                 change(column);
                 if column.is_blank() {
                     return Ok(());
@@ -129,6 +131,7 @@ impl Evaluator<'_> {
         feed(&mut |labels, column| {
             let weight = column.weight();
             self.context.limits.hold(weight)?;
+            self.context.limits.hold_labels(&labels)?;
             held += weight;
             set.add(labels, column)
         })?;
@@ -139,6 +142,7 @@ impl Evaluator<'_> {
 
     /// The numbers of a scalar, one per step.
     pub(crate) fn scalar(&self, expr: &Expr, steps: Steps) -> Result<Vec<f64>, QueryFailure> {
+        self.context.limits.check()?;
         match &expr.kind {
             ExprKind::Number(number) => Ok(vec![number.value; steps.count]),
             ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.scalar(inner, steps),

@@ -3,6 +3,7 @@
 mod aggregate;
 mod ahead;
 mod binary;
+mod budget;
 mod calls;
 mod column;
 mod constant;
@@ -26,6 +27,8 @@ mod steps;
 mod subquery;
 mod window;
 
+pub use budget::TooManyBytes;
+pub(crate) use budget::{Budget, Share};
 pub(crate) use column::{Point, weight};
 pub(crate) use context::{Context, Limits, Notes};
 pub(crate) use evaluator::Evaluator;

@@ -78,6 +78,7 @@ impl Evaluator<'_> {
             }
             each(labels, samples)
         })
+        .map_err(|failure| failure.while_reading(|| selector.bare()))
     }
 
     /// Walks the series of an answer, each decoded once.
@@ -121,6 +122,7 @@ impl Evaluator<'_> {
                 self.context.limits.hold(inner.count)?;
                 let mut samples = Samples::default();
                 self.vector(&subquery.expr, inner, &mut |labels, column| {
+                    self.context.limits.check()?;
                     // Each histogram is copied, also where the column has one sample in several places.
                     let copied = column.weight();
                     self.context.limits.hold(copied)?;

@@ -5,6 +5,7 @@ use storage::Samples;
 
 use crate::eval::column::Column;
 use crate::eval::context::{Limits, Notes};
+use crate::eval::failure::QueryFailure;
 use crate::eval::steps::Steps;
 use crate::syntax::Span;
 
@@ -50,11 +51,19 @@ pub(crate) struct RangeInput<'a> {
     pub(crate) metric: &'a str,
 }
 
+/// After so many samples it is asked whether to go on, which sorting them takes a few milliseconds for.
+const CHECKED_AFTER: usize = 100_000;
+
 impl RangeInput<'_> {
-    /// Asks `compute` about every step whose range has samples; `out` is made empty first.
+    /// Asks `compute` about every step whose range has samples; `out` is made empty first. It takes notice of the query's end in between.
     #[inline]
-    pub(crate) fn fill(&self, out: &mut Column, mut compute: impl FnMut(&Window<'_>) -> Option<f64>) {
+    pub(crate) fn fill(
+        &self,
+        out: &mut Column,
+        mut compute: impl FnMut(&Window<'_>) -> Option<f64>,
+    ) -> Result<(), QueryFailure> {
         out.reset(self.ends.count);
+        let mut unchecked = 0;
         let (times, values) = (&self.samples.times[..], &self.samples.values[..]);
         let (mut low, mut high) = (0, 0);
         for at in 0..self.ends.count {
@@ -73,7 +82,13 @@ impl RangeInput<'_> {
             if let Some(value) = compute(&window) {
                 out.set(at, value);
             }
+            unchecked += high - low;
+            if unchecked > CHECKED_AFTER {
+                self.limits.check()?;
+                unchecked = 0;
+            }
         }
+        Ok(())
     }
 }
 
@@ -101,6 +116,7 @@ mod tests {
     use model::{FloatHistogram, STALE_NAN};
 
     use super::*;
+    use crate::eval::budget::Share;
 
     #[test]
     fn floats_and_histograms_lose_their_stale_markers() {
@@ -120,7 +136,7 @@ mod tests {
         let mut samples = Samples::of_floats(vec![0, 10, 20, 25, 30], vec![0.0, 1.0, 2.0, STALE_NAN, 3.0]);
         drop_stale(&mut samples);
         assert_eq!(samples.times, [0, 10, 20, 30]);
-        let limits = Limits::new(0, Instant::now() + Duration::from_secs(60), Arc::default());
+        let limits = Limits::new(0, Share::default(), Instant::now() + Duration::from_secs(60), Arc::default());
         let check = |ends: Steps, range_ms: i64, want: &[Option<f64>]| {
             let input = RangeInput {
                 samples: &samples,
@@ -135,7 +151,7 @@ mod tests {
                 metric: "",
             };
             let mut out = Column::default();
-            input.fill(&mut out, |window| Some(window.values.iter().sum()));
+            input.fill(&mut out, |window| Some(window.values.iter().sum())).expect("within all limits");
             assert_eq!((0..ends.count).map(|at| out.get(at)).collect::<Vec<_>>(), want);
         };
         check(

@@ -152,6 +152,13 @@ impl Display for AggregateHead<'_> {
     }
 }
 
+impl Selector {
+    /// The selector without range, `@` and offset.
+    pub(crate) fn bare(&self) -> String {
+        Bare(self).to_string()
+    }
+}
+
 /// A selector without range, `@` and offset.
 struct Bare<'a>(&'a Selector);
 

@@ -36,6 +36,7 @@ mod newest;
 mod notes;
 mod noting;
 mod numbering;
+mod order;
 mod pages;
 mod pairs;
 mod postings;

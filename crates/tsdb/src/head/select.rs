@@ -9,6 +9,7 @@ use storage::{LabelRequest, QueryError, Series};
 
 use super::full::FullChunk;
 use super::index::{HeadIndex, Place};
+use super::order::sort_by_labels;
 use super::pages::PageCursor;
 use super::series::SeriesState;
 use super::state::Head;
@@ -52,7 +53,9 @@ impl Head {
         let references: Vec<u64> = found.iter().map(|found| found.place.reference).collect();
         let series = resolve(found, copied, &buffer.into(), &reader);
         let series = series.and_then(|series| Ok(self.tombstones.apply_to_all(&references, series)?));
-        series.map(|series| sorted(series.into_iter().filter(|series| !series.chunks.is_empty()).collect()))
+        let mut series = series?;
+        series.retain(|series| !series.chunks.is_empty());
+        Ok(series)
     }
 
     /// The labels of the series that `select` would give, with empty lists of chunks.
@@ -65,24 +68,29 @@ impl Head {
             cursor.get(place.slot).is_some_and(|state| is_there(state) && !self.tombstones.cover(state))
         });
         drop(cursor);
-        sorted(found.into_iter().map(|found| found.series).collect())
+        found.into_iter().map(|found| found.series).collect()
     }
 
-    /// What matches now, and the highest number of a series that was looked at.
+    /// What matches now, sorted by labels, and the highest number of a series that was looked at.
     fn find(&self, matchers: &[Matcher]) -> (Vec<Found>, u64) {
         let index = self.index.read();
-        let Ok(slots) = matching_series(&*index, matchers);
+        let Ok(mut slots) = matching_series(&*index, matchers);
+        sort_by_labels(&index, &mut slots);
         (slots.into_iter().filter_map(|slot| found(&index, slot)).collect(), index.last_reference())
     }
 
-    /// Adds what matches of the series that were made since; with the gate held, no commit can come between.
+    /// Adds what matches of the series that were made since, in its place; with the gate held, no commit can come between.
     fn find_late(&self, matchers: &[Matcher], seen: u64, out: &mut Vec<Found>) {
         let index = self.index.read();
         if index.last_reference() == seen {
             return;
         }
         let late = index.places().filter(|place| place.reference > seen).filter_map(|place| found(&index, place.slot));
+        let sorted = out.len();
         out.extend(late.filter(|found| matchers.iter().all(|m| m.matches_labels(&found.series.labels))));
+        if out.len() > sorted {
+            out.sort_unstable_by(|a, b| a.series.labels.cmp(&b.series.labels));
+        }
     }
 
     /// What the series have in `range`. Full chunks are named and read later, when commits may go on.
@@ -171,9 +179,4 @@ fn resolve(
         }
     }
     Ok(series)
-}
-
-fn sorted(mut series: Vec<Series>) -> Vec<Series> {
-    series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-    series
 }

@@ -46,6 +46,8 @@ pub(crate) fn options(flags: &NodeFlags) -> Result<Options> {
             lookback_ms: flags.query_lookback_ms,
             timeout: Duration::from_millis(flags.query_timeout_ms.unsigned_abs()),
             max_samples: flags.query_max_samples,
+            max_bytes: flags.query_max_bytes,
+            max_total_bytes: flags.query_max_total_bytes,
             max_concurrency: flags.query_max_concurrency,
             language: Feature::language(&flags.features),
             ..EngineOptions::default()
@@ -122,6 +124,8 @@ fn shown(flags: &NodeFlags) -> BTreeMap<String, String> {
         ("web.enable-admin-api", flags.enable_admin_api.to_string()),
         ("query.timeout", format_duration(flags.query_timeout_ms)),
         ("query.max-samples", flags.query_max_samples.to_string()),
+        ("query.max-bytes", daemon::format_size(flags.query_max_bytes)),
+        ("query.max-total-bytes", daemon::format_size(flags.query_max_total_bytes)),
         ("query.max-concurrency", flags.query_max_concurrency.to_string()),
         ("query.lookback-delta", format_duration(flags.query_lookback_ms)),
     ];

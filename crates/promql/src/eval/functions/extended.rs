@@ -47,8 +47,7 @@ fn fill(
     let ends = Steps { first: input.ends.first.saturating_add(behind), ..input.ends };
     let range_ms = input.range_ms.saturating_add(before).saturating_add(behind);
     let wide = RangeInput { ends, range_ms, ..*input };
-    wide.fill(out, |window| compute(window, window.start.saturating_add(before), window.end.saturating_sub(behind)));
-    Ok(())
+    wide.fill(out, |window| compute(window, window.start.saturating_add(before), window.end.saturating_sub(behind)))
 }
 
 /// `compute` of the newest value before the range and those in the range.

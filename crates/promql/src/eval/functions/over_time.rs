@@ -15,8 +15,7 @@ pub(crate) fn avg(input: &RangeInput<'_>, out: &mut Column) -> Done {
         let mut mean = Mean::default();
         window.values.iter().for_each(|value| mean.add(*value));
         Some(mean.value())
-    });
-    Ok(())
+    })
 }
 
 pub(crate) fn sum(input: &RangeInput<'_>, out: &mut Column) -> Done {
@@ -24,38 +23,31 @@ pub(crate) fn sum(input: &RangeInput<'_>, out: &mut Column) -> Done {
         let mut sum = Kahan::default();
         window.values.iter().for_each(|value| sum.add(*value));
         Some(if sum.sum.is_infinite() { sum.sum } else { sum.total() })
-    });
-    Ok(())
+    })
 }
 
 pub(crate) fn count(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(window.values.len() as f64));
-    Ok(())
+    input.fill(out, |window| Some(window.values.len() as f64))
 }
 
 pub(crate) fn present(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |_| Some(1.0));
-    Ok(())
+    input.fill(out, |_| Some(1.0))
 }
 
 pub(crate) fn first(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| window.values.first().copied());
-    Ok(())
+    input.fill(out, |window| window.values.first().copied())
 }
 
 pub(crate) fn last(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| window.values.last().copied());
-    Ok(())
+    input.fill(out, |window| window.values.last().copied())
 }
 
 pub(crate) fn ts_of_first(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| window.times.first().map(|time| *time as f64 / 1000.0));
-    Ok(())
+    input.fill(out, |window| window.times.first().map(|time| *time as f64 / 1000.0))
 }
 
 pub(crate) fn ts_of_last(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| window.times.last().map(|time| *time as f64 / 1000.0));
-    Ok(())
+    input.fill(out, |window| window.times.last().map(|time| *time as f64 / 1000.0))
 }
 
 /// Where the value lies that `better` prefers to all before it.
@@ -66,24 +58,20 @@ fn best(window: &Window<'_>, better: impl Fn(f64, f64) -> bool) -> usize {
 
 /// The largest value; NaN only where there is nothing else.
 pub(crate) fn max(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| window.values.iter().copied().reduce(|a, b| if b > a || a.is_nan() { b } else { a }));
-    Ok(())
+    input.fill(out, |window| window.values.iter().copied().reduce(|a, b| if b > a || a.is_nan() { b } else { a }))
 }
 
 /// The smallest value; NaN only where there is nothing else.
 pub(crate) fn min(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| window.values.iter().copied().reduce(|a, b| if b < a || a.is_nan() { b } else { a }));
-    Ok(())
+    input.fill(out, |window| window.values.iter().copied().reduce(|a, b| if b < a || a.is_nan() { b } else { a }))
 }
 
 pub(crate) fn ts_of_max(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(window.times[best(window, |new, old| new >= old || old.is_nan())] as f64 / 1000.0));
-    Ok(())
+    input.fill(out, |window| Some(window.times[best(window, |new, old| new >= old || old.is_nan())] as f64 / 1000.0))
 }
 
 pub(crate) fn ts_of_min(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(window.times[best(window, |new, old| new <= old || old.is_nan())] as f64 / 1000.0));
-    Ok(())
+    input.fill(out, |window| Some(window.times[best(window, |new, old| new <= old || old.is_nan())] as f64 / 1000.0))
 }
 
 /// Welford's method with compensated sums.
@@ -99,13 +87,11 @@ fn variance(window: &Window<'_>) -> f64 {
 }
 
 pub(crate) fn stdvar(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(variance(window)));
-    Ok(())
+    input.fill(out, |window| Some(variance(window)))
 }
 
 pub(crate) fn stddev(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(variance(window).sqrt()));
-    Ok(())
+    input.fill(out, |window| Some(variance(window).sqrt()))
 }
 
 pub(crate) fn quantile(input: &RangeInput<'_>, out: &mut Column) -> Done {
@@ -119,8 +105,7 @@ pub(crate) fn quantile(input: &RangeInput<'_>, out: &mut Column) -> Done {
         sorted.clear();
         sorted.extend_from_slice(window.values);
         Some(quantile::quantile(q, &mut sorted))
-    });
-    Ok(())
+    })
 }
 
 /// The median distance from the median.
@@ -135,13 +120,11 @@ pub(crate) fn mad(input: &RangeInput<'_>, out: &mut Column) -> Done {
         let median = quantile::quantile(0.5, &mut sorted);
         sorted.iter_mut().for_each(|value| *value = (*value - median).abs());
         Some(quantile::quantile(0.5, &mut sorted))
-    });
-    Ok(())
+    })
 }
 
 pub(crate) fn changes(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(count_changes(window.values)));
-    Ok(())
+    input.fill(out, |window| Some(count_changes(window.values)))
 }
 
 /// How often a value differs from the one before it.
@@ -151,8 +134,7 @@ pub(crate) fn count_changes(values: &[f64]) -> f64 {
 }
 
 pub(crate) fn resets(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(count_resets(window.values)));
-    Ok(())
+    input.fill(out, |window| Some(count_resets(window.values)))
 }
 
 /// How often a value is lower than the one before it.

@@ -23,8 +23,7 @@ pub(crate) fn delta(input: &RangeInput<'_>, out: &mut Column) -> Done {
         let (first, last) = ends(window)?;
         extrapolation.look_at(window);
         Some((last - first) * extrapolation.factor)
-    });
-    Ok(())
+    })
 }
 
 fn counter(input: &RangeInput<'_>, out: &mut Column, per: f64) -> Done {
@@ -45,8 +44,7 @@ fn counter(input: &RangeInput<'_>, out: &mut Column, per: f64) -> Done {
         }
         extrapolation.look_at(window);
         Some(rise * extrapolation.counter_factor(first, rise))
-    });
-    Ok(())
+    })
 }
 
 /// What to say about a metric that is probably no counter, as its name has no counter's ending.
@@ -154,14 +152,12 @@ pub(crate) fn irate(input: &RangeInput<'_>, out: &mut Column) -> Done {
     input.fill(out, |window| {
         let (before, last, seconds) = last_two(window)?;
         Some(if last < before { last } else { last - before } / seconds)
-    });
-    Ok(())
+    })
 }
 
 /// Difference of the last two samples of a gauge.
 pub(crate) fn idelta(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| last_two(window).map(|(before, last, _)| last - before));
-    Ok(())
+    input.fill(out, |window| last_two(window).map(|(before, last, _)| last - before))
 }
 
 /// The last two values and the seconds between them.

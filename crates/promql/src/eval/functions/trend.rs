@@ -13,8 +13,7 @@ pub(crate) fn deriv(input: &RangeInput<'_>, out: &mut Column) -> Done {
     input.fill(out, |window| {
         // A time near the samples keeps the sums small.
         (window.values.len() >= 2).then(|| regression(window, window.times[0]).0)
-    });
-    Ok(())
+    })
 }
 
 /// The value that least squares expect so many seconds after the step.
@@ -25,8 +24,7 @@ pub(crate) fn predict_linear(input: &RangeInput<'_>, out: &mut Column) -> Done {
             let (slope, intercept) = regression(window, input.steps.time(window.at));
             slope * seconds + intercept
         })
-    });
-    Ok(())
+    })
 }
 
 /// Slope per second, and the value at `zero`.
@@ -65,7 +63,7 @@ pub(crate) fn double_exponential_smoothing(input: &RangeInput<'_>, out: &mut Col
             }
         }
         smooth(window.values, smoothing, trend)
-    });
+    })?;
     invalid.map_or(Ok(()), Err)
 }
 

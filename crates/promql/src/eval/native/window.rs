@@ -158,6 +158,7 @@ mod tests {
     use storage::Samples;
 
     use super::*;
+    use crate::eval::budget::Share;
     use crate::eval::context::{Limits, Notes};
     use crate::syntax::Span;
 
@@ -166,7 +167,8 @@ mod tests {
         let mut samples = Samples::default();
         samples.push_histogram(0, FloatHistogram::default());
         let canceled = Arc::default();
-        let limits = Limits::new(1000, Instant::now() + Duration::from_secs(60), Arc::clone(&canceled));
+        let limits =
+            Limits::new(1000, Share::default(), Instant::now() + Duration::from_secs(60), Arc::clone(&canceled));
         let steps = Steps { first: 0, step: 1, count: 3 };
         let input = RangeInput {
             samples: &samples,

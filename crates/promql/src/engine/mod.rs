@@ -3,6 +3,7 @@
 mod result;
 mod run;
 mod service;
+mod small;
 mod watch;
 
 pub use result::{MatrixSeries, QueryResult, QueryStats, Value, VectorSample};

@@ -1,8 +1,9 @@
-//! The engine: it asks the storage, evaluates on a blocking thread, and keeps the limits.
+//! The engine: it asks the storage, evaluates on a blocking thread what isn't small, and keeps the limits.
 //!
 //! Dropping a query's future cancels it: the evaluation sees a flag before each series and ends. The slot of a query is
 //! free again when its evaluation has ended, not when its future has.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::engine::result::QueryResult;
 use crate::engine::run::{QueryKind, run};
+use crate::engine::small::is_small;
 use crate::engine::watch::{Asker, Origin, QueryWatch, Watched};
 use crate::eval::{
     Answers, Budget, Context, Limits, Notes, QueryFailure, Selection, SelectorKey, Share, Steps, selections,
@@ -204,17 +206,24 @@ impl Engine {
         // The tree is shared with the thread that evaluates it; its selectors are known by their place in it.
         let expr = Arc::new(expr);
         let asked = selections(&expr, steps, &context);
-        let answers = match timeout_at(deadline, ask(source.as_ref(), &asked)).await {
+        let mut answers = match timeout_at(deadline, ask(source.as_ref(), &asked)).await {
             Ok(answers) => answers?,
             Err(_) => return Err(QueryFailure::Timeout("query execution")),
         };
         watched.iter_mut().for_each(Watched::is_prepared);
-        let task = tokio::task::spawn_blocking(move || {
+        let is_small = is_small(&expr, steps, answers.iter_mut().map(|(_, answer)| answer));
+        let evaluate = move || {
             let result = run(&expr, kind, &context, &Answers::new(answers));
             drop(running);
             drop(slot);
             result
-        });
+        };
+        if is_small {
+            let result = catch_unwind(AssertUnwindSafe(evaluate));
+            watched.iter_mut().for_each(Watched::is_evaluated);
+            return result.unwrap_or_else(|_| Err(QueryFailure::Execution("the evaluation panicked".to_owned())));
+        }
+        let task = tokio::task::spawn_blocking(evaluate);
         let result = timeout_at(deadline, task).await;
         watched.iter_mut().for_each(Watched::is_evaluated);
         match result {

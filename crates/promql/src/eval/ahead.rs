@@ -6,6 +6,7 @@
 
 use std::iter::Fuse;
 use std::num::NonZero;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, Builder};
@@ -27,6 +28,10 @@ const BATCH_PART: u64 = 16;
 /// So many full batches may wait.
 const BATCHES_AHEAD: usize = 2;
 
+/// Whether the machine has one core for this process. To ask it takes longer than a small query.
+static IS_ALONE: LazyLock<bool> =
+    LazyLock::new(|| thread::available_parallelism().is_ok_and(|threads| threads == NonZero::<usize>::MIN));
+
 /// Takes series one by one, each decoded.
 type Each<'a> = dyn FnMut(&Labels, &mut Samples) -> Result<(), QueryFailure> + 'a;
 
@@ -38,13 +43,9 @@ pub(crate) fn read(
     each: &mut Each<'_>,
 ) -> Result<(), QueryFailure> {
     let mut series = series.fuse();
-    let is_alone = thread::available_parallelism().is_ok_and(|threads| threads == NonZero::<usize>::MIN);
     let mut taker = Taker { range, limits, each, samples: Samples::default() };
-    for series in series.by_ref().take(if is_alone { usize::MAX } else { ALONE }) {
+    for series in series.by_ref().take(if *IS_ALONE { usize::MAX } else { ALONE }) {
         taker.take(&series?)?;
-    }
-    if is_alone {
-        return Ok(());
     }
     let Some(first) = series.next() else { return Ok(()) };
     taker.take(&first?)?;

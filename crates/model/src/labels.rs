@@ -1,5 +1,6 @@
 //! Label sets: sorted name/value pairs in one shared buffer.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -50,14 +51,26 @@ impl Labels {
 
     /// From pairs that are sorted by name, without repeated names; empty values are left out.
     pub fn from_sorted<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut data = String::new();
-        for (name, value) in pairs {
-            if !value.is_empty() {
-                push(&mut data, name);
-                push(&mut data, value);
+        // Whoever makes one set makes many: a set costs its own allocation and no other.
+        thread_local!(static BUFFER: Cell<String> = const { Cell::new(String::new()) });
+        BUFFER.with(|buffer| {
+            let mut data = buffer.take();
+            data.clear();
+            for (name, value) in pairs {
+                if !value.is_empty() {
+                    push(&mut data, name);
+                    push(&mut data, value);
+                }
             }
-        }
-        Labels { data: data.into() }
+            let labels = Labels { data: data.as_str().into() };
+            buffer.set(data);
+            labels
+        })
+    }
+
+    /// Whether both are one buffer, as a set and its clone are; sets that are not may be equal all the same.
+    pub fn is_clone_of(&self, other: &Labels) -> bool {
+        Arc::ptr_eq(&self.data, &other.data)
     }
 
     /// The pairs in order of their names.

@@ -79,11 +79,11 @@ pub(crate) struct Overlay {
 #[async_trait]
 impl Queryable for Overlay {
     async fn select(&self, request: &SelectRequest) -> Result<SeriesSet, QueryError> {
-        let stored = self.storage.select(request).await?;
         let pending = self.pending.select(request);
         if pending.is_empty() {
-            return Ok(stored);
+            return self.storage.select(request).await;
         }
+        let stored = self.storage.select(&request.with_all_labels()).await?;
         Ok(merge_sets(vec![SeriesSet::from_sorted(pending), stored], request.hints.limit))
     }
 

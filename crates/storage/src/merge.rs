@@ -28,7 +28,11 @@ impl Merge {
 #[async_trait]
 impl Queryable for Merge {
     async fn select(&self, request: &SelectRequest) -> Result<SeriesSet, QueryError> {
-        let sets = try_join_all(self.sources.iter().map(|source| source.select(request))).await?;
+        if let [source] = &self.sources[..] {
+            return source.select(request).await;
+        }
+        let request = request.with_all_labels();
+        let sets = try_join_all(self.sources.iter().map(|source| source.select(&request))).await?;
         Ok(merge_sets(sets, request.hints.limit))
     }
 
@@ -157,6 +161,41 @@ mod tests {
         let names: Vec<_> = merged.iter().map(|s| s.labels.metric_name().to_owned()).collect();
         assert_eq!(names, ["a", "b", "c"]);
         assert_eq!(merged[0].chunks.iter().map(|c| c.min_time.as_ms()).collect::<Vec<_>>(), [1, 5]);
+    }
+
+    /// Gives one series that says whether all labels were asked for.
+    struct Asked;
+
+    #[async_trait]
+    impl Queryable for Asked {
+        async fn select(&self, request: &SelectRequest) -> Result<SeriesSet, QueryError> {
+            let name = if request.hints.labels.is_none() { "all" } else { "some" };
+            Ok(SeriesSet::from_sorted(vec![series(name, &[1])]))
+        }
+
+        async fn label_names(&self, _: &LabelRequest) -> Result<Vec<String>, QueryError> {
+            Ok(Vec::new())
+        }
+
+        async fn label_values(&self, _: &str, _: &LabelRequest) -> Result<Vec<String>, QueryError> {
+            Ok(Vec::new())
+        }
+
+        fn min_time(&self) -> Option<Timestamp> {
+            None
+        }
+    }
+
+    #[test]
+    fn several_sources_are_asked_for_all_labels() {
+        let mut request = SelectRequest::new(Vec::new(), model::TimeRange::ALL);
+        request.hints.labels = Some([].into());
+        for (sources, want) in [(1, "some"), (2, "all")] {
+            let merge = Merge::new((0..sources).map(|_| Arc::new(Asked) as Arc<dyn Queryable>).collect());
+            let set = futures::executor::block_on(merge.select(&request)).expect("selects");
+            let names: Vec<_> = set.series.map(|s| s.expect("no errors").labels.metric_name().to_owned()).collect();
+            assert_eq!(names, [want], "{sources}");
+        }
     }
 
     #[test]

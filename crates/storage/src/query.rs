@@ -1,5 +1,7 @@
 //! Asking for series: the request, the answer, the trait.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use model::{Matcher, TimeRange, Timestamp};
 
@@ -22,6 +24,11 @@ impl SelectRequest {
     pub fn new(matchers: Vec<Matcher>, range: TimeRange) -> Self {
         SelectRequest { matchers, range, hints: Hints::default() }
     }
+
+    /// The same for who knows series by their labels.
+    pub fn with_all_labels(&self) -> Self {
+        SelectRequest { hints: Hints { labels: None, ..self.hints.clone() }, ..self.clone() }
+    }
 }
 
 /// What the reader is going to do with the series. A storage may ignore every one of them.
@@ -37,6 +44,11 @@ pub struct Hints {
     pub labels_only: bool,
     /// At most so many series, 0 for all of them.
     pub limit: usize,
+    /// Of each series only the newest sample of the range matters; the others may be left out.
+    pub newest_only: bool,
+    /// Only these labels matter, and the metric's name; the others may be left out. The series stay apart and in the order of all their
+    /// labels, also where what is left of these is the same. Whoever knows series by their labels asks for all of them.
+    pub labels: Option<Arc<[String]>>,
 }
 
 /// Which label names or values.

@@ -8,7 +8,7 @@ use crate::eval::evaluator::Evaluator;
 use crate::eval::failure::QueryFailure;
 use crate::eval::functions::{absent, date, extended, histogram, label, math, range, rate, sort};
 use crate::eval::native::{self, moments};
-use crate::eval::series::{Sink, StepSeries};
+use crate::eval::series::{Sink, StepSeries, Unnamed};
 use crate::eval::steps::Steps;
 use crate::eval::window::RangeInput;
 use crate::syntax::{Boundary, Call, Expr, ExprKind, Span, ValueType};
@@ -113,8 +113,9 @@ impl Evaluator<'_> {
         };
         let keeps_name = range::keeps_name(name);
         let expects_counter = range::expects_counter(name);
+        let delays_names = self.context.delays_names;
         let mut feed = |sink: &mut Sink<'_>| {
-            let (mut column, mut counter) = (Column::default(), String::new());
+            let (mut column, mut counter, mut unnamed) = (Column::default(), String::new(), Unnamed::default());
             self.samples(source, steps, &mut |labels, samples, drops_name| {
                 let input = RangeInput {
                     samples,
@@ -146,7 +147,8 @@ impl Evaluator<'_> {
                     }
                 }
                 column.drops_name = drops_name;
-                let labels = if keeps_name { labels.clone() } else { self.unnamed(labels, &mut column) };
+                column.drops_name |= !keeps_name && delays_names;
+                let labels = if keeps_name || delays_names { labels.clone() } else { unnamed.of(labels) };
                 sink(labels, &mut column)?;
                 self.context.limits.release(held);
                 Ok(())

@@ -31,12 +31,14 @@ pub(crate) struct Groups<'a> {
     hasher: FixedState,
     table: HashTable<usize>,
     labels: Vec<Labels>,
+    /// The last labels and their group.
+    last: Option<(Labels, usize)>,
 }
 
 impl<'a> Groups<'a> {
     /// No groups yet.
     pub(crate) fn new(grouping: Grouping<'a>) -> Self {
-        Groups { grouping, hasher: FixedState::default(), table: HashTable::new(), labels: Vec::new() }
+        Groups { grouping, hasher: FixedState::default(), table: HashTable::new(), labels: Vec::new(), last: None }
     }
 
     /// How many there are.
@@ -51,6 +53,15 @@ impl<'a> Groups<'a> {
 
     /// The group of a series, a new one if need be.
     pub(crate) fn find_or_add(&mut self, labels: &Labels) -> usize {
+        if let Some((_, group)) = self.last.as_ref().filter(|(last, _)| last.is_clone_of(labels)) {
+            return *group;
+        }
+        let group = self.look_up_or_add(labels);
+        self.last = Some((labels.clone(), group));
+        group
+    }
+
+    fn look_up_or_add(&mut self, labels: &Labels) -> usize {
         let hash = self.hash(labels);
         if let Some(group) = self.find_hashed(labels, hash) {
             return group;

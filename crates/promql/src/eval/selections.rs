@@ -5,11 +5,14 @@ use std::cell::RefCell;
 use hashbrown::HashMap;
 use storage::{Hints, SelectRequest, SeriesSet};
 
+use crate::eval::constant::differ_without_name;
 use crate::eval::context::Context;
+use crate::eval::functions::range;
 use crate::eval::info_selector::{InfoSelector, info_times};
+use crate::eval::series::METADATA;
 use crate::eval::steps::Steps;
 use crate::eval::subquery::inner_steps;
-use crate::syntax::{Call, Expr, ExprKind, Selector};
+use crate::syntax::{Aggregate, AggregateOp, Boundary, Call, Expr, ExprKind, Selector};
 
 /// Names a selector of a tree, or a call of `info`, by its place in memory: the tree is neither moved nor changed while it is
 /// evaluated.
@@ -38,16 +41,55 @@ pub(crate) struct Selection {
 /// All questions that an expression raises at these steps, each with the whole range of time it needs.
 pub(crate) fn selections(expr: &Expr, steps: Steps, context: &Context) -> Vec<Selection> {
     let mut found = Vec::new();
-    collect(expr, steps, context, "", &mut found);
+    collect(expr, steps, context, Around::default(), &mut found);
     found
 }
 
-fn collect(expr: &Expr, steps: Steps, context: &Context, around: &str, found: &mut Vec<Selection>) {
+/// What a selector stands in.
+#[derive(Clone, Copy, Default)]
+struct Around<'a> {
+    /// The function or aggregation.
+    func: &'a str,
+    /// The labels by which an aggregation will group it, where others don't matter.
+    labels: Option<&'a [String]>,
+}
+
+impl<'a> Around<'a> {
+    fn func(func: &'a str) -> Self {
+        Around { func, labels: None }
+    }
+
+    /// In an aggregation.
+    fn aggregate(aggregate: &'a Aggregate) -> Self {
+        use AggregateOp::{Avg, Count, Group, Max, Min, Quantile, Stddev, Stdvar, Sum};
+        let forgets = matches!(aggregate.op, Sum | Avg | Count | Min | Max | Group | Stddev | Stdvar | Quantile);
+        let labels = (forgets && !aggregate.without).then_some(&aggregate.grouping[..]);
+        Around { func: aggregate.op.as_str(), labels }
+    }
+
+    /// In a call in this. Series that could become the same without the metric's name are told apart by all their labels.
+    fn call(self, call: &'a Call) -> Self {
+        let passes = range::find(call.function.name).is_some() && call.args.iter().all(differ_without_name);
+        Around { func: call.function.name, labels: self.labels.filter(|_| passes) }
+    }
+}
+
+fn collect(expr: &Expr, steps: Steps, context: &Context, around: Around<'_>, found: &mut Vec<Selection>) {
     let mut select = |selector: &Selector, length_ms: i64, range_ms: i64| {
         let looks = steps.moved(context.fixed(selector.at), selector.offset.ms());
         let range = context.reach(selector, looks, length_ms);
         let step_ms = if steps.count > 1 { steps.step } else { 0 };
-        let hints = Hints { step_ms, range_ms, func: around.to_owned(), ..Hints::default() };
+        let is_one_look = looks.first == looks.last();
+        let hints = Hints {
+            step_ms,
+            range_ms,
+            func: around.func.to_owned(),
+            newest_only: is_one_look && range_ms == 0 && selector.boundary == Boundary::Range,
+            labels: around
+                .labels
+                .map(|names| names.iter().map(String::as_str).chain(METADATA).map(str::to_owned).collect()),
+            ..Hints::default()
+        };
         let request = SelectRequest { matchers: selector.matchers.clone(), range, hints };
         found.push(Selection { key: SelectorKey::of(selector), request });
     };
@@ -55,7 +97,7 @@ fn collect(expr: &Expr, steps: Steps, context: &Context, around: &str, found: &m
         ExprKind::Selector(selector) => select(selector, context.lookback_ms, 0),
         ExprKind::Matrix(selector, range) => select(selector, range.ms(), range.ms()),
         ExprKind::Subquery(subquery) => {
-            collect(&subquery.expr, inner_steps(subquery, steps, context), context, "", found);
+            collect(&subquery.expr, inner_steps(subquery, steps, context), context, Around::default(), found);
         }
         ExprKind::Call(call) if call.function.name == "info" => {
             let [base, ..] = &call.args[..] else { return };
@@ -63,17 +105,17 @@ fn collect(expr: &Expr, steps: Steps, context: &Context, around: &str, found: &m
             let hints = Hints { func: call.function.name.to_owned(), ..Hints::default() };
             let request = SelectRequest { matchers: InfoSelector::of(call).matchers(), range, hints };
             found.push(Selection { key: SelectorKey::of_call(call), request });
-            collect(base, steps, context, call.function.name, found);
+            collect(base, steps, context, Around::func(call.function.name), found);
         }
         ExprKind::Call(call) => {
-            call.args.iter().for_each(|arg| collect(arg, steps, context, call.function.name, found));
+            call.args.iter().for_each(|arg| collect(arg, steps, context, around.call(call), found));
         }
         ExprKind::Aggregate(aggregate) => {
-            aggregate.param.iter().for_each(|param| collect(param, steps, context, "", found));
-            collect(&aggregate.expr, steps, context, aggregate.op.as_str(), found);
+            aggregate.param.iter().for_each(|param| collect(param, steps, context, Around::default(), found));
+            collect(&aggregate.expr, steps, context, Around::aggregate(aggregate), found);
         }
         ExprKind::Paren(inner) => collect(inner, steps, context, around, found),
-        _ => expr.children().into_iter().for_each(|child| collect(child, steps, context, "", found)),
+        _ => expr.children().into_iter().for_each(|child| collect(child, steps, context, Around::default(), found)),
     }
 }
 

@@ -16,14 +16,35 @@ pub(crate) struct StepSeries {
 /// Takes series one by one. The column is the giver's to use again, so who keeps it takes it out.
 pub(crate) type Sink<'a> = dyn FnMut(Labels, &mut Column) -> Result<(), QueryFailure> + 'a;
 
-/// Whether a label describes the metric and not the series; such labels go with the metric's name.
+/// The labels that describe the metric and not the series; they go with the metric's name.
+pub(crate) const METADATA: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
+
+/// Whether a label describes the metric.
 pub(crate) fn is_metadata(name: &str) -> bool {
-    matches!(name, METRIC_NAME | "__type__" | "__unit__")
+    METADATA.contains(&name)
 }
 
 /// Without the metric's name and what else describes the metric.
 pub(crate) fn without_metadata(labels: &Labels) -> Labels {
     labels.filtered(|name| !is_metadata(name))
+}
+
+/// Takes the metric's name and the like from one label set after the other; for clones of one set it makes one.
+#[derive(Debug, Default)]
+pub(crate) struct Unnamed {
+    last: Option<(Labels, Labels)>,
+}
+
+impl Unnamed {
+    /// Without what describes the metric.
+    pub(crate) fn of(&mut self, labels: &Labels) -> Labels {
+        if let Some((_, unnamed)) = self.last.as_ref().filter(|(last, _)| last.is_clone_of(labels)) {
+            return unnamed.clone();
+        }
+        let unnamed = without_metadata(labels);
+        self.last = Some((labels.clone(), unnamed.clone()));
+        unnamed
+    }
 }
 
 /// Series by label set, in the order in which they came. The same label set may come again with values for other steps;

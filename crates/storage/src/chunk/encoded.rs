@@ -64,6 +64,16 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// A chunk of one float.
+    pub fn of_one(time: i64, value: f64) -> Self {
+        let mut state = xor::State::default();
+        let addition = state.push(time, value);
+        let body = addition.as_ref().map_or(&[][..], xor::Addition::bytes);
+        let data = [&state.header()[..], body].concat().into();
+        let time = Timestamp::from_ms(time);
+        Chunk { min_time: time, max_time: time, encoding: Encoding::Xor, data }
+    }
+
     /// How many samples the chunk holds.
     pub fn sample_count(&self) -> usize {
         xor::sample_count(&self.data) // all encodings begin with it
@@ -84,5 +94,22 @@ impl xor::Writer {
             encoding: Encoding::Xor,
             data: self.into_bytes().into(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::STALE_NAN;
+
+    use super::*;
+
+    #[test]
+    fn one_sample_makes_a_chunk() {
+        for (time, value) in [(0, 0.0), (-5, STALE_NAN), (i64::MAX, f64::INFINITY), (1_700_000_000_123, 1e-300)] {
+            let mut writer = xor::Writer::default();
+            assert!(writer.push(time, value));
+            let (want, got) = (writer.finish().expect("one sample"), Chunk::of_one(time, value));
+            assert_eq!((got.range(), got.encoding, &got.data), (want.range(), want.encoding, &want.data));
+        }
     }
 }

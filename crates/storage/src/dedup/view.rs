@@ -49,8 +49,8 @@ impl Dedup {
 impl Queryable for Dedup {
     async fn select(&self, request: &SelectRequest) -> Result<SeriesSet, QueryError> {
         let Some(hidden) = self.hidden(&request.matchers) else { return self.source.select(request).await };
-        let mut asked = request.clone();
-        asked.hints.limit = 0;
+        let mut asked = request.with_all_labels();
+        (asked.hints.limit, asked.hints.newest_only) = (0, false);
         if !request.hints.labels_only {
             asked.range = widened(request.range);
         }

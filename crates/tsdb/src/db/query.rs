@@ -2,25 +2,25 @@
 
 use async_trait::async_trait;
 use model::{TimeRange, Timestamp};
-use storage::{LabelRequest, QueryError, Queryable, SelectRequest, Series, SeriesSet, merge_sets};
+use storage::{LabelRequest, QueryError, Queryable, SelectRequest, SeriesIter, SeriesSet, merge_sets};
 
 use super::state::Db;
 
 #[async_trait]
 impl Queryable for Db {
     async fn select(&self, request: &SelectRequest) -> Result<SeriesSet, QueryError> {
-        let SelectRequest { matchers, range, hints } = request;
-        let warning = self.history().await;
-        // The head is asked first: what is cut out of it in between is in a block by the time the blocks are looked at.
-        let head: Vec<Series> = if self.head_overlaps(*range) {
-            if hints.labels_only {
-                self.head.select_labels(matchers, *range)
-            } else {
-                self.head.select(matchers, *range)?
+        let warnings: Vec<String> = self.history().await.into_iter().collect();
+        if !self.blocks_overlap(request.range) {
+            let series = self.select_head(request)?;
+            // Nothing was cut out of it in between.
+            if !self.blocks_overlap(request.range) {
+                return Ok(SeriesSet { series: limited(series, request.hints.limit), warnings });
             }
-        } else {
-            Vec::new()
-        };
+        }
+        // The head is asked first: what is cut out of it in between is in a block by the time the blocks are looked at.
+        let request = request.with_all_labels();
+        let head = self.select_head(&request)?;
+        let SelectRequest { matchers, range, hints } = &request;
         let mut sets = Vec::new();
         for block in &self.blocks.load().blocks {
             if block.meta().range().overlaps(*range) {
@@ -28,10 +28,8 @@ impl Queryable for Db {
                 sets.push(SeriesSet { series, warnings: Vec::new() });
             }
         }
-        sets.push(SeriesSet::from_sorted(head));
-        let mut set = merge_sets(sets, hints.limit);
-        set.warnings.extend(warning);
-        Ok(set)
+        sets.push(SeriesSet { series: head, warnings });
+        Ok(merge_sets(sets, hints.limit))
     }
 
     async fn label_names(&self, request: &LabelRequest) -> Result<Vec<String>, QueryError> {
@@ -63,9 +61,28 @@ impl Queryable for Db {
 }
 
 impl Db {
+    /// What the head has, sorted by labels.
+    fn select_head(&self, request: &SelectRequest) -> Result<SeriesIter, QueryError> {
+        if !self.head_overlaps(request.range) {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        if request.hints.labels_only {
+            return Ok(Box::new(self.head.select_labels(&request.matchers, request.range).into_iter().map(Ok)));
+        }
+        self.head.select(request)
+    }
+
+    fn blocks_overlap(&self, range: TimeRange) -> bool {
+        self.blocks.load().blocks.iter().any(|block| block.meta().range().overlaps(range))
+    }
+
     fn head_overlaps(&self, range: TimeRange) -> bool {
         self.head.whole_range().is_some_and(|head| range.overlaps(head))
     }
+}
+
+fn limited(series: SeriesIter, limit: usize) -> SeriesIter {
+    if limit > 0 { Box::new(series.take(limit)) } else { series }
 }
 
 fn tidied(mut all: Vec<String>, limit: usize) -> Vec<String> {

@@ -27,6 +27,7 @@ mod export;
 mod feed;
 mod full;
 mod index;
+mod labelling;
 mod late;
 mod loading;
 mod mapping;

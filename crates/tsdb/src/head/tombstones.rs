@@ -7,7 +7,6 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use model::{TimeRange, Timestamp};
 use parking_lot::RwLock;
-use storage::Series;
 use storage::chunk::{Chunk, ChunkError};
 
 use super::series::SeriesState;
@@ -42,16 +41,6 @@ impl HeadTombstones {
             Some(deleted) => without_deleted(chunks, deleted.as_slice()),
             None => Ok(chunks),
         }
-    }
-
-    /// Takes what was deleted out of series that go by `references` in the log.
-    pub(super) fn apply_to_all(&self, references: &[u64], mut all: Vec<Series>) -> Result<Vec<Series>, ChunkError> {
-        if self.any.load(Ordering::Acquire) {
-            for (reference, series) in references.iter().zip(&mut all) {
-                series.chunks = self.apply(*reference, std::mem::take(&mut series.chunks))?;
-            }
-        }
-        Ok(all)
     }
 
     /// Whether everything of a series is deleted.

@@ -12,6 +12,7 @@ mod deletes;
 mod fixture;
 mod following;
 mod full_disk;
+mod hints;
 mod histograms;
 mod inspect;
 mod kill;

@@ -1,8 +1,9 @@
-//! A source of series in memory.
+//! A source of series in memory, which takes hints at their word.
 
 use async_trait::async_trait;
-use model::{Labels, TimeRange, Timestamp};
-use storage::{LabelRequest, QueryError, Queryable, SelectRequest, Series, SeriesSet};
+use model::{Labels, METRIC_NAME, TimeRange, Timestamp};
+use storage::chunk::Chunk;
+use storage::{Hints, LabelRequest, QueryError, Queryable, Samples, SelectRequest, Series, SeriesSet};
 
 /// Series sorted by labels.
 pub(crate) struct Memory(Vec<Series>);
@@ -18,6 +19,22 @@ impl Memory {
     }
 }
 
+/// Without what the hints say that nobody looks at.
+fn without_the_rest(mut series: Series, request: &SelectRequest) -> Series {
+    let Hints { newest_only, labels, .. } = &request.hints;
+    if *newest_only {
+        let mut samples = Samples::default();
+        series.decode(request.range, &mut samples).expect("sound chunks");
+        let newest = samples.times.last().zip(samples.values.last());
+        series.chunks = newest.map(|(time, value)| Chunk::of_one(*time, *value)).into_iter().collect();
+    }
+    if let Some(wanted) = labels {
+        series.labels =
+            series.labels.filtered(|name| name == METRIC_NAME || wanted.iter().any(|wanted| wanted == name));
+    }
+    series
+}
+
 fn sorted(all: impl Iterator<Item = String>, limit: usize) -> Vec<String> {
     storage::merge_strings(vec![all.collect()], limit)
 }
@@ -29,7 +46,7 @@ impl Queryable for Memory {
         let touched = self.0.iter().filter(matches).filter_map(|series| {
             let mut series = series.clone();
             series.chunks.retain(|chunk| request.range.overlaps(TimeRange::new(chunk.min_time, chunk.max_time)));
-            (!series.chunks.is_empty()).then_some(series)
+            (!series.chunks.is_empty()).then(|| without_the_rest(series, request))
         });
         let limit = if request.hints.limit == 0 { usize::MAX } else { request.hints.limit };
         Ok(SeriesSet::from_sorted(touched.take(limit).collect()))

@@ -61,6 +61,14 @@ fn each_series_comes_once_in_order() {
     assert_eq!(names(&select(&view, &request)), want[..3]);
     request.hints = Hints { labels_only: true, ..Hints::default() };
     assert_eq!(names(&select(&view, &request)), want);
+    // To tell which sample is which replica's, the sources are asked for all of it.
+    let chunks =
+        |all: Vec<Series>| all.into_iter().flat_map(|series| series.chunks).map(|chunk| chunk.data).collect::<Vec<_>>();
+    request.hints = Hints::default();
+    let whole = chunks(select(&view, &request));
+    request.hints = Hints { newest_only: true, labels: Some([].into()), ..Hints::default() };
+    assert_eq!(names(&select(&view, &request)), want);
+    assert_eq!(chunks(select(&view, &request)), whole);
 
     // Who names a replica gets it.
     let matcher = Matcher::equal("replica", "a");

@@ -7,7 +7,9 @@
 //! # How a query is answered
 //!
 //! 1. Every selector is sent to the storage once, for the whole range of the query, all at the same time.
-//! 2. On a blocking thread the tree is evaluated **series by series**: an expression gives series, each a column with one
+//!    With each goes what of it matters: of an instant the newest samples, of what is aggregated the labels of the grouping. A head
+//!    in memory has these without decoding a chunk or making a label.
+//! 2. On a blocking thread, or at once where little is read, the tree is evaluated **series by series**: an expression gives series, each a column with one
 //!    place per step. A series' chunks are decoded once; functions over ranges walk the decoded samples with two indices.
 //!    Decoded samples are dropped before the next series is read.
 //! 3. An aggregation takes its operand series by series into one column per group, so `sum by (job) (rate(m[5m]))` holds

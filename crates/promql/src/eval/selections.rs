@@ -134,3 +134,51 @@ impl Answers {
         self.0.borrow_mut().remove(&key).unwrap_or_else(SeriesSet::empty)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::eval::budget::Share;
+    use crate::eval::context::{Limits, Notes};
+    use crate::syntax::parse;
+
+    #[test]
+    fn selectors_say_what_of_them_matters() {
+        let check = |text: &str, count: usize, newest_only: bool, labels: Option<&str>| {
+            let query = Steps { first: 1_000_000, step: 60_000, count };
+            let deadline = Instant::now() + Duration::from_secs(3600);
+            let context = Context {
+                query,
+                end: query.last(),
+                lookback_ms: 300_000,
+                subquery_step_ms: 60_000,
+                delays_names: false,
+                limits: Limits::new(u64::MAX, Share::default(), deadline, Arc::new(AtomicBool::new(false))),
+                notes: Notes::default(),
+            };
+            let expr = parse(text).expect("valid");
+            let all = selections(&expr, query, &context);
+            let hints = &all.last().expect("a selector").request.hints;
+            let got = hints.labels.as_deref().map(|names| names[..names.len() - METADATA.len()].join(" "));
+            assert_eq!((hints.newest_only, got.as_deref()), (newest_only, labels), "{text}");
+        };
+        check("m", 1, true, None);
+        check("m", 2, false, None);
+        check("m @ end()", 2, true, None);
+        check("count(m)", 1, true, Some(""));
+        check("count({a='b'})", 1, true, Some(""));
+        check("sum by (a, b) ((m offset 1m))", 1, true, Some("a b"));
+        check("sum without (a) (m)", 1, true, None);
+        check("topk(1, m)", 1, true, None);
+        check("sum by (a) (rate(m[5m]))", 1, false, Some("a"));
+        check("sum by (a) (rate({a='b'}[5m]))", 1, false, None);
+        check("sum by (a) (abs(m))", 1, true, None);
+        check("sum by (a) (m * 2)", 1, true, None);
+        check("sum by (a) (sum_over_time(m[5m:1m]))", 1, false, None);
+        check("histogram_quantile(0.9, sum by (le) (rate(m[5m])))", 30, false, Some("le"));
+    }
+}

@@ -20,6 +20,8 @@ use crate::eval::failure::QueryFailure;
 
 /// So many series are read by the thread that computes with them: a thread costs as much as reading these.
 const ALONE: usize = 48;
+/// Series of so few samples each are read by it, too, however many there are.
+const FEW_SAMPLES: usize = 4;
 /// So many series make a batch.
 const BATCH_SERIES: usize = 64;
 /// So many samples of a batch are decoded ahead, or a part of those that the query may hold.
@@ -44,8 +46,18 @@ pub(crate) fn read(
 ) -> Result<(), QueryFailure> {
     let mut series = series.fuse();
     let mut taker = Taker { range, limits, each, samples: Samples::default() };
-    for series in series.by_ref().take(if *IS_ALONE { usize::MAX } else { ALONE }) {
-        taker.take(&series?)?;
+    loop {
+        let (mut count, mut samples) = (0, 0);
+        for series in series.by_ref().take(ALONE) {
+            samples += taker.take(&series?)?;
+            count += 1;
+        }
+        if count < ALONE {
+            return Ok(());
+        }
+        if !*IS_ALONE && samples > ALONE * FEW_SAMPLES {
+            break;
+        }
     }
     let Some(first) = series.next() else { return Ok(()) };
     taker.take(&first?)?;
@@ -157,15 +169,15 @@ impl Taker<'_, '_> {
         for series in batch.series.drain(..) {
             match decoded.next() {
                 Some(samples) => self.give(&series.labels, samples)?,
-                None => self.take(&series)?,
+                None => drop(self.take(&series)?),
             }
         }
         self.limits.release(batch.weight);
         batch.failure.take().map_or(Ok(()), |error| Err(QueryFailure::Storage(error)))
     }
 
-    /// Decodes a series and gives it on.
-    fn take(&mut self, series: &Series) -> Result<(), QueryFailure> {
+    /// Decodes a series and gives it on, and says for how many samples it counts.
+    fn take(&mut self, series: &Series) -> Result<usize, QueryFailure> {
         let mut samples = std::mem::take(&mut self.samples);
         series
             .decode(self.range, &mut samples)
@@ -175,7 +187,7 @@ impl Taker<'_, '_> {
         self.give(&series.labels, &mut samples)?;
         self.limits.release(weight);
         self.samples = samples;
-        Ok(())
+        Ok(weight)
     }
 
     fn give(&mut self, labels: &Labels, samples: &mut Samples) -> Result<(), QueryFailure> {

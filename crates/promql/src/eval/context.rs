@@ -76,13 +76,27 @@ pub(crate) struct Limits {
     peak: Cell<u64>,
     read: Cell<u64>,
     series: Cell<u64>,
+    checks: Cell<u8>,
 }
+
+/// The clock is looked at once in so many checks: it costs as much as a small series.
+const CHECKS_PER_LOOK: u8 = 16;
 
 impl Limits {
     /// At most `samples_max` samples and this share of bytes at one time, until `deadline` or until the flag is set.
     pub(crate) fn new(samples_max: u64, share: Share, deadline: Instant, canceled: Arc<AtomicBool>) -> Self {
         let zero = || Cell::new(0);
-        Limits { canceled, deadline, samples_max, share, held: zero(), peak: zero(), read: zero(), series: zero() }
+        Limits {
+            canceled,
+            deadline,
+            samples_max,
+            share,
+            held: zero(),
+            peak: zero(),
+            read: zero(),
+            series: zero(),
+            checks: Cell::new(0),
+        }
     }
 
     /// Whether to go on; to be asked at least once per series.
@@ -90,7 +104,9 @@ impl Limits {
         if self.canceled.load(Ordering::Relaxed) {
             return Err(QueryFailure::Canceled);
         }
-        if Instant::now() >= self.deadline {
+        let checks = self.checks.get();
+        self.checks.set((checks + 1) % CHECKS_PER_LOOK);
+        if checks == 0 && Instant::now() >= self.deadline {
             return Err(QueryFailure::Timeout("expression evaluation"));
         }
         Ok(())

@@ -41,6 +41,8 @@ pub(super) struct HeadIndex {
     by_labels: HashTable<Located>,
     postings: PostingsMap,
     last_reference: u64,
+    /// How many times series were removed.
+    removals: u64,
     /// The labels of the series that was added last.
     newest: Row,
     /// Those of one that is being added.
@@ -94,6 +96,11 @@ impl HeadIndex {
     /// The highest number of a series so far.
     pub(super) fn last_reference(&self) -> u64 {
         self.last_reference
+    }
+
+    /// How many times series were removed: as long as it is the same, a slot is nobody else's.
+    pub(super) fn removals(&self) -> u64 {
+        self.removals
     }
 
     /// Never gives out a number up to this one.
@@ -165,6 +172,7 @@ impl HeadIndex {
         if slots.is_empty() {
             return;
         }
+        self.removals += 1;
         for slot in slots {
             let entry = std::mem::take(&mut self.entries[*slot as usize]);
             self.unused += entry.labels.len();

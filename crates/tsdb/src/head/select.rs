@@ -13,7 +13,7 @@ use storage::{LabelRequest, QueryError, SelectRequest, Series, SeriesIter};
 use super::full::FullChunk;
 use super::index::Place;
 use super::labelling::Labelling;
-use super::order::{merge_by_labels, sort_by_labels};
+use super::order::merge_by_labels;
 use super::pages::PageCursor;
 use super::series::SeriesState;
 use super::state::Head;
@@ -107,7 +107,7 @@ impl Head {
     fn find(&self, matchers: &[Matcher], wanted: Option<&[String]>) -> (Vec<Found>, u64) {
         let index = self.index.read();
         let Ok(mut slots) = matching_series(&*index, matchers);
-        sort_by_labels(&index, &mut slots);
+        self.order.sort(&index, &mut slots);
         let mut labelling = Labelling::new(&index, wanted);
         let found = |slot: u32| Some(Found { place: index.place(slot)?, labels: labelling.labels(slot) });
         (slots.into_iter().filter_map(found).collect(), index.last_reference())
@@ -128,7 +128,7 @@ impl Head {
         if late.is_empty() {
             return;
         }
-        sort_by_labels(&index, &mut late);
+        self.order.sort(&index, &mut late);
         let mut labelling = Labelling::new(&index, wanted);
         let late = late
             .into_iter()

@@ -15,6 +15,7 @@ use super::index::HeadIndex;
 use super::late::log::LateLog;
 use super::metadata::MetadataTable;
 use super::notes::Notes;
+use super::order::Order;
 use super::pages::Pages;
 use super::storing::Storing;
 use super::tombstones::HeadTombstones;
@@ -52,6 +53,8 @@ pub(crate) struct Head {
     pub(super) loaded: Mutex<LoadedChunks>,
     pub(super) gate: RwLock<()>,
     pub(super) index: RwLock<HeadIndex>,
+    /// Behind `index`.
+    pub(super) order: Order,
     pub(super) pages: Pages,
     /// Older samples are refused: they are in blocks.
     min_valid: AtomicI64,
@@ -105,6 +108,7 @@ impl Head {
             loaded: Mutex::new(loaded),
             gate: RwLock::new(()),
             index: RwLock::new(HeadIndex::default()),
+            order: Order::default(),
             pages: Pages::default(),
             min_valid: AtomicI64::new(min_valid.as_ms()),
             ahead_until: AtomicI64::new(i64::MIN),

@@ -51,36 +51,30 @@ fn settle_floats(samples: &mut Samples, from: usize) {
 
 /// Drops the floats `from..` at whose time there is a histogram already.
 fn drop_taken_floats(samples: &mut Samples, from: usize) {
-    let histograms = &samples.histograms;
-    let free = |time: i64| histograms.binary_search_by_key(&time, |sample| sample.time).is_err();
-    let late: Vec<(i64, f64)> = std::iter::zip(samples.times.drain(from..), samples.values.drain(from..)).collect();
-    for (time, value) in late.into_iter().filter(|(time, _)| free(*time)) {
-        samples.times.push(time);
-        samples.values.push(value);
+    let late = samples.split_off_floats(from);
+    for (at, time) in late.times.iter().enumerate() {
+        if samples.histograms.binary_search_by_key(time, |sample| sample.time).is_err() {
+            samples.push_started(*time, late.start(at), late.values[at]);
+        }
     }
 }
 
 /// Merges the two ascending runs `..from` and `from..`; of equal times the sample of the first run is kept.
 fn merge_floats(samples: &mut Samples, from: usize) {
-    let (late_times, late_values) = (samples.times.split_off(from), samples.values.split_off(from));
-    let start = samples.times.partition_point(|t| *t < late_times[0]);
-    let (early_times, early_values) = (samples.times.split_off(start), samples.values.split_off(start));
+    let second = samples.split_off_floats(from);
+    let first = samples.split_off_floats(samples.times.partition_point(|t| *t < second.times[0]));
     let (mut early, mut late) = (0, 0);
-    while early < early_times.len() || late < late_times.len() {
-        let take_early = match (early_times.get(early), late_times.get(late)) {
+    while early < first.times.len() || late < second.times.len() {
+        let take_early = match (first.times.get(early), second.times.get(late)) {
             (Some(e), Some(l)) => {
                 late += usize::from(e == l);
                 e <= l
             }
             (e, _) => e.is_some(),
         };
-        if take_early {
-            samples.push(early_times[early], early_values[early]);
-            early += 1;
-        } else {
-            samples.push(late_times[late], late_values[late]);
-            late += 1;
-        }
+        let (run, next) = if take_early { (&first, &mut early) } else { (&second, &mut late) };
+        samples.push_started(run.times[*next], run.start(*next), run.values[*next]);
+        *next += 1;
     }
 }
 
@@ -119,7 +113,7 @@ mod tests {
     use model::{Histogram, Timestamp};
 
     use super::*;
-    use crate::chunk::{Recoder, xor};
+    use crate::chunk::{Recoder, TimedValue, Value, xor};
 
     fn chunk(times: &[i64], value: f64) -> Chunk {
         let mut writer = xor::Writer::default();
@@ -209,6 +203,48 @@ mod tests {
             vec![histograms(&[2, 3, 4], 2), chunk(&[2, 3, 5], 1.0), chunk(&[1, 4], 3.0)],
             &[(1, 3.0), (5, 1.0)],
             &[(2, 2.0, Unknown), (3, 2.0, NotReset), (4, 2.0, NotReset)],
+        );
+    }
+    #[test]
+    fn starts_stay_with_their_samples() {
+        let chunk = |value: &dyn Fn(i64) -> Value, times: &[(i64, i64)]| {
+            let mut recoder = Recoder::default();
+            times.iter().for_each(|(time, start)| {
+                recoder.push_timed(TimedValue { time: *time, start: *start, value: value(*time) });
+            });
+            recoder.finish().remove(0)
+        };
+        let float = |time: i64| Value::Float(time as f64);
+        let native = |_: i64| Value::from(Histogram { count: 1, zero_count: 1, ..Histogram::default() });
+        let check = |chunks: Vec<Chunk>, floats: &[(i64, i64)], natives: &[(i64, i64)]| {
+            let mut out = Samples::default();
+            Series { labels: Labels::empty(), chunks }.decode(TimeRange::ALL, &mut out).expect("valid chunks");
+            let got: Vec<_> = (0..out.times.len()).map(|at| (out.times[at], out.start(at))).collect();
+            assert_eq!(got, floats);
+            assert!(out.times.iter().zip(&out.values).all(|(time, value)| *time as f64 == *value));
+            let got: Vec<_> = out.histograms.iter().map(|sample| (sample.time, sample.start)).collect();
+            assert_eq!(got, natives);
+            assert!(out.starts.len() <= out.times.len());
+        };
+        check(vec![chunk(&float, &[(1, 0), (2, 0)])], &[(1, 0), (2, 0)], &[]);
+        check(
+            vec![
+                chunk(&float, &[(1, 9), (4, 8), (9, 7)]),
+                chunk(&float, &[(2, 6), (3, 0), (4, 5)]),
+                chunk(&float, &[(10, 0)]),
+            ],
+            &[(1, 9), (2, 6), (3, 0), (4, 8), (9, 7), (10, 0)],
+            &[],
+        );
+        check(vec![chunk(&float, &[(1, 0), (3, 0)]), chunk(&float, &[(2, 6)])], &[(1, 0), (2, 6), (3, 0)], &[]);
+        check(
+            vec![
+                chunk(&native, &[(2, 5), (5, 4)]),
+                chunk(&float, &[(1, 3), (2, 3), (6, 2)]),
+                chunk(&native, &[(3, 1), (6, 1)]),
+            ],
+            &[(1, 3), (6, 2)],
+            &[(2, 5), (3, 1), (5, 4)],
         );
     }
 }

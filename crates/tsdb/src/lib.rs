@@ -4,8 +4,9 @@
 //! compression, mapping, names) are libraries. [`Db`] is a directory that is open; [`Index`], [`decode_chunk`] and
 //! [`select_index`] read blocks that lie anywhere, for the bucket.
 //!
-//! What it doesn't do: store start times of samples (newer records and chunk encodings of Prometheus). What others wrote of
-//! these is refused by name or left in place, never misread. It knows no HTTP and no configuration file.
+//! What it doesn't do: take start timestamps of samples. Those that others wrote into blocks and full chunks of the head are read, and stay
+//! through merging, cutting and deletion; in logs they are left in place; an open chunk of a snapshot and a late sample lose theirs when
+//! they are gone on with or logged anew. It knows no HTTP and no configuration file.
 
 mod backfill;
 mod binary;

@@ -7,7 +7,7 @@ use std::path::Path;
 use model::{Buckets, CounterReset, Exemplar, Histogram, Labels, Metadata, MetricType, NativeHistogram, Span};
 use model::{TimeRange, Timestamp};
 use mutation::{Bound, Counting};
-use storage::chunk::{Chunk, Encoding, Recoder, Value};
+use storage::chunk::{Chunk, Encoding, Recoder, TimedValue, Value};
 
 use crate::chunks::ChunkWriter;
 use crate::fuzzing::{TARGETS, Target};
@@ -26,7 +26,14 @@ static ALLOCATOR: Counting = Counting;
 /// What decoding may allocate in all, both readings and what is encoded again: a megabyte, and a page for each byte of input.
 const BOUND: Bound = Bound { bytes: 1 << 20, per_byte: 4096 };
 
-const ENCODINGS: [Encoding; 3] = [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram];
+const ENCODINGS: [Encoding; 6] = [
+    Encoding::Xor,
+    Encoding::Histogram,
+    Encoding::FloatHistogram,
+    Encoding::Xor2,
+    Encoding::HistogramStarts,
+    Encoding::FloatHistogramStarts,
+];
 
 fn ms(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
@@ -125,15 +132,19 @@ fn chunk_of(encoding: Encoding) -> Chunk {
     let mut recoder = Recoder::default();
     for step in 0..60 {
         let value = match encoding {
-            Encoding::Xor => Value::Float(1.5 * step as f64),
-            Encoding::Histogram => Value::Histogram(histogram(step, false)),
-            Encoding::FloatHistogram => {
+            Encoding::Xor | Encoding::Xor2 => Value::Float(1.5 * step as f64),
+            Encoding::Histogram | Encoding::HistogramStarts => Value::Histogram(histogram(step, false)),
+            Encoding::FloatHistogram | Encoding::FloatHistogramStarts => {
                 Value::Histogram(NativeHistogram::Float(Box::new(histogram(step, true).to_float())))
             }
         };
-        recoder.push(step * 1000, value);
+        let has_starts = !matches!(encoding, Encoding::Xor | Encoding::Histogram | Encoding::FloatHistogram);
+        let start = if has_starts { step / 20 * 20_000 - 7 } else { 0 };
+        recoder.push_timed(TimedValue { time: step * 1000, start, value });
     }
-    recoder.finish().swap_remove(0)
+    let chunk = recoder.finish().swap_remove(0);
+    assert_eq!(chunk.encoding, encoding);
+    chunk
 }
 
 fn chunk_file() -> Vec<u8> {

@@ -140,9 +140,9 @@ pub(crate) fn without_deleted(chunks: Vec<Chunk>, deleted: &[TimeRange]) -> Resu
         }
         let mut recoder = Recoder::default();
         let mut values = chunk.values();
-        while let Some((time, value)) = values.next()? {
-            if !deleted.iter().any(|deleted| deleted.contains(Timestamp::from_ms(time))) {
-                recoder.push(time, value);
+        while let Some(sample) = values.next_timed()? {
+            if !deleted.iter().any(|deleted| deleted.contains(Timestamp::from_ms(sample.time))) {
+                recoder.push_timed(sample);
             }
         }
         out.extend(recoder.finish());

@@ -1,7 +1,7 @@
 //! Reading by time what can't be told commit by commit any more.
 
 use model::{NativeHistogram, TimeRange, Timestamp};
-use storage::chunk::{Encoding, Value};
+use storage::chunk::Value;
 use storage::{Described, ExemplarSeries, QueryError, Samples, Series, SeriesSet};
 
 use crate::wire::{FIRST_VALUE, WireFloat};
@@ -88,7 +88,7 @@ impl Step {
 /// Histograms stay what they are: [`Series::decode`] would make floats of their counts.
 fn read_series(series: Series, range: TimeRange) -> Result<OfSeries, QueryError> {
     let (mut floats, mut histograms) = (Samples::default(), Vec::new());
-    let is_float = series.chunks.iter().all(|chunk| chunk.encoding == Encoding::Xor);
+    let is_float = series.chunks.iter().all(|chunk| chunk.encoding.is_of_floats());
     if is_float {
         series.decode(range, &mut floats)?;
     } else {

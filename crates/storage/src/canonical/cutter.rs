@@ -4,7 +4,7 @@ use model::{CounterReset, FloatHistogram, Histogram, NativeHistogram, STALE_NAN,
 
 use super::histogram::without_empty_buckets;
 use super::walk::walk;
-use crate::chunk::{Chunk, ChunkError, Recoder, Value};
+use crate::chunk::{Chunk, ChunkError, Recoder, TimedValue, Value};
 
 /// The samples within `range`, cut anew; chunks may overlap and come in any order.
 ///
@@ -12,7 +12,7 @@ use crate::chunk::{Chunk, ChunkError, Recoder, Value};
 /// A chunk can't be read.
 pub fn recut(chunks: &[Chunk], range: TimeRange) -> Result<Vec<Chunk>, ChunkError> {
     let mut cutter = Cutter::default();
-    walk(chunks, range, |time, value| cutter.push(time, value))?;
+    walk(chunks, range, |sample| cutter.push(sample))?;
     Ok(cutter.finish())
 }
 
@@ -25,7 +25,7 @@ pub struct Cutter {
 
 impl Cutter {
     /// Appends a sample, which must be newer than the last one. A histogram must be valid.
-    pub fn push(&mut self, time: i64, value: Value) {
+    pub fn push(&mut self, TimedValue { time, start, value }: TimedValue) {
         let value = match value {
             Value::Float(float) if is_stale(float) => self.last.stale_marker(),
             Value::Histogram(histogram) if histogram.is_stale() => self.last.stale_marker(),
@@ -43,7 +43,7 @@ impl Cutter {
                 Value::Histogram(histogram)
             }
         };
-        self.recoder.push(time, value);
+        self.recoder.push_timed(TimedValue { time, start, value });
     }
 
     /// The chunks, oldest first.

@@ -4,7 +4,7 @@ use model::{
 };
 
 use super::{count, recut};
-use crate::chunk::{Chunk, Recoder, Value};
+use crate::chunk::{Chunk, Encoding, Recoder, TimedValue, Value};
 
 fn encode(samples: &[(i64, Value)], per_chunk: usize) -> Vec<Chunk> {
     let mut chunks = Vec::new();
@@ -152,4 +152,30 @@ fn empty_buckets_depend_on_nothing() {
     check_counts(&integers, (0, 1000), &[100, 100, 50]);
     let floats: Vec<(i64, Value)> = (0..50).map(|at| (at, histogram(at).to_float().into())).collect();
     check_counts(&floats, (0, 1000), &[50]);
+}
+
+#[test]
+fn starts_are_cut_with_their_samples() {
+    let sample = |at: i64| {
+        let start = if at % 7 == 0 { 0 } else { at / 50 * 500 - 1 };
+        TimedValue { time: at * 10, start, value: Value::Float((at % 3) as f64) }
+    };
+    let encode = |samples: &mut dyn Iterator<Item = TimedValue>| {
+        let mut recoder = Recoder::default();
+        samples.for_each(|sample| recoder.push_timed(sample));
+        recoder.finish()
+    };
+    let whole = recut(&encode(&mut (0..300).map(sample)), TimeRange::ALL).expect("readable");
+    let shapes: Vec<_> = whole.iter().map(|chunk| (chunk.encoding, chunk.sample_count())).collect();
+    assert_eq!(shapes, [(Encoding::Xor, 1), (Encoding::Xor2, 120), (Encoding::Xor2, 120), (Encoding::Xor2, 59)]);
+    let mut read = Vec::new();
+    super::walk(&whole, TimeRange::ALL, |sample| read.push(sample)).expect("readable");
+    assert!(read.into_iter().eq((0..300).map(sample)));
+    // Chunks that overlap, of which some don't know the starts.
+    let ignorant = |at: i64| TimedValue { start: 0, ..sample(at) };
+    let parts =
+        [encode(&mut (0..200).map(ignorant)), encode(&mut (0..140).map(sample)), encode(&mut (100..300).map(sample))];
+    for parts in [parts.concat(), parts.iter().rev().flatten().cloned().collect()] {
+        assert_eq!(bytes(&recut(&parts, TimeRange::ALL).expect("readable")), bytes(&whole));
+    }
 }

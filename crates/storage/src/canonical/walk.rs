@@ -2,7 +2,7 @@
 
 use model::{NativeHistogram, TimeRange, Timestamp, is_stale};
 
-use crate::chunk::{Chunk, ChunkError, Value, Values};
+use crate::chunk::{Chunk, ChunkError, TimedValue, Value, Values};
 
 /// Whether chunks are in order of time and none reaches into another.
 pub fn are_apart(chunks: &[Chunk]) -> bool {
@@ -10,28 +10,28 @@ pub fn are_apart(chunks: &[Chunk]) -> bool {
 }
 
 /// Walks the samples within `range` in order of time, each time once. Of different values at one time a histogram is taken before a
-/// float, then the larger one, a stale marker last: the same one whichever came first.
+/// float, then the larger one, a stale marker last, and of the same value that with the later start: the same one whichever came first.
 ///
 /// # Errors
 /// A chunk can't be read.
-pub fn walk(chunks: &[Chunk], range: TimeRange, mut take: impl FnMut(i64, Value)) -> Result<(), ChunkError> {
+pub fn walk(chunks: &[Chunk], range: TimeRange, mut take: impl FnMut(TimedValue)) -> Result<(), ChunkError> {
     let (min, max) = (range.min.as_ms(), range.max.as_ms());
     let touched = chunks.iter().filter(|chunk| range.overlaps(chunk.range()));
     if !are_apart(chunks) {
-        return merge(touched.collect(), |time, value| {
-            if (min..=max).contains(&time) {
-                take(time, value);
+        return merge(touched.collect(), |sample| {
+            if (min..=max).contains(&sample.time) {
+                take(sample);
             }
         });
     }
     for chunk in touched {
         let mut values = chunk.values();
-        while let Some((time, value)) = values.next()? {
-            if time > max {
+        while let Some(sample) = values.next_timed()? {
+            if sample.time > max {
                 break;
             }
-            if time >= min {
-                take(time, value);
+            if sample.time >= min {
+                take(sample);
             }
         }
     }
@@ -45,7 +45,7 @@ pub fn walk(chunks: &[Chunk], range: TimeRange, mut take: impl FnMut(i64, Value)
 pub fn count(chunks: &[Chunk], range: TimeRange) -> Result<u64, ChunkError> {
     let mut count = 0;
     if !are_apart(chunks) {
-        walk(chunks, range, |_, _| count += 1)?;
+        walk(chunks, range, |_| count += 1)?;
         return Ok(count);
     }
     for chunk in chunks.iter().filter(|chunk| range.overlaps(chunk.range())) {
@@ -64,46 +64,46 @@ pub fn count(chunks: &[Chunk], range: TimeRange) -> Result<u64, ChunkError> {
 /// One chunk's samples, with the next of them.
 struct Head<'a> {
     values: Values<'a>,
-    next: (i64, Value),
+    next: TimedValue,
 }
 
 impl<'a> Head<'a> {
     fn begin(chunk: &'a Chunk) -> Result<Option<Self>, ChunkError> {
         let mut values = chunk.values();
-        Ok(values.next()?.map(|next| Head { values, next }))
+        Ok(values.next_timed()?.map(|next| Head { values, next }))
     }
 
     /// The next sample; whether there is another behind it.
-    fn take(&mut self) -> Result<(Value, bool), ChunkError> {
-        let next = self.values.next()?;
+    fn take(&mut self) -> Result<(TimedValue, bool), ChunkError> {
+        const NONE: TimedValue = TimedValue { time: i64::MAX, start: 0, value: Value::Float(0.0) };
+        let next = self.values.next_timed()?;
         let more = next.is_some();
-        let (_, value) = std::mem::replace(&mut self.next, next.unwrap_or((i64::MAX, Value::Float(0.0))));
-        Ok((value, more))
+        Ok((std::mem::replace(&mut self.next, next.unwrap_or(NONE)), more))
     }
 }
 
 /// Walks all samples of chunks that may overlap.
-fn merge(mut chunks: Vec<&Chunk>, mut take: impl FnMut(i64, Value)) -> Result<(), ChunkError> {
+fn merge(mut chunks: Vec<&Chunk>, mut take: impl FnMut(TimedValue)) -> Result<(), ChunkError> {
     chunks.sort_by_key(|chunk| chunk.min_time);
     let mut later = chunks.into_iter().peekable();
     let mut open: Vec<Head<'_>> = Vec::new();
     loop {
-        let first = open.iter().map(|head| head.next.0).min();
+        let first = open.iter().map(|head| head.next.time).min();
         if let Some(chunk) = later.next_if(|chunk| first.is_none_or(|first| chunk.min_time.as_ms() <= first)) {
             open.extend(Head::begin(chunk)?);
             continue;
         }
         let Some(time) = first else { return Ok(()) };
-        let mut chosen: Option<Value> = None;
+        let mut chosen: Option<TimedValue> = None;
         let mut at = 0;
         while at < open.len() {
-            if open[at].next.0 != time {
+            if open[at].next.time != time {
                 at += 1;
                 continue;
             }
-            let (value, more) = open[at].take()?;
-            if chosen.as_ref().is_none_or(|chosen| rank(chosen) < rank(&value)) {
-                chosen = Some(value);
+            let (sample, more) = open[at].take()?;
+            if chosen.as_ref().is_none_or(|chosen| rank(chosen) < rank(&sample)) {
+                chosen = Some(sample);
             }
             if more {
                 at += 1;
@@ -111,18 +111,17 @@ fn merge(mut chunks: Vec<&Chunk>, mut take: impl FnMut(i64, Value)) -> Result<()
                 open.remove(at);
             }
         }
-        if let Some(value) = chosen {
-            take(time, value);
-        }
+        chosen.into_iter().for_each(&mut take);
     }
 }
 
-/// Of two different values at one time the one with the higher rank stays: no matter which of them came first, and a stale
-/// marker never.
-fn rank(value: &Value) -> (bool, u8, u64, u64) {
+/// Of two different samples at one time the one with the higher rank stays: no matter which of them came first, and a stale
+/// marker never. A start that isn't known ranks below all others.
+fn rank(TimedValue { start, value, .. }: &TimedValue) -> (bool, u8, u64, u64, Option<i64>) {
+    let start = Some(*start).filter(|start| *start != 0);
     match value {
-        Value::Float(value) => (!is_stale(*value), 0, value.to_bits(), 0),
-        Value::Histogram(NativeHistogram::Int(h)) => (!h.is_stale(), 1, h.count, h.sum.to_bits()),
-        Value::Histogram(NativeHistogram::Float(h)) => (!h.is_stale(), 2, h.count.to_bits(), h.sum.to_bits()),
+        Value::Float(value) => (!is_stale(*value), 0, value.to_bits(), 0, start),
+        Value::Histogram(NativeHistogram::Int(h)) => (!h.is_stale(), 1, h.count, h.sum.to_bits(), start),
+        Value::Histogram(NativeHistogram::Float(h)) => (!h.is_stale(), 2, h.count.to_bits(), h.sum.to_bits(), start),
     }
 }

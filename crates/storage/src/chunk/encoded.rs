@@ -4,6 +4,7 @@ use bytes::Bytes;
 use model::{TimeRange, Timestamp};
 
 use super::error::ChunkError;
+use super::starts::HISTOGRAMS_MAX;
 use super::xor;
 
 /// How a chunk's samples are encoded.
@@ -15,19 +16,25 @@ pub enum Encoding {
     Histogram,
     /// Native histograms whose counts may be fractions; the byte 3 on disk.
     FloatHistogram,
+    /// Floats with start timestamps; the byte 4 on disk.
+    Xor2,
+    /// Native histograms of whole observations with start timestamps; the byte 5 on disk.
+    HistogramStarts,
+    /// Native histograms whose counts may be fractions with start timestamps; the byte 6 on disk.
+    FloatHistogramStarts,
 }
 
 impl Encoding {
-    /// From the byte that names it on disk. What we can't read is refused by name.
+    /// From the byte that names it on disk.
     pub fn from_byte(byte: u8) -> Result<Self, ChunkError> {
         match byte {
             1 => Ok(Encoding::Xor),
             2 => Ok(Encoding::Histogram),
             3 => Ok(Encoding::FloatHistogram),
-            4 => Err(ChunkError::Unsupported { byte, name: "XOR2" }),
-            5 => Err(ChunkError::Unsupported { byte, name: "histogramST" }),
-            6 => Err(ChunkError::Unsupported { byte, name: "floathistogramST" }),
-            _ => Err(ChunkError::Unsupported { byte, name: "unknown" }),
+            4 => Ok(Encoding::Xor2),
+            5 => Ok(Encoding::HistogramStarts),
+            6 => Ok(Encoding::FloatHistogramStarts),
+            _ => Err(ChunkError::Unsupported { byte }),
         }
     }
 
@@ -37,6 +44,9 @@ impl Encoding {
             Encoding::Xor => 1,
             Encoding::Histogram => 2,
             Encoding::FloatHistogram => 3,
+            Encoding::Xor2 => 4,
+            Encoding::HistogramStarts => 5,
+            Encoding::FloatHistogramStarts => 6,
         }
     }
 
@@ -46,7 +56,15 @@ impl Encoding {
             Encoding::Xor => "XOR",
             Encoding::Histogram => "histogram",
             Encoding::FloatHistogram => "floathistogram",
+            Encoding::Xor2 => "XOR2",
+            Encoding::HistogramStarts => "histogramST",
+            Encoding::FloatHistogramStarts => "floathistogramST",
         }
+    }
+
+    /// Whether the samples are floats, with start timestamps or without.
+    pub fn is_of_floats(self) -> bool {
+        matches!(self, Encoding::Xor | Encoding::Xor2)
     }
 }
 
@@ -76,7 +94,11 @@ impl Chunk {
 
     /// How many samples the chunk holds.
     pub fn sample_count(&self) -> usize {
-        xor::sample_count(&self.data) // all encodings begin with it
+        let count = xor::sample_count(&self.data); // all encodings begin with it
+        match self.encoding {
+            Encoding::HistogramStarts | Encoding::FloatHistogramStarts => count & usize::from(HISTOGRAMS_MAX),
+            _ => count,
+        }
     }
 
     /// From its first sample to its last.

@@ -4,12 +4,10 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChunkError {
     /// An encoding that this build doesn't read.
-    #[error("chunk encoding {name} ({byte}) is not supported")]
+    #[error("chunk encoding {byte} is not supported")]
     Unsupported {
         /// The byte on disk.
         byte: u8,
-        /// What it stands for in Prometheus.
-        name: &'static str,
     },
     /// A histogram's buckets follow rules that nobody knows.
     #[error(

@@ -39,6 +39,7 @@ fn take_xor(bits: &mut BitReader<'_>, value: &mut f64, window: &mut Window) -> O
 
 impl Numbers for FloatHistogram {
     const ENCODING: Encoding = Encoding::FloatHistogram;
+    const ENCODING_WITH_STARTS: Encoding = Encoding::FloatHistogramStarts;
     type Bucket = f64;
     type Written = Windows;
     type Read = Windows;

@@ -31,17 +31,25 @@ impl Window {
         if xor == 0 {
             return (0, 1);
         }
+        let (is_new, bits, count) = self.changed_bits(xor);
+        ((0b10 | u128::from(is_new)) << count | bits, 2 + count)
+    }
+
+    /// The bits that a difference, which is not 0, is written in behind its control: whether they bring a window of their own, what they
+    /// are, at most 75, and how many.
+    #[inline]
+    pub(super) fn changed_bits(&mut self, xor: u64) -> (bool, u128, u32) {
         let leading = xor.leading_zeros().min(31) as u8;
         let trailing = xor.trailing_zeros() as u8;
         if self.leading != NOTHING && leading >= self.leading && trailing >= self.trailing {
             let width = 64 - u32::from(self.leading) - u32::from(self.trailing);
-            return (0b10 << width | u128::from(xor >> self.trailing), 2 + width);
+            return (false, u128::from(xor >> self.trailing), width);
         }
         (self.leading, self.trailing) = (leading, trailing);
         let width = 64 - u32::from(leading) - u32::from(trailing);
         // 64 significant bits don't fit into six bits and are written as 0.
-        let head = 0b11 << 11 | u128::from(leading) << 6 | u128::from(width & 0x3f);
-        (head << width | u128::from(xor >> trailing), 13 + width)
+        let head = u128::from(leading) << 6 | u128::from(width & 0x3f);
+        (true, head << width | u128::from(xor >> trailing), 11 + width)
     }
 
     /// Appends `new`, which follows `old`.
@@ -56,7 +64,14 @@ impl Window {
         if !bits.take_bit()? {
             return Some(old);
         }
-        if bits.take_bit()? {
+        let is_new = bits.take_bit()?;
+        self.take_changed(bits, is_new, old)
+    }
+
+    /// The same behind the control, which has said that the value differs, and whether it brings a window of its own.
+    #[inline]
+    pub(super) fn take_changed(&mut self, bits: &mut BitReader<'_>, is_new: bool, old: u64) -> Option<u64> {
+        if is_new {
             *self = Window::from_header(bits.take(11)? as u16)?;
         }
         Some(old ^ bits.take(self.width())? << self.trailing)

@@ -49,6 +49,7 @@ fn take_change(bits: &mut BitReader<'_>, old: i64, change: &mut i64) -> Option<i
 
 impl Numbers for Histogram {
     const ENCODING: Encoding = Encoding::Histogram;
+    const ENCODING_WITH_STARTS: Encoding = Encoding::HistogramStarts;
     type Bucket = i64;
     type Written = Changes;
     type Read = Changes;

@@ -6,6 +6,7 @@
 pub mod float_histogram;
 pub mod histogram;
 pub mod xor;
+pub mod xor2;
 
 mod bits;
 mod columns;
@@ -15,10 +16,12 @@ mod error;
 mod gorilla;
 mod native;
 mod recoder;
+mod starts;
 mod values;
 mod varbit;
+mod varint;
 
 pub use encoded::{Chunk, Encoding};
 pub use error::ChunkError;
 pub use recoder::{Recoder, SAMPLES_PER_CHUNK};
-pub use values::{Value, Values};
+pub use values::{TimedValue, Value, Values};

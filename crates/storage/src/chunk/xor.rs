@@ -7,6 +7,7 @@
 use super::bits::{BitEnd, BitReader};
 use super::error::ChunkError;
 use super::gorilla::Window;
+use super::varint;
 
 /// The most samples that the two bytes of the count can tell.
 pub const SAMPLES_MAX: usize = u16::MAX as usize;
@@ -308,12 +309,11 @@ impl<'a> Reader<'a> {
         const SHORT: ChunkError = ChunkError::Corrupt("ends in the middle of a sample");
         match self.read {
             0 => {
-                let raw = self.uvarint()?;
-                self.time = (raw >> 1) as i64 ^ -((raw & 1) as i64);
+                self.time = varint::take_int(&mut self.bits)?;
                 self.value = self.bits.take(64).ok_or(SHORT)?;
             }
             1 => {
-                self.delta = self.uvarint()?;
+                self.delta = varint::take_uint(&mut self.bits)?;
                 self.time = self.time.wrapping_add(self.delta as i64);
                 self.value = self.window.take(&mut self.bits, self.value).ok_or(SHORT)?;
             }
@@ -342,18 +342,6 @@ impl<'a> Reader<'a> {
     /// Of the last sample: its time, its distance from the one before, the bits of its value, and where those changed last.
     pub(super) fn last(&self) -> (i64, i64, u64, Window) {
         (self.time, self.delta as i64, self.value, self.window)
-    }
-
-    fn uvarint(&mut self) -> Result<u64, ChunkError> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.bits.take(8).ok_or(ChunkError::Corrupt("ends in the middle of a varint"))?;
-            value |= (byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(ChunkError::Corrupt("varint of more than 64 bits"))
     }
 
     #[inline]

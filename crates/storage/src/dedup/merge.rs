@@ -17,6 +17,10 @@ pub fn merge(replicas: &[Samples], kind: Kind) -> Samples {
     for run in plan(&tracks, kind) {
         let samples = &replicas[run.replica];
         let floats = within(&samples.times, run, |time| *time);
+        if floats.start < samples.starts.len() {
+            merged.starts.resize(merged.times.len(), 0);
+            merged.starts.extend_from_slice(&samples.starts[floats.start..floats.end.min(samples.starts.len())]);
+        }
         merged.times.extend_from_slice(&samples.times[floats.clone()]);
         merged.values.extend_from_slice(&samples.values[floats]);
         let histograms = within(&samples.histograms, run, |sample| sample.time);

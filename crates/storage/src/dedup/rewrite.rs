@@ -9,7 +9,7 @@ use super::interval::{AROUND_MS, NEIGHBOURS, infer_alone};
 use super::plan::{plan, plan_on};
 use super::track::{FAR_MS, Run, Track};
 use crate::canonical::{Cutter, are_apart, recut, walk};
-use crate::chunk::{Chunk, ChunkError, Recoder, Value};
+use crate::chunk::{Chunk, ChunkError, Recoder, TimedValue};
 use crate::samples::Samples;
 use crate::series::Series;
 
@@ -56,16 +56,16 @@ fn cut_runs(replicas: &[Series], runs: &[Run], range: TimeRange) -> Result<Vec<C
     let within = |run: &Run| range.intersect(span(*run));
     if runs.windows(2).all(|two| two[0].to < two[1].from) {
         for run in runs {
-            walk(&replicas[run.replica].chunks, within(run), |time, value| cutter.push(time, value))?;
+            walk(&replicas[run.replica].chunks, within(run), |sample| cutter.push(sample))?;
         }
         return Ok(cutter.finish());
     }
     // A marker may lie between two samples of another replica's run.
     let mut values = Vec::new();
     for run in runs {
-        walk(&replicas[run.replica].chunks, within(run), |time, value| values.push((time, value)))?;
+        walk(&replicas[run.replica].chunks, within(run), |sample| values.push(sample))?;
     }
-    in_order(values).into_iter().for_each(|(time, value)| cutter.push(time, value));
+    in_order(values).into_iter().for_each(|sample| cutter.push(sample));
     Ok(cutter.finish())
 }
 
@@ -203,7 +203,7 @@ fn cut(replicas: &[Series], runs: &[Run], range: TimeRange) -> Result<Vec<Chunk>
                 chunks.append(&mut encode(std::mem::take(&mut open)));
                 chunks.push(chunk.clone());
             } else {
-                walk(std::slice::from_ref(chunk), wanted, |time, value| open.push((time, value)))?;
+                walk(std::slice::from_ref(chunk), wanted, |sample| open.push(sample))?;
             }
         }
     }
@@ -213,16 +213,16 @@ fn cut(replicas: &[Series], runs: &[Run], range: TimeRange) -> Result<Vec<Chunk>
 }
 
 /// Encodes samples in any order, of which the first of several at one time counts.
-fn encode(values: Vec<(i64, Value)>) -> Vec<Chunk> {
+fn encode(values: Vec<TimedValue>) -> Vec<Chunk> {
     let mut recoder = Recoder::default();
-    in_order(values).into_iter().for_each(|(time, value)| recoder.push(time, value));
+    in_order(values).into_iter().for_each(|sample| recoder.push_timed(sample));
     recoder.finish()
 }
 
 /// Samples in order of time, of several at one time the first.
-fn in_order(mut values: Vec<(i64, Value)>) -> Vec<(i64, Value)> {
-    values.sort_by_key(|(time, _)| *time); // stable
-    values.dedup_by_key(|(time, _)| *time);
+fn in_order(mut values: Vec<TimedValue>) -> Vec<TimedValue> {
+    values.sort_by_key(|sample| sample.time); // stable
+    values.dedup_by_key(|sample| sample.time);
     values
 }
 

@@ -6,7 +6,7 @@ use model::{
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use storage::chunk::{Chunk, Encoding, Recoder, Value};
+use storage::chunk::{Chunk, Encoding, Recoder, TimedValue, Value};
 use storage::{Samples, Series};
 
 /// What happens between a sample and the next.
@@ -162,12 +162,13 @@ fn read_any(encoding: Encoding, data: &[u8]) -> Result<(), TestCaseError> {
     let _ = chunk.decode(TimeRange::ALL, &mut samples);
     let buckets = samples.histograms.iter().map(|s| s.histogram.positive.len() + s.histogram.negative.len());
     prop_assert!(buckets.sum::<usize>() <= data.len() * 8);
-    prop_assert!(samples.len() <= data.len() * 4);
+    prop_assert!(samples.len() <= data.len() * 8);
+    prop_assert!(samples.starts.len() <= samples.times.len());
     let (mut values, mut recoder, mut last) = (chunk.values(), Recoder::default(), i64::MIN);
-    while let Ok(Some((time, value))) = values.next() {
-        if time > last {
-            last = time;
-            recoder.push(time, value);
+    while let Ok(Some(sample)) = values.next_timed() {
+        if sample.time > last {
+            last = sample.time;
+            recoder.push_timed(sample);
         }
     }
     values_of(&recoder.finish());
@@ -225,7 +226,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_refused_or_read_within_bounds(data in vec(any::<u8>(), 0..300)) {
-        for encoding in [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram] {
+        for encoding in (1..=6).map(|byte| Encoding::from_byte(byte).expect("known")) {
             read_any(encoding, &data)?;
         }
     }
@@ -233,9 +234,13 @@ proptest! {
     #[test]
     fn damaged_chunks_are_refused_or_read_within_bounds(
         steps in steps(), floats in any::<bool>(), at in any::<prop::sample::Index>(), flip in 1..=255_u8, cut in any::<prop::sample::Index>(),
+        age in 0..3_i64,
     ) {
         let mut recoder = Recoder::default();
-        play(&steps, floats, Default::default()).into_iter().for_each(|(time, value)| recoder.push(time, value));
+        for (time, value) in play(&steps, floats, Default::default()) {
+            let start = if age == 0 { 0 } else { time - age * (time % 5) };
+            recoder.push_timed(TimedValue { time, start, value });
+        }
         for chunk in recoder.finish() {
             let mut data = chunk.data.to_vec();
             data[at.index(chunk.data.len())] ^= flip;

@@ -1,7 +1,7 @@
 //! The worked examples of `docs/format/chunks.md` are what we write and what we read.
 
-use model::{Buckets, CounterReset, FloatHistogram, Histogram, Span};
-use storage::chunk::{Chunk, Encoding, Recoder, Value};
+use model::{Buckets, CounterReset, FloatHistogram, Histogram, STALE_NAN, Span};
+use storage::chunk::{Chunk, Encoding, Recoder, TimedValue, Value};
 
 /// The bytes of an example: bits, or hexadecimal digits behind an `x`, up to the semicolon of each line.
 fn bytes(block: &str) -> Vec<u8> {
@@ -53,38 +53,44 @@ fn chunks_md() {
         positive: vec![1],
         ..Histogram::default()
     };
-    let examples: [(Encoding, [Value; 2]); 3] = [
-        (
-            Encoding::Histogram,
-            [
-                integer(CounterReset::Unknown, 3, vec![1, 0]).into(),
-                integer(CounterReset::NotReset, 5, vec![1, 2]).into(),
-            ],
-        ),
-        (Encoding::FloatHistogram, [float(2.5).into(), float(3.0).into()]),
-        (Encoding::Histogram, [listed.into(), Histogram::stale().into()]),
+    let counted = || {
+        [integer(CounterReset::Unknown, 3, vec![1, 0]).into(), integer(CounterReset::NotReset, 5, vec![1, 2]).into()]
+    };
+    let timed = |values: Vec<Value>, starts: &[i64]| -> Vec<TimedValue> {
+        let times = [1000, 1015, 1030, 1046];
+        let values = values.into_iter().zip(times).enumerate();
+        values
+            .map(|(at, (value, time))| TimedValue { time, start: starts.get(at).copied().unwrap_or(0), value })
+            .collect()
+    };
+    let floats = [1.5, 1.5, 2.0, STALE_NAN].map(Value::Float).to_vec();
+    let examples = [
+        (Encoding::Histogram, timed(counted().into(), &[])),
+        (Encoding::FloatHistogram, timed(vec![float(2.5).into(), float(3.0).into()], &[])),
+        (Encoding::Histogram, timed(vec![listed.into(), Histogram::stale().into()], &[])),
+        (Encoding::Xor2, timed(floats, &[900, 900, 1015, 1030])),
+        (Encoding::HistogramStarts, timed(counted().into(), &[900, 1000])),
     ];
     let document = include_str!("../../../../docs/format/chunks.md");
     let blocks: Vec<Vec<u8>> =
         document.split("```bits\n").skip(1).map(|rest| bytes(rest.split("```").next().expect("text"))).collect();
     assert_eq!(blocks.len(), examples.len());
-    for ((encoding, values), want) in examples.into_iter().zip(blocks) {
+    for ((encoding, samples), want) in examples.into_iter().zip(blocks) {
         let mut recoder = Recoder::default();
-        let times = [1000, 1015];
-        for (time, value) in times.iter().zip(&values) {
-            recoder.push(*time, value.clone());
-        }
+        samples.iter().for_each(|sample| recoder.push_timed(sample.clone()));
         let chunks = recoder.finish();
         assert_eq!((chunks.len(), chunks[0].encoding), (1, encoding));
         assert_eq!(format!("{:x}", chunks[0].data), format!("{:x}", bytes::Bytes::from(want.clone())));
         let chunk = Chunk { data: want.into(), ..chunks[0].clone() };
-        let mut read = chunk.values();
-        for (time, value) in times.iter().zip(values) {
-            let (read_time, read) = read.next().expect("valid").expect("two samples");
-            assert_eq!(read_time, *time);
-            let (Value::Histogram(read), Value::Histogram(value)) = (read, value) else { panic!("not a float") };
-            assert!(read.same_as(&value) && read.counter_reset() == value.counter_reset(), "{read:?} {value:?}");
+        let mut values = chunk.values();
+        for sample in samples {
+            let read = values.next_timed().expect("valid").expect("as many samples");
+            assert_eq!((read.time, read.start), (sample.time, sample.start));
+            assert!(read.value.same_as(&sample.value), "{read:?} {sample:?}");
+            if let (Value::Histogram(read), Value::Histogram(value)) = (read.value, sample.value) {
+                assert_eq!(read.counter_reset(), value.counter_reset());
+            }
         }
-        assert_eq!(read.next(), Ok(None));
+        assert_eq!(values.next(), Ok(None));
     }
 }

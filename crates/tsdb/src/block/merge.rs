@@ -234,3 +234,73 @@ impl<'a> Iterator for MergedSymbols<'a> {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{Histogram, MatchOp, Matcher, TimeRange, Timestamp};
+    use storage::chunk::{Encoding, Recoder, TimedValue, Value};
+
+    use super::*;
+
+    fn value(time: i64, is_native: bool) -> Value {
+        let count = time as u64;
+        if is_native {
+            Histogram { count, zero_count: count, ..Histogram::default() }.into()
+        } else {
+            Value::Float(time as f64)
+        }
+    }
+
+    /// A block of two series, a float one and one of histograms, with samples at these times that began a second before.
+    fn block(dir: &Path, times: &[i64]) -> Arc<Block> {
+        let symbols = ["", "__name__", "floats", "natives"];
+        let (min, max) = (Timestamp::from_ms(times[0]), Timestamp::from_ms(times[times.len() - 1] + 1));
+        let mut writer =
+            BlockWriter::with_ancestry(dir, min, max, BlockCompaction::cut(), symbols.into_iter()).expect("begun");
+        for (name, is_native) in [(2, false), (3, true)] {
+            let mut recoder = Recoder::default();
+            for time in times {
+                recoder.push_timed(TimedValue { time: *time, start: time - 1000, value: value(*time, is_native) });
+            }
+            writer.add(&[(1, name)], &recoder.finish()).expect("added");
+        }
+        let (path, meta) = writer.finish().expect("written").expect("not empty");
+        let count = times.len() as u64;
+        assert_eq!((meta.stats.num_float_samples, meta.stats.num_histogram_samples), (count, count));
+        Arc::new(Block::open(&path).expect("opens"))
+    }
+
+    /// The encodings and the samples' times and starts of all chunks of a series.
+    fn content(block: &Block, number: usize) -> (Vec<Encoding>, Vec<(i64, i64)>) {
+        let number = block.index().series_numbers().expect("readable").nth(number).expect("a series");
+        let (mut labels, mut places, mut samples, mut encodings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        block.index().series_into(number, &mut labels, &mut places).expect("readable");
+        for place in &places {
+            let chunk = block.chunk(place).expect("readable");
+            encodings.push(chunk.encoding);
+            let mut values = chunk.values();
+            while let Some(sample) = values.next_timed().expect("readable") {
+                samples.push((sample.time, sample.start));
+            }
+        }
+        (encodings, samples)
+    }
+
+    #[test]
+    fn starts_outlive_merging_and_deletion() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let deleted = TimeRange::new(Timestamp::from_ms(6000), Timestamp::from_ms(6999));
+        let all_series = Matcher::new(MatchOp::NotEqual, "__name__", "").expect("valid");
+        let apart = block(dir.path(), &[5000, 6000, 7000]).delete(&[all_series], deleted).expect("deleted");
+        let apart = Arc::new(apart.expect("both match"));
+        let all = [block(dir.path(), &[1000, 2000, 3001]), block(dir.path(), &[1500, 2000, 4000]), apart];
+        let (merged, _) = merge_blocks(dir.path(), &all, BlockCompaction::cut(), &|| false).expect("merged");
+        let merged = Block::open(&merged.expect("not empty").0).expect("opens");
+        let want: Vec<(i64, i64)> = [1000, 1500, 2000, 3001, 4000, 5000, 7000].map(|time| (time, time - 1000)).into();
+        // The first sample of all began at 0, which is as good as not known.
+        let floats = (vec![Encoding::Xor, Encoding::Xor2, Encoding::Xor2], want.clone());
+        assert_eq!(content(&merged, 0), floats);
+        let natives = (vec![Encoding::Histogram, Encoding::HistogramStarts, Encoding::HistogramStarts], want);
+        assert_eq!(content(&merged, 1), natives);
+    }
+}

@@ -1,7 +1,7 @@
 //! The chunks of one series from several blocks, made into one list without overlaps.
 
 use model::Timestamp;
-use storage::chunk::{Chunk, ChunkError, Recoder, Value, Values};
+use storage::chunk::{Chunk, ChunkError, Recoder, TimedValue, Values};
 
 /// Whether the chunks are in order and don't overlap.
 pub(super) fn are_apart(chunks: &[Chunk]) -> bool {
@@ -40,7 +40,7 @@ fn put_group(group: &mut Vec<Chunk>, out: &mut Vec<Chunk>) -> Result<(), ChunkEr
         return Ok(());
     }
     let mut recoder = Recoder::default();
-    merge_samples(group, |time, value| recoder.push(time, value))?;
+    merge_samples(group, |sample| recoder.push_timed(sample))?;
     out.append(&mut recoder.finish());
     group.clear();
     Ok(())
@@ -49,28 +49,24 @@ fn put_group(group: &mut Vec<Chunk>, out: &mut Vec<Chunk>) -> Result<(), ChunkEr
 /// One chunk's samples with the next of them.
 struct Head<'a> {
     values: Values<'a>,
-    next: Option<(i64, Value)>,
+    next: Option<TimedValue>,
 }
 
-fn merge_samples(chunks: &[Chunk], mut take: impl FnMut(i64, Value)) -> Result<(), ChunkError> {
+fn merge_samples(chunks: &[Chunk], mut take: impl FnMut(TimedValue)) -> Result<(), ChunkError> {
     let mut heads = Vec::with_capacity(chunks.len());
     for chunk in chunks {
         let mut values = chunk.values();
-        heads.push(Head { next: values.next()?, values });
+        heads.push(Head { next: values.next_timed()?, values });
     }
-    while let Some(time) = heads.iter().filter_map(|head| head.next.as_ref().map(|(time, _)| *time)).min() {
+    while let Some(time) = heads.iter().filter_map(|head| head.next.as_ref().map(|next| next.time)).min() {
         let mut taken = false;
         for head in &mut heads {
-            let Some((at, value)) = head.next.take() else { continue };
-            if at != time {
-                head.next = Some((at, value));
-                continue;
-            }
+            let Some(sample) = head.next.take_if(|next| next.time == time) else { continue };
             if !taken {
-                take(time, value);
+                take(sample);
                 taken = true;
             }
-            head.next = head.values.next()?;
+            head.next = head.values.next_timed()?;
         }
     }
     Ok(())

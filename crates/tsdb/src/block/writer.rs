@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use model::Timestamp;
-use storage::chunk::{Chunk, Encoding};
+use storage::chunk::Chunk;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::mapped::map_file;
@@ -109,9 +109,9 @@ impl BlockChunks {
             self.figures.count(chunk);
             let samples = chunk.sample_count() as u64;
             self.stats.num_samples += samples;
-            match chunk.encoding {
-                Encoding::Xor => self.stats.num_float_samples += samples,
-                Encoding::Histogram | Encoding::FloatHistogram => self.stats.num_histogram_samples += samples,
+            match chunk.encoding.is_of_floats() {
+                true => self.stats.num_float_samples += samples,
+                false => self.stats.num_histogram_samples += samples,
             }
         }
         self.stats.num_chunks += chunks.len() as u64;

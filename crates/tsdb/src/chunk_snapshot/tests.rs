@@ -22,13 +22,15 @@ fn ms(ms: i64) -> Timestamp {
 
 fn values(kind: Encoding) -> Vec<(i64, Value)> {
     let value = |i: i64| match kind {
-        Encoding::Xor => Value::Float(i as f64 * 0.5),
-        Encoding::Histogram => Value::Histogram(NativeHistogram::Int(Box::new(Histogram {
-            zero_count: i as u64,
-            count: i as u64,
-            ..Histogram::default()
-        }))),
-        Encoding::FloatHistogram => {
+        Encoding::Xor | Encoding::Xor2 => Value::Float(i as f64 * 0.5),
+        Encoding::Histogram | Encoding::HistogramStarts => {
+            Value::Histogram(NativeHistogram::Int(Box::new(Histogram {
+                zero_count: i as u64,
+                count: i as u64,
+                ..Histogram::default()
+            })))
+        }
+        Encoding::FloatHistogram | Encoding::FloatHistogramStarts => {
             let (zero_count, count) = (i as f64, i as f64);
             Value::Histogram(NativeHistogram::Float(Box::new(FloatHistogram {
                 zero_count,
@@ -137,8 +139,8 @@ fn what_is_not_known_is_refused() {
     encode_series(&mut record, 7, LABELS.into_iter(), Some((open_of(&chunk), &last)));
     let encoding_at = record.len() - 64 - chunk.data.len() - 2;
     assert_eq!(record[encoding_at], 1);
-    record[encoding_at] = 4;
-    check(&record, "XOR2");
+    record[encoding_at] = 7;
+    check(&record, "chunk encoding 7 is not supported");
     check(&record[..20], "broken series");
 }
 

@@ -130,8 +130,8 @@ fn read_chunk(chunk: Chunk) -> bool {
     let decoded = chunk.decode(TimeRange::ALL, &mut Samples::default());
     let (mut values, mut recoder) = (chunk.values(), Recoder::default());
     let read = loop {
-        match values.next() {
-            Ok(Some((time, value))) => recoder.push(time, value),
+        match values.next_timed() {
+            Ok(Some(sample)) => recoder.push_timed(sample),
             end => break end.is_ok(),
         }
     };

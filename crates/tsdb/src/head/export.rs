@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use model::{TimeRange, Timestamp};
-use storage::chunk::{Chunk, ChunkError, Encoding, Recoder, SAMPLES_PER_CHUNK, Value};
+use storage::chunk::{Chunk, ChunkError, Encoding, Recoder, SAMPLES_PER_CHUNK, TimedValue};
 
 use super::full::FullChunk;
 use super::index::Place;
@@ -153,19 +153,19 @@ struct CutState {
 
 /// One row of chunks of the samples in `range`; of several at one time that of the first chunk counts.
 fn merged(chunks: &[Chunk], range: TimeRange) -> Result<Vec<Chunk>, ChunkError> {
-    let mut samples: Vec<(i64, Value)> = Vec::new();
+    let mut samples: Vec<TimedValue> = Vec::new();
     for chunk in chunks {
         let mut values = chunk.values();
-        while let Some((time, value)) = values.next()? {
-            if range.contains(Timestamp::from_ms(time)) {
-                samples.push((time, value));
+        while let Some(sample) = values.next_timed()? {
+            if range.contains(Timestamp::from_ms(sample.time)) {
+                samples.push(sample);
             }
         }
     }
-    samples.sort_by_key(|(time, _)| *time); // stable
-    samples.dedup_by_key(|(time, _)| *time);
+    samples.sort_by_key(|sample| sample.time); // stable
+    samples.dedup_by_key(|sample| sample.time);
     let mut recoder = Recoder::default();
-    samples.into_iter().for_each(|(time, value)| recoder.push(time, value));
+    samples.into_iter().for_each(|sample| recoder.push_timed(sample));
     Ok(recoder.finish())
 }
 
@@ -181,9 +181,9 @@ fn trim(chunk: Chunk, range: TimeRange) -> Result<Vec<Chunk>, ChunkError> {
 
 fn recode(chunk: &Chunk, range: TimeRange, into: &mut Recoder) -> Result<(), ChunkError> {
     let mut values = chunk.values();
-    while let Some((time, value)) = values.next()? {
-        if range.contains(Timestamp::from_ms(time)) {
-            into.push(time, value);
+    while let Some(sample) = values.next_timed()? {
+        if range.contains(Timestamp::from_ms(sample.time)) {
+            into.push_timed(sample);
         }
     }
     Ok(())

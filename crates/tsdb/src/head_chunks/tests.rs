@@ -209,7 +209,7 @@ fn an_unknown_encoding_costs_the_rest_of_its_series_and_no_other() {
     let path = dir.path().join("000001");
     let mut bytes = fs::read(&path).expect("a file");
     let (at, len) = (unknown.as_u64() as u32 as usize, 24 + 1 + 1 + data(100, 5).len());
-    bytes[at + 24] = 4; // XOR2
+    bytes[at + 24] = 7;
     let crc = crc32c::crc32c(&bytes[at..at + len]);
     bytes[at + len..at + len + 4].copy_from_slice(&crc.to_be_bytes());
     fs::write(&path, bytes).expect("written");

@@ -256,10 +256,10 @@ impl Growing {
         for chunk in chunks {
             let mut recoder = Recoder::default();
             let mut values = chunk.values();
-            while let Some((time, value)) = values.next()? {
-                let at = Timestamp::from_ms(time);
+            while let Some(sample) = values.next_timed()? {
+                let at = Timestamp::from_ms(sample.time);
                 if !self.deleted.iter().any(|range| range.contains(at)) {
-                    recoder.push(time, value);
+                    recoder.push_timed(sample);
                 }
             }
             left.extend(recoder.finish());

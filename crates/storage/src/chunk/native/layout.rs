@@ -4,15 +4,52 @@ use model::{Buckets, CounterReset, Span, bucket_count, is_known_schema};
 
 use crate::chunk::bits::{BitReader, BitWriter};
 use crate::chunk::error::ChunkError;
+use crate::chunk::starts::HISTOGRAMS_MAX;
 use crate::chunk::varbit::{push_int, push_uint, take_int, take_uint};
+use crate::chunk::xor::SAMPLES_MAX;
 
-/// The bytes of the header: two with the count of samples, one of flags.
+/// The bytes of a header.
 pub(super) const HEADER_BYTES: usize = 3;
-/// Where the flags are.
-pub(super) const FLAGS: usize = 2;
 
-/// The flags for what is known of a counter reset before the chunk.
-pub(super) fn flags(counter_reset: CounterReset) -> u8 {
+/// What stands in front of a chunk's layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    /// How many samples there are.
+    pub(super) count: u16,
+    /// What is known of a counter reset before the chunk.
+    pub(super) known: CounterReset,
+    /// Which starts are written, in a chunk that may have some.
+    pub(super) starts: Option<u8>,
+}
+
+impl Header {
+    /// The most samples that a header can tell.
+    pub(super) fn samples_max(with_starts: bool) -> usize {
+        if with_starts { usize::from(HISTOGRAMS_MAX) } else { SAMPLES_MAX }
+    }
+
+    /// The header as it is written: what is known takes the upper bits of the byte that has room for it.
+    pub(super) fn encode(self) -> [u8; HEADER_BYTES] {
+        let [high, low] = self.count.to_be_bytes();
+        let known = flags(self.known);
+        match self.starts {
+            None => [high, low, known],
+            Some(starts) => [known | high, low, starts],
+        }
+    }
+
+    /// Reads the header of a chunk that is as long as one at least.
+    pub(super) fn decode([high, low, third]: [u8; HEADER_BYTES], with_starts: bool) -> Self {
+        let count = u16::from_be_bytes([high, low]);
+        if !with_starts {
+            return Header { count, known: counter_reset(third), starts: None };
+        }
+        Header { count: count & HISTOGRAMS_MAX, known: counter_reset(high), starts: Some(third) }
+    }
+}
+
+/// The bits for what is known of a counter reset before the chunk.
+fn flags(counter_reset: CounterReset) -> u8 {
     match counter_reset {
         CounterReset::Unknown => 0b0000_0000,
         CounterReset::NotReset => 0b0100_0000,
@@ -21,8 +58,8 @@ pub(super) fn flags(counter_reset: CounterReset) -> u8 {
     }
 }
 
-/// What the flags say; further bits are ignored.
-pub(super) fn counter_reset(flags: u8) -> CounterReset {
+/// What the upper two bits say.
+fn counter_reset(flags: u8) -> CounterReset {
     match flags >> 6 {
         0b00 => CounterReset::Unknown,
         0b01 => CounterReset::NotReset,
@@ -190,9 +227,14 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_two_bits() {
+    fn headers_come_back() {
         for known in [CounterReset::Unknown, CounterReset::NotReset, CounterReset::Reset, CounterReset::Gauge] {
-            assert_eq!(counter_reset(flags(known) | 0x3f), known);
+            for (starts, count) in [(None, 0xffff), (Some(0xff), 0x3fff), (Some(0), 1)] {
+                let header = Header { count, known, starts };
+                assert_eq!(Header::decode(header.encode(), starts.is_some()), header);
+                assert!(usize::from(count) <= Header::samples_max(starts.is_some()));
+            }
+            assert_eq!(Header::decode([0, 1, flags(known) | 0x3f], false).known, known);
         }
     }
 

@@ -7,6 +7,9 @@
 //!
 //! All samples of a chunk have the same buckets. A sample with new ones makes the writer encode the chunk anew; one that lacks
 //! some that were always empty gets them; one that can't follow begins a new chunk.
+//!
+//! Chunks with start timestamps have each sample's start behind it. Their third byte says which are written, so that what is
+//! known of a counter reset moves into the upper bits of the first.
 
 mod fit;
 mod layout;
@@ -16,6 +19,5 @@ mod spans;
 mod writer;
 
 pub(super) use numbers::{Less, Numbers, Why};
-pub(super) use reader::Reader;
-pub(super) use reader::decode;
+pub(super) use reader::{Reader, decode};
 pub(super) use writer::Writer;

@@ -11,6 +11,8 @@ use crate::chunk::encoded::Encoding;
 pub trait Numbers: Clone + Debug + Default {
     /// The encoding of its chunks.
     const ENCODING: Encoding;
+    /// The encoding of those with start timestamps.
+    const ENCODING_WITH_STARTS: Encoding;
     /// A number in the list of buckets: a count, or the difference to the count before.
     type Bucket: Copy + Debug + Default + PartialOrd;
     /// What writing the next sample needs to know besides the last one.

@@ -2,12 +2,12 @@
 
 use model::{CounterReset, EXPONENTIAL_SCHEMA_MAX, TimeRange};
 
-use super::layout::{FLAGS, HEADER_BYTES, counter_reset, take_layout};
+use super::layout::{Header, take_layout};
 use super::numbers::Numbers;
 use crate::chunk::bits::BitReader;
 use crate::chunk::error::ChunkError;
+use crate::chunk::starts::{Place, Starts};
 use crate::chunk::varbit::take_int;
-use crate::chunk::xor::sample_count;
 use crate::samples::Samples;
 
 /// Reads one chunk sample by sample.
@@ -15,27 +15,47 @@ use crate::samples::Samples;
 pub struct Reader<'a, H: Numbers> {
     bits: BitReader<'a>,
     left: usize,
+    read: usize,
     gauge: bool,
     time: i64,
     delta: i64,
     /// The numbers of the last sample; `None` before the first.
     last: Option<(H, H::Read)>,
     stale: H,
+    /// In a chunk with start timestamps.
+    starts: Option<Starts>,
 }
 
 impl<'a, H: Numbers> Reader<'a, H> {
     /// Begins to read.
     pub fn new(data: &'a [u8]) -> Result<Self, ChunkError> {
-        let body = data.get(HEADER_BYTES..).ok_or(ChunkError::Corrupt("shorter than its header"))?;
+        Self::begin(data, false)
+    }
+
+    /// Begins to read a chunk with start timestamps.
+    pub fn with_starts(data: &'a [u8]) -> Result<Self, ChunkError> {
+        Self::begin(data, true)
+    }
+
+    pub(super) fn begin(data: &'a [u8], with_starts: bool) -> Result<Self, ChunkError> {
+        let (header, body) = data.split_first_chunk().ok_or(ChunkError::Corrupt("shorter than its header"))?;
+        let header = Header::decode(*header, with_starts);
         Ok(Reader {
             bits: BitReader::new(body),
-            left: sample_count(data),
-            gauge: counter_reset(data[FLAGS]) == CounterReset::Gauge,
+            left: usize::from(header.count),
+            read: 0,
+            gauge: header.known == CounterReset::Gauge,
             time: 0,
             delta: 0,
             last: None,
             stale: H::stale(),
+            starts: header.starts.map(Starts::of_header),
         })
+    }
+
+    /// The start of the sample that was read last, 0 where it has none.
+    pub fn start(&self) -> i64 {
+        self.starts.as_ref().map_or(0, Starts::last)
     }
 
     /// The next sample, or `None` at the end. What is known of counter resets is what the chunk can promise: a gauge is one,
@@ -46,6 +66,7 @@ impl<'a, H: Numbers> Reader<'a, H> {
             return Ok(None);
         }
         const SHORT: ChunkError = ChunkError::Corrupt("ends in the middle of a sample");
+        let before = self.time;
         let (last, _) = match &mut self.last {
             Some((last, read)) => {
                 self.delta = self.delta.wrapping_add(take_int(&mut self.bits).ok_or(SHORT)?);
@@ -63,7 +84,11 @@ impl<'a, H: Numbers> Reader<'a, H> {
                 (first, read)
             }
         };
+        if let Some(starts) = &mut self.starts {
+            starts.take(&mut self.bits, Place { number: self.read, time: self.time, before })?;
+        }
         self.left -= 1;
+        self.read += 1;
         Ok(Some((self.time, if last.is_stale() { &self.stale } else { last })))
     }
 }
@@ -75,8 +100,11 @@ const TOO_MANY: ChunkError = ChunkError::Corrupt("its histograms have more than 
 
 /// Appends the samples of a chunk that lie in `range` to `out`, as floats and in no finer schema than is worked with. Memory
 /// is bounded by the number of bytes: a bucket takes at least a bit.
-pub(in crate::chunk) fn decode<H: Numbers>(data: &[u8], range: TimeRange, out: &mut Samples) -> Result<(), ChunkError> {
-    let mut reader = Reader::<H>::new(data)?;
+pub(in crate::chunk) fn decode<H: Numbers>(
+    mut reader: Reader<'_, H>,
+    range: TimeRange,
+    out: &mut Samples,
+) -> Result<(), ChunkError> {
     let (min, max) = (range.min.as_ms(), range.max.as_ms());
     let mut shapes = 0;
     while let Some((time, histogram)) = reader.next()? {
@@ -91,7 +119,7 @@ pub(in crate::chunk) fn decode<H: Numbers>(data: &[u8], range: TimeRange, out: &
             }
             let mut histogram = histogram.to_float();
             histogram.reduce_resolution(EXPONENTIAL_SCHEMA_MAX);
-            out.push_histogram(time, histogram);
+            out.push_started_histogram(time, reader.start(), histogram);
         }
     }
     Ok(())

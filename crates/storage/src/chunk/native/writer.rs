@@ -3,19 +3,21 @@
 use model::{Buckets, CounterReset, Span, Timestamp};
 
 use super::fit::{NewSpans, fit};
-use super::layout::{FLAGS, HEADER_BYTES, counter_reset, flags, push_layout};
+use super::layout::{HEADER_BYTES, Header, push_layout};
 use super::numbers::{Numbers, Why};
 use super::reader::Reader;
 use super::spans::spread;
 use crate::chunk::bits::BitWriter;
 use crate::chunk::encoded::Chunk;
+use crate::chunk::starts::{Place, Starts};
 use crate::chunk::varbit::push_int;
-use crate::chunk::xor::SAMPLES_MAX;
 
 /// Writes one chunk, which has at least one sample.
 #[derive(Debug)]
 pub struct Writer<H: Numbers> {
     out: BitWriter,
+    /// What is known of a counter reset before the chunk.
+    known: CounterReset,
     count: u16,
     first_time: i64,
     time: i64,
@@ -23,40 +25,63 @@ pub struct Writer<H: Numbers> {
     /// The last sample, with the chunk's shape, or a stale marker.
     last: H,
     written: H::Written,
+    /// In a chunk with start timestamps.
+    starts: Option<Starts>,
 }
 
 impl<H: Numbers> Writer<H> {
     /// Begins a chunk with its first sample. Where the chunk `before` was ended for its size or its times, a look at it tells
     /// whether there was a counter reset between them; give `None` where there is no chunk of this kind right before.
     pub fn new(before: Option<&Self>, time: i64, histogram: &H) -> Self {
+        Self::after(before, None, time, 0, histogram)
+    }
+
+    /// The same, with the first sample's start, 0 for none: the chunk has room for start timestamps.
+    pub fn with_starts(before: Option<&Self>, time: i64, start: i64, histogram: &H) -> Self {
+        Self::after(before, Some(Starts::default()), time, start, histogram)
+    }
+
+    fn after(before: Option<&Self>, starts: Option<Starts>, time: i64, start: i64, histogram: &H) -> Self {
         let known = match (histogram.counter_reset(), before) {
             (known @ (CounterReset::Gauge | CounterReset::Reset), _) => known,
             (_, Some(before)) => H::header(before.fit(histogram).err(), true),
             (_, None) => CounterReset::Unknown,
         };
-        Self::begin(known, time, histogram)
+        Self::begin(known, starts, time, start, histogram)
     }
 
-    fn begin(known: CounterReset, time: i64, histogram: &H) -> Self {
+    fn begin(known: CounterReset, starts: Option<Starts>, time: i64, start: i64, histogram: &H) -> Self {
         let stale;
         let mut first = histogram;
         if histogram.is_stale() {
             stale = H::stale(); // without a shape
             first = &stale;
         }
-        let mut out = BitWriter::new(vec![0, 1, flags(known)]);
+        let mut out = BitWriter::new(vec![0; HEADER_BYTES]);
         push_layout(&mut out, first.shape());
         push_int(&mut out, time);
         let written = first.push_first(&mut out);
-        Writer { out, count: 1, first_time: time, time, delta: 0, last: first.clone(), written }
+        let last = first.clone();
+        let mut writer = Writer { out, known, count: 0, first_time: time, time, delta: 0, last, written, starts };
+        writer.count_one(Place { number: 0, time, before: 0 }, start);
+        writer
     }
 
     /// Appends a sample, whose time must be after the last one's. Where it brings new buckets, the whole chunk is encoded
     /// anew. Where the chunk can't take it, nothing changes, and the answer is the chunk that follows, begun with the sample.
     #[must_use = "the sample may be in a new chunk"]
     pub fn push(&mut self, time: i64, histogram: &H) -> Option<Self> {
-        if usize::from(self.count) == SAMPLES_MAX {
-            return Some(Self::new(Some(self), time, histogram));
+        self.push_started(time, 0, histogram)
+    }
+
+    /// The same, with the sample's start, 0 for none. A chunk without start timestamps takes no sample that has one; what follows a chunk
+    /// with start timestamps has them, too.
+    #[must_use = "the sample may be in a new chunk"]
+    pub fn push_started(&mut self, time: i64, start: i64, histogram: &H) -> Option<Self> {
+        let has_starts = self.starts.is_some();
+        let starts = (has_starts || start != 0).then(Starts::default);
+        if self.len() == Header::samples_max(has_starts) || start != 0 && !has_starts {
+            return Some(Self::after(Some(self), starts, time, start, histogram));
         }
         match self.fit(histogram) {
             Err(why) => {
@@ -64,21 +89,21 @@ impl<H: Numbers> Writer<H> {
                     CounterReset::Gauge => CounterReset::Gauge,
                     _ => H::header(Some(why), false),
                 };
-                return Some(Self::begin(known, time, histogram));
+                return Some(Self::begin(known, starts, time, start, histogram));
             }
             Ok(Some((positive, negative))) => self.recode(&positive, &negative),
             Ok(None) => {}
         }
         match self.widened(histogram) {
-            Some(wider) => self.append(time, &wider),
-            None if histogram.is_stale() => self.append(time, &H::stale()),
-            None => self.append(time, histogram),
+            Some(wider) => self.append(time, start, &wider),
+            None if histogram.is_stale() => self.append(time, start, &H::stale()),
+            None => self.append(time, start, histogram),
         }
         None
     }
 
     fn fit(&self, histogram: &H) -> Result<NewSpans, Why> {
-        fit(&self.last, self.counter_reset() == CounterReset::Gauge, histogram)
+        fit(&self.last, self.known == CounterReset::Gauge, histogram)
     }
 
     /// The sample with the chunk's shape; `None` where it has that already, or no shape.
@@ -88,28 +113,41 @@ impl<H: Numbers> Writer<H> {
         (!same && !histogram.is_stale() && !self.last.is_stale()).then(|| with_spans(histogram, shape))
     }
 
-    fn append(&mut self, time: i64, histogram: &H) {
+    fn append(&mut self, time: i64, start: i64, histogram: &H) {
         let delta = time.wrapping_sub(self.time);
         push_int(&mut self.out, delta.wrapping_sub(self.delta));
         histogram.push_next(&self.last, &mut self.written, &mut self.out);
+        let place = Place { number: self.len(), time, before: self.time };
         (self.time, self.delta) = (time, delta);
         self.last.clone_from(histogram);
+        self.count_one(place, start);
+    }
+
+    /// Ends a sample: writes its start, if there is room for starts, and counts it.
+    fn count_one(&mut self, place: Place, start: i64) {
+        if let Some(starts) = &mut self.starts {
+            starts.push(&mut self.out, place, start);
+        }
         self.count += 1;
-        self.out.bytes_mut()[..FLAGS].copy_from_slice(&self.count.to_be_bytes());
+        let starts = self.starts.as_ref().map(Starts::header);
+        let header = Header { count: self.count, known: self.known, starts };
+        self.out.bytes_mut()[..HEADER_BYTES].copy_from_slice(&header.encode());
     }
 
     /// Encodes the chunk anew with wider spans.
     fn recode(&mut self, positive: &[Span], negative: &[Span]) {
         let mut shape = self.last.shape().clone();
         (shape.positive_spans, shape.negative_spans) = (positive.to_vec(), negative.to_vec());
-        let known = self.counter_reset();
         let bytes = std::mem::take(&mut self.out).into_bytes();
         const OWN: &str = "a writer reads what it wrote";
-        let mut reader = Reader::<H>::new(&bytes).expect(OWN);
+        let mut reader = Reader::<H>::begin(&bytes, self.starts.is_some()).expect(OWN);
         let (time, first) = reader.next().expect(OWN).expect("a writer has a sample");
-        let mut wider = Self::begin(known, time, &with_spans(first, &shape));
+        let first = with_spans(first, &shape);
+        let starts = self.starts.map(|_| Starts::default());
+        let mut wider = Self::begin(self.known, starts, time, reader.start(), &first);
         while let Some((time, histogram)) = reader.next().expect(OWN) {
-            wider.append(time, &with_spans(histogram, &shape));
+            let histogram = with_spans(histogram, &shape);
+            wider.append(time, reader.start(), &histogram);
         }
         *self = wider;
     }
@@ -140,7 +178,7 @@ impl<H: Numbers> Writer<H> {
 
     /// What the header says of a counter reset before the chunk.
     pub fn counter_reset(&self) -> CounterReset {
-        counter_reset(self.out.bytes().get(FLAGS).copied().unwrap_or_default())
+        self.known
     }
 
     /// The encoded bytes so far, a valid chunk.
@@ -153,7 +191,7 @@ impl<H: Numbers> Writer<H> {
         Chunk {
             min_time: Timestamp::from_ms(self.first_time),
             max_time: Timestamp::from_ms(self.time),
-            encoding: H::ENCODING,
+            encoding: if self.starts.is_some() { H::ENCODING_WITH_STARTS } else { H::ENCODING },
             data: self.out.into_bytes().into(),
         }
     }
@@ -168,5 +206,3 @@ fn with_spans<H: Numbers>(histogram: &H, shape: &Buckets) -> H {
     let negative = side(&own.negative_spans, negative, &shape.negative_spans);
     histogram.with_buckets(shape.clone(), positive, negative)
 }
-
-const _: () = assert!(HEADER_BYTES == FLAGS + 1);

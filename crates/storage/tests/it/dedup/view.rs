@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::executor::block_on;
 use model::{Buckets, Histogram, Labels, Matcher, STALE_NAN, Span, TimeRange, Timestamp};
 use proptest::prelude::*;
-use storage::chunk::{Chunk, Encoding, Recoder, Value};
+use storage::chunk::{Chunk, Encoding, Recoder, TimedValue, Value};
 use storage::dedup::{Dedup, Kind, MARGIN_MS, merge, merge_series};
 use storage::{Hints, LabelRequest, Queryable, Samples, SelectRequest, Series};
 
@@ -235,4 +235,32 @@ fn any_range_shows_the_same_samples() {
         prop_assert_eq!(bits(&got), bits(&within(&whole, asked)));
         Ok(())
     });
+}
+
+#[test]
+fn starts_stay_with_their_samples() {
+    let replica = |name: &str, seconds: &mut dyn Iterator<Item = i64>| {
+        let mut recoder = Recoder::default();
+        for s in seconds {
+            recoder.push_timed(TimedValue { time: s * 1000, start: s * 1000 - 1, value: Value::Float(s as f64) });
+        }
+        Series { labels: labels(&[("__name__", "g"), ("replica", name)]), chunks: recoder.finish() }
+    };
+    let away = |s: &i64| !(900..1200).contains(s);
+    let a = replica("a", &mut (0..3600).step_by(15).filter(away));
+    let b = replica("b", &mut (7..3600).step_by(15));
+    let decoded = |series: &Series| {
+        let mut samples = Samples::default();
+        series.decode(TimeRange::ALL, &mut samples).expect("valid chunks");
+        samples
+    };
+    let want = merge(&[&a, &b].map(decoded), Kind::Unknown);
+    assert_eq!((want.times.len(), want.times.contains(&907_000)), (240, true));
+    assert!(want.times.iter().zip(&want.starts).all(|(time, start)| time - 1 == *start));
+    let hour = range(0, 3600);
+    let block = merge_series(group(vec![b.clone(), a.clone()]), hour).expect("valid chunks");
+    let shown = select(&view(vec![a, b]), &SelectRequest::new(vec![], hour)).remove(0);
+    for series in [Series { labels: Labels::empty(), chunks: block }, shown] {
+        assert_eq!(decoded(&series), want);
+    }
 }

@@ -18,12 +18,12 @@
 //! 5. Where there are many series, a second thread reads and decodes them ahead, and leaves decoding to the first one whenever that
 //!    has nothing to do. Their order stays, and so does every bit of the result.
 //!
-//! The semantics are Prometheus 3's: ranges and lookback are open on the left, a stale marker ends a series at once.
+//! The semantics are Prometheus 3's: ranges and lookback are open on the left, a stale marker ends a series at once. Start timestamps, where
+//! samples have them, tell of counter resets if [`ParseOptions::start_timestamps`] says so.
 //!
 //! # What it doesn't do
 //!
-//! Start timestamps are refused by name. There is no HTTP
-//! here, and no cache.
+//! There is no HTTP here, and no cache.
 
 mod engine;
 mod eval;

@@ -165,6 +165,40 @@ async fn names_go_at_once_or_at_the_end() {
     }
 }
 
+#[tokio::test]
+async fn start_timestamps_count_where_they_are_asked_for() {
+    let source = || {
+        let mut samples = Samples::default();
+        (0..5).for_each(|minute| samples.push_started(minute * 60_000, minute * 60_000 - 1000, 10.0));
+        let mut natives = Samples::default();
+        let one = FloatHistogram { count: 10.0, zero_count: 10.0, ..FloatHistogram::default() };
+        (0..5).for_each(|minute| natives.push_started_histogram(minute * 60_000, minute * 60_000 - 1000, one.clone()));
+        let series = |name: &str, samples| (Labels::from_pairs([("__name__", name)]), samples);
+        Arc::new(MemoryStorage::new([series("floats_total", samples), series("natives", natives)]))
+            as Arc<dyn Queryable>
+    };
+    let check = async |text: &str, without: Option<f64>, with: Option<f64>| {
+        for (start_timestamps, want) in [(false, without), (true, with)] {
+            let language = ParseOptions { start_timestamps, ..ParseOptions::everything() };
+            let engine = Engine::new(EngineOptions { language, ..EngineOptions::default() });
+            let expr = engine.parse(text).expect("a valid query");
+            let result = engine.instant(source(), &expr, at(240)).await.expect("an answer");
+            let Value::Vector(vector) = result.value else { panic!("want a vector") };
+            let got = vector.first().map(|sample| sample.value);
+            assert_eq!((got, vector.len() < 2), (want, true), "{text} {start_timestamps}");
+        }
+    };
+    check("increase(floats_total[4m])", Some(0.0), Some(40.0)).await;
+    check("histogram_count(increase(natives[4m]))", Some(0.0), Some(40.0)).await;
+    check("resets(floats_total[4m])", Some(0.0), Some(3.0)).await;
+    check("resets(natives[4m])", Some(0.0), Some(3.0)).await;
+    check("irate(floats_total[4m])", Some(0.0), Some(10.0 / 60.0)).await;
+    check("increase(floats_total[4m:1m])", Some(0.0), Some(0.0)).await;
+    check("start_timestamp(floats_total)", None, Some(239.0)).await;
+    check("start_timestamp(natives)", None, Some(239.0)).await;
+    check("timestamp(floats_total)", Some(240.0), Some(240.0)).await;
+}
+
 /// A storage that answers when it is told to.
 struct Slow {
     gate: Arc<Semaphore>,

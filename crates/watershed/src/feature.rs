@@ -20,6 +20,9 @@ pub(crate) enum Feature {
     PromqlBinopFillModifiers,
     /// Names of metrics that functions and operators take away go at the end of a query.
     PromqlDelayedNameRemoval,
+    /// Start timestamps, where stored samples have them, tell `rate`, `increase`, `irate` and `resets` of counter resets, and the function
+    /// `start_timestamp` gives them.
+    UseStartTimestamps,
 }
 
 impl Feature {
@@ -32,6 +35,7 @@ impl Feature {
             Feature::PromqlExtendedRangeSelectors => "promql-extended-range-selectors",
             Feature::PromqlBinopFillModifiers => "promql-binop-fill-modifiers",
             Feature::PromqlDelayedNameRemoval => "promql-delayed-name-removal",
+            Feature::UseStartTimestamps => "use-start-timestamps",
         }
     }
 
@@ -44,6 +48,7 @@ impl Feature {
             extended_range_selectors: has(Feature::PromqlExtendedRangeSelectors),
             fill_modifiers: has(Feature::PromqlBinopFillModifiers),
             delayed_name_removal: has(Feature::PromqlDelayedNameRemoval),
+            start_timestamps: has(Feature::UseStartTimestamps),
         }
     }
 }

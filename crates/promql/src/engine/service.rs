@@ -200,6 +200,7 @@ impl Engine {
             lookback_ms: self.options.lookback_ms.max(1),
             subquery_step_ms: self.options.subquery_step_ms.max(1),
             delays_names: self.options.language.delayed_name_removal,
+            uses_starts: self.options.language.start_timestamps,
             limits,
             notes: Notes::default(),
         };

@@ -7,11 +7,12 @@ use crate::eval::constant::differ_without_name;
 use crate::eval::evaluator::Evaluator;
 use crate::eval::failure::QueryFailure;
 use crate::eval::functions::{absent, date, extended, histogram, label, math, range, rate, sort};
+use crate::eval::instant::Part;
 use crate::eval::native::{self, moments};
 use crate::eval::series::{Sink, StepSeries, Unnamed};
 use crate::eval::steps::Steps;
 use crate::eval::window::RangeInput;
-use crate::syntax::{Boundary, Call, Expr, ExprKind, Span, ValueType};
+use crate::syntax::{Boundary, Call, Expr, ExprKind, Selector, Span, ValueType};
 
 type Done = Result<(), QueryFailure>;
 /// Gives a series other labels; `None` where it keeps those that it has.
@@ -49,6 +50,7 @@ impl Evaluator<'_> {
         match name {
             "vector" => sink(Labels::empty(), &mut Column::full(self.scalar(&call.args[0], steps)?)),
             "timestamp" => self.timestamp(&call.args[0], steps, sink),
+            "start_timestamp" => self.start_timestamp(&call.args[0], steps, sink),
             "absent" => self.absent(&call.args[0], steps, sink),
             "absent_over_time" => self.absent_over_time(&call.args[0], steps, sink),
             "info" => self.info(call, steps, sink),
@@ -114,6 +116,7 @@ impl Evaluator<'_> {
         let keeps_name = range::keeps_name(name);
         let expects_counter = range::expects_counter(name);
         let delays_names = self.context.delays_names;
+        let uses_starts = self.context.uses_starts && range::knows_starts(name, boundary);
         let mut feed = |sink: &mut Sink<'_>| {
             let (mut column, mut counter, mut unnamed) = (Column::default(), String::new(), Unnamed::default());
             self.samples(source, steps, &mut |labels, samples, drops_name| {
@@ -128,6 +131,7 @@ impl Evaluator<'_> {
                     notes: &self.context.notes,
                     span: call.args[0].span,
                     metric: labels.metric_name(),
+                    uses_starts,
                 };
                 function(&input, &mut column)?;
                 let held = if samples.histograms.is_empty() {
@@ -182,8 +186,23 @@ impl Evaluator<'_> {
             };
             return self.changed(arg, steps, true, &mut change, sink);
         };
+        self.part(arg, selector, Part::Time, steps, sink)
+    }
+
+    /// Only a selector's samples have start timestamps; of everything else nothing is left.
+    fn start_timestamp(&self, arg: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        match &arg.unparen().kind {
+            ExprKind::Selector(selector) if self.context.uses_starts => {
+                self.part(arg, selector, Part::Start, steps, sink)
+            }
+            _ => self.vector(arg, steps, &mut |_, _| Ok(())),
+        }
+    }
+
+    /// A part of the samples that the selector `arg` gives.
+    fn part(&self, arg: &Expr, selector: &Selector, part: Part, steps: Steps, sink: &mut Sink<'_>) -> Done {
         let mut feed = |sink: &mut Sink<'_>| {
-            self.instant_selector(selector, steps, true, &mut |labels, column| {
+            self.instant_selector(selector, steps, part, &mut |labels, column| {
                 let labels = self.unnamed(&labels, column);
                 sink(labels, column)
             })

@@ -26,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) subquery_step_ms: i64,
     /// Whether names of metrics go at the end of the query.
     pub(crate) delays_names: bool,
+    /// Whether functions look at start timestamps.
+    pub(crate) uses_starts: bool,
     /// What the query may use.
     pub(crate) limits: Limits,
     /// What the query wants to say beside its answer.

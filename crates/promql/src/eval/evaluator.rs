@@ -10,6 +10,7 @@ use crate::eval::constant::{differ_without_name, is_constant};
 use crate::eval::context::Context;
 use crate::eval::failure::QueryFailure;
 use crate::eval::grouping::Grouping;
+use crate::eval::instant::Part;
 use crate::eval::native;
 use crate::eval::native::remarks::Remarks;
 use crate::eval::operator::{Operator, apply};
@@ -43,7 +44,7 @@ impl Evaluator<'_> {
     fn varying(&self, expr: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
         match &expr.kind {
             ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.varying(inner, steps, sink),
-            ExprKind::Selector(selector) => self.instant_selector(selector, steps, false, sink),
+            ExprKind::Selector(selector) => self.instant_selector(selector, steps, Part::Value, sink),
             ExprKind::Unary(UnaryOp::Minus, inner) => {
                 let mut change = |column: &mut Column| {
                     column.map(|_, value| -value);

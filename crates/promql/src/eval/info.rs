@@ -9,7 +9,7 @@ use crate::eval::column::Column;
 use crate::eval::evaluator::Evaluator;
 use crate::eval::failure::QueryFailure;
 use crate::eval::info_selector::{InfoSelector, info_times};
-use crate::eval::instant;
+use crate::eval::instant::{self, Part};
 use crate::eval::selections::SelectorKey;
 use crate::eval::series::{SeriesSet, Sink, StepSeries};
 use crate::eval::steps::Steps;
@@ -74,7 +74,7 @@ impl Evaluator<'_> {
                 return Err(QueryFailure::Execution("info sample should be float".to_owned()));
             }
             let mut column = Column::default();
-            instant::fill(samples, looks, self.context.lookback_ms, true, &mut column);
+            instant::fill(samples, looks, self.context.lookback_ms, Part::Time, &mut column);
             if !column.is_blank() {
                 self.context.limits.hold(column.len())?;
                 found.push(StepSeries { labels: labels.clone(), column });

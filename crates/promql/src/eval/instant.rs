@@ -6,12 +6,33 @@ use storage::Samples;
 use crate::eval::column::{Column, Native, Point};
 use crate::eval::steps::Steps;
 
-/// Puts for every time in `looks` the newest sample that is not older than the lookback into `out`, which is made empty
-/// first. A stale marker ends the series. With `times` the sample's time in seconds is put there instead of its value. Histograms
-/// are taken out of `samples`.
-pub(crate) fn fill(samples: &mut Samples, looks: Steps, lookback_ms: i64, times: bool, out: &mut Column) {
+/// What is wanted of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What it is.
+    Value,
+    /// When it is, in seconds.
+    Time,
+    /// Its start timestamp in seconds, 0 where it has none.
+    Start,
+}
+
+impl Part {
+    /// The seconds that are wanted instead of a value.
+    fn seconds(self, time: i64, start: impl FnOnce() -> i64) -> Option<f64> {
+        match self {
+            Part::Value => None,
+            Part::Time => Some(time as f64 / 1000.0),
+            Part::Start => Some(start() as f64 / 1000.0),
+        }
+    }
+}
+
+/// Puts for every time in `looks` that part of the newest sample that is not older than the lookback into `out`, which is made empty
+/// first. A stale marker ends the series. Histograms are taken out of `samples`.
+pub(crate) fn fill(samples: &mut Samples, looks: Steps, lookback_ms: i64, part: Part, out: &mut Column) {
     if !samples.histograms.is_empty() {
-        return fill_mixed(samples, looks, lookback_ms, times, out);
+        return fill_mixed(samples, looks, lookback_ms, part, out);
     }
     out.reset(looks.count);
     let mut next = 0; // the first sample that lies after the time looked at
@@ -23,13 +44,13 @@ pub(crate) fn fill(samples: &mut Samples, looks: Steps, lookback_ms: i64, times:
         let Some(newest) = next.checked_sub(1) else { continue };
         let (time, value) = (samples.times[newest], samples.values[newest]);
         if time > look.saturating_sub(lookback_ms) && !is_stale(value) {
-            out.set(at, if times { time as f64 / 1000.0 } else { value });
+            out.set(at, part.seconds(time, || samples.start(newest)).unwrap_or(value));
         }
     }
 }
 
 /// The same where there are histograms.
-fn fill_mixed(samples: &mut Samples, looks: Steps, lookback_ms: i64, times: bool, out: &mut Column) {
+fn fill_mixed(samples: &mut Samples, looks: Steps, lookback_ms: i64, part: Part, out: &mut Column) {
     out.reset(looks.count);
     let (mut float, mut native) = (0, 0); // the first of each that lies after the time looked at
     let mut last: Option<(usize, Native)> = None;
@@ -47,18 +68,23 @@ fn fill_mixed(samples: &mut Samples, looks: Steps, lookback_ms: i64, times: bool
         let Some(time) = float_time.max(native_time).filter(|time| *time > look.saturating_sub(lookback_ms)) else {
             continue;
         };
+        let mut start = 0;
         let point = match (newest_float, newest_native) {
             (_, Some(newest)) if native_time == Some(time) => {
+                start = samples.histograms[newest].start;
                 last.take_if(|(of, _)| *of != newest);
                 let (_, histogram) = last.get_or_insert_with(|| {
                     (newest, Native::new(std::mem::take(&mut samples.histograms[newest].histogram)))
                 });
                 if histogram.is_stale() { None } else { Some(Point::Native(Native::clone(histogram))) }
             }
-            (Some(newest), _) => Some(samples.values[newest]).filter(|value| !is_stale(*value)).map(Point::Float),
+            (Some(newest), _) => {
+                start = samples.start(newest);
+                Some(samples.values[newest]).filter(|value| !is_stale(*value)).map(Point::Float)
+            }
             _ => None,
         };
-        out.put(at, if times { point.map(|_| Point::Float(time as f64 / 1000.0)) } else { point });
+        out.put(at, point.map(|point| part.seconds(time, || start).map_or(point, Point::Float)));
     }
 }
 
@@ -73,7 +99,7 @@ mod tests {
         let mut samples = Samples::of_floats(vec![10, 20, 30], vec![1.0, STALE_NAN, 3.0]);
         let mut check = |first: i64, step: i64, count: usize, want: &[Option<f64>]| {
             let mut out = Column::default();
-            fill(&mut samples, Steps { first, step, count }, 15, false, &mut out);
+            fill(&mut samples, Steps { first, step, count }, 15, Part::Value, &mut out);
             assert_eq!((0..count).map(|at| out.get(at)).collect::<Vec<_>>(), want);
         };
         check(5, 5, 9, &[None, Some(1.0), Some(1.0), None, None, Some(3.0), Some(3.0), Some(3.0), None]);
@@ -88,7 +114,7 @@ mod tests {
         samples.push_histogram(30, FloatHistogram::stale());
         samples.push_histogram(50, native(5.0));
         let mut out = Column::default();
-        fill(&mut samples, Steps { first: 5, step: 5, count: 12 }, 15, false, &mut out);
+        fill(&mut samples, Steps { first: 5, step: 5, count: 12 }, 15, Part::Value, &mut out);
         let got: Vec<String> = (0..12)
             .map(|at| match out.point(at) {
                 None => String::new(),

@@ -23,6 +23,7 @@ mod select_k;
 mod selections;
 mod selectors;
 mod series;
+mod starts;
 mod steps;
 mod subquery;
 mod window;

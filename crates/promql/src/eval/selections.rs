@@ -157,6 +157,7 @@ mod tests {
                 lookback_ms: 300_000,
                 subquery_step_ms: 60_000,
                 delays_names: false,
+                uses_starts: false,
                 limits: Limits::new(u64::MAX, Share::default(), deadline, Arc::new(AtomicBool::new(false))),
                 notes: Notes::default(),
             };

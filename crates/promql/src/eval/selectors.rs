@@ -8,7 +8,7 @@ use crate::eval::column::Column;
 use crate::eval::evaluator::Evaluator;
 use crate::eval::failure::QueryFailure;
 use crate::eval::functions::extended;
-use crate::eval::instant;
+use crate::eval::instant::{self, Part};
 use crate::eval::native::remarks::Remarks;
 use crate::eval::native::{smoothed, stats};
 use crate::eval::selections::SelectorKey;
@@ -33,12 +33,12 @@ pub(crate) struct Ranges {
 pub(crate) type SampleSink<'a> = dyn FnMut(&Labels, &Samples, bool) -> Result<(), QueryFailure> + 'a;
 
 impl Evaluator<'_> {
-    /// The series of an instant selector; with `times` the times of its samples instead of their values.
+    /// The series of an instant selector: their samples' values, or another part of these.
     pub(crate) fn instant_selector(
         &self,
         selector: &Selector,
         steps: Steps,
-        times: bool,
+        part: Part,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryFailure> {
         let lookback_ms = self.context.lookback_ms;
@@ -46,7 +46,7 @@ impl Evaluator<'_> {
         let is_smoothed = selector.boundary == Boundary::Smoothed;
         let mut column = Column::default();
         self.decoded(selector, looks, lookback_ms, &mut |labels, samples| {
-            if is_smoothed && !times {
+            if is_smoothed && part == Part::Value {
                 drop_stale(samples);
                 extended::fill_smoothed(samples, looks, lookback_ms, &mut column);
                 if !samples.histograms.is_empty() {
@@ -54,7 +54,7 @@ impl Evaluator<'_> {
                     smoothed::fill(samples, looks, lookback_ms, labels.metric_name(), remarks, &mut column);
                 }
             } else {
-                instant::fill(samples, looks, lookback_ms, times, &mut column);
+                instant::fill(samples, looks, lookback_ms, part, &mut column);
             }
             if column.is_blank() { Ok(()) } else { sink(labels.clone(), &mut column) }
         })

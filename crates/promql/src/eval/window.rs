@@ -6,6 +6,7 @@ use storage::Samples;
 use crate::eval::column::Column;
 use crate::eval::context::{Limits, Notes};
 use crate::eval::failure::QueryFailure;
+use crate::eval::starts::Starts;
 use crate::eval::steps::Steps;
 use crate::syntax::Span;
 
@@ -24,6 +25,16 @@ pub(crate) struct Window<'a> {
     pub(crate) at: usize,
     /// Which of the series' samples is the first.
     pub(crate) offset: usize,
+}
+
+impl Window<'_> {
+    /// How far the samples lie from the start and from the end of the range and from one another, in milliseconds, and how many steps lie
+    /// between them.
+    #[inline]
+    pub(crate) fn places(&self) -> (i64, i64, i64, usize) {
+        let (times, last) = (self.times, self.times.len() - 1);
+        (times[0] - self.start, self.end - times[last], times[last] - times[0], last)
+    }
 }
 
 /// Everything that a function over ranges may know about one series.
@@ -49,12 +60,20 @@ pub(crate) struct RangeInput<'a> {
     pub(crate) span: Span,
     /// The name of the series' metric.
     pub(crate) metric: &'a str,
+    /// Whether the function looks at start timestamps.
+    pub(crate) uses_starts: bool,
 }
 
 /// After so many samples it is asked whether to go on, which sorting them takes a few milliseconds for.
 const CHECKED_AFTER: usize = 100_000;
 
-impl RangeInput<'_> {
+impl<'a> RangeInput<'a> {
+    /// The start timestamps of the floats, if the function looks at them.
+    pub(crate) fn starts(&self) -> Starts<'a> {
+        let starts = if self.uses_starts { &self.samples.starts[..] } else { &[] };
+        Starts { times: &self.samples.times, starts }
+    }
+
     /// Asks `compute` about every step whose range has samples; `out` is made empty first. It takes notice of the query's end in between.
     #[inline]
     pub(crate) fn fill(
@@ -96,6 +115,7 @@ impl RangeInput<'_> {
 pub(crate) fn drop_stale(samples: &mut Samples) {
     samples.histograms.retain(|sample| !sample.histogram.is_stale());
     let Some(first) = samples.values.iter().position(|value| is_stale(*value)) else { return };
+    drop_starts_of_stale(samples, first);
     let mut kept = first;
     for at in first..samples.values.len() {
         if !is_stale(samples.values[at]) {
@@ -106,6 +126,18 @@ pub(crate) fn drop_stale(samples: &mut Samples) {
     }
     samples.times.truncate(kept);
     samples.values.truncate(kept);
+}
+
+/// Takes the starts of stale markers out, the first of which is this sample.
+fn drop_starts_of_stale(samples: &mut Samples, first: usize) {
+    let mut kept = first;
+    for at in first..samples.starts.len() {
+        if !is_stale(samples.values[at]) {
+            samples.starts[kept] = samples.starts[at];
+            kept += 1;
+        }
+    }
+    samples.starts.truncate(kept);
 }
 
 #[cfg(test)]
@@ -132,6 +164,21 @@ mod tests {
     }
 
     #[test]
+    fn starts_stay_with_their_samples() {
+        let check = |starts: &[i64], want: &[i64]| {
+            let mut samples = Samples::of_floats(vec![10, 20, 30, 40], vec![1.0, STALE_NAN, 3.0, STALE_NAN]);
+            samples.starts = starts.to_vec();
+            drop_stale(&mut samples);
+            assert_eq!((&samples.times[..], &samples.starts[..]), (&[10, 30][..], want));
+        };
+        check(&[], &[]);
+        check(&[1], &[1]);
+        check(&[1, 2], &[1]);
+        check(&[1, 2, 3], &[1, 3]);
+        check(&[1, 2, 3, 4], &[1, 3]);
+    }
+
+    #[test]
     fn ranges_are_open_on_the_left() {
         let mut samples = Samples::of_floats(vec![0, 10, 20, 25, 30], vec![0.0, 1.0, 2.0, STALE_NAN, 3.0]);
         drop_stale(&mut samples);
@@ -149,6 +196,7 @@ mod tests {
                 notes: &Notes::default(),
                 span: Span::default(),
                 metric: "",
+                uses_starts: false,
             };
             let mut out = Column::default();
             input.fill(&mut out, |window| Some(window.values.iter().sum())).expect("within all limits");

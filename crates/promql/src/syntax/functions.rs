@@ -55,7 +55,6 @@ pub(crate) fn why_unknown(name: &str) -> String {
                 "unknown function with name {quoted}: it is called \"double_exponential_smoothing\" since Prometheus 3"
             )
         }
-        "start_timestamp" => format!("function {quoted} is not supported yet"),
         _ => format!("unknown function with name {quoted}"),
     }
 }
@@ -156,6 +155,7 @@ const FUNCTIONS: &[Function] = &[
     vector("sort_desc", &[Vector]),
     vector("sqrt", &[Vector]),
     scalar("start", &[]).experimental(),
+    vector("start_timestamp", &[Vector]).experimental(),
     vector("stddev_over_time", &[Matrix]),
     vector("stdvar_over_time", &[Matrix]),
     scalar("step", &[]).experimental(),

@@ -33,6 +33,8 @@ pub struct ParseOptions {
     /// A metric's name that a function or an operator takes away is there until the end of the query, so that what stands around it
     /// can use it; Prometheus keeps this behind `promql-delayed-name-removal`.
     pub delayed_name_removal: bool,
+    /// Start timestamps tell of counter resets, and `start_timestamp` gives them; Prometheus keeps this behind `use-start-timestamps`.
+    pub start_timestamps: bool,
 }
 
 impl ParseOptions {
@@ -44,6 +46,7 @@ impl ParseOptions {
             fill_modifiers: true,
             extended_range_selectors: true,
             delayed_name_removal: true,
+            start_timestamps: true,
         }
     }
 }

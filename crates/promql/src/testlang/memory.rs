@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use model::{Labels, TimeRange, Timestamp};
-use storage::chunk::{Chunk, Recoder, Value};
-use storage::{LabelRequest, QueryError, Queryable, Samples, SelectRequest, Series, SeriesSet, merge_strings};
+use storage::chunk::{Chunk, Recoder, TimedValue, Value};
+use storage::{
+    HistogramSample, LabelRequest, QueryError, Queryable, Samples, SelectRequest, Series, SeriesSet, merge_strings,
+};
 
 /// Series in memory, encoded once.
 #[derive(Debug, Clone, Default)]
@@ -29,12 +31,18 @@ impl MemoryStorage {
 }
 
 fn encode(samples: &Samples) -> Vec<Chunk> {
-    let floats = samples.iter().map(|sample| (sample.time.as_ms(), Value::Float(sample.value)));
-    let histograms = samples.histograms.iter().map(|sample| (sample.time, sample.histogram.clone().into()));
-    let mut all: Vec<(i64, Value)> = floats.chain(histograms).collect();
-    all.sort_by_key(|(time, _)| *time);
+    let floats = samples.iter().enumerate().map(|(at, sample)| {
+        let (time, start) = (sample.time.as_ms(), samples.start(at));
+        TimedValue { time, start, value: Value::Float(sample.value) }
+    });
+    let histograms = samples.histograms.iter().map(|sample| {
+        let HistogramSample { time, start, .. } = *sample;
+        TimedValue { time, start, value: sample.histogram.clone().into() }
+    });
+    let mut all: Vec<TimedValue> = floats.chain(histograms).collect();
+    all.sort_by_key(|sample| sample.time);
     let mut recoder = Recoder::default();
-    all.into_iter().for_each(|(time, value)| recoder.push(time, value));
+    all.into_iter().for_each(|sample| recoder.push_timed(sample));
     recoder.finish()
 }
 

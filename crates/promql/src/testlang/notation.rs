@@ -27,11 +27,11 @@ pub enum SequenceValue {
 }
 
 /// How many values one line may stand for.
-const VALUES_MAX: usize = 1_000_000;
+pub(crate) const VALUES_MAX: usize = 1_000_000;
 
 /// Reads a line: labels, then values.
 pub fn parse_series(line: &str) -> Result<(Labels, Vec<SequenceValue>), NotationError> {
-    let mut reader = Reader { line, at: 0 };
+    let mut reader = Reader::new(line);
     let labels = reader.labels()?;
     let mut values = Vec::new();
     loop {
@@ -46,38 +46,51 @@ pub fn parse_series(line: &str) -> Result<(Labels, Vec<SequenceValue>), Notation
     }
 }
 
-struct Reader<'a> {
+/// A place in a line.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader<'a> {
     line: &'a str,
     at: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn rest(&self) -> &'a str {
+    /// At the beginning.
+    pub(crate) fn new(line: &'a str) -> Self {
+        Reader { line, at: 0 }
+    }
+
+    /// What is to come.
+    pub(crate) fn rest(&self) -> &'a str {
         &self.line[self.at..]
     }
 
-    fn error(&self, message: impl Into<String>) -> NotationError {
+    /// An error here.
+    pub(crate) fn error(&self, message: impl Into<String>) -> NotationError {
         NotationError { column: self.at + 1, message: message.into() }
     }
 
-    fn skip_space(&mut self) {
+    /// Goes on to what is no space.
+    pub(crate) fn skip_space(&mut self) {
         self.at = self.line.len() - self.rest().trim_start().len();
     }
 
-    fn eat(&mut self, wanted: &str) -> bool {
+    /// Goes on behind `wanted`, if that is next.
+    pub(crate) fn eat(&mut self, wanted: &str) -> bool {
         let found = self.rest().starts_with(wanted);
         self.at += if found { wanted.len() } else { 0 };
         found
     }
 
-    fn take_while(&mut self, accept: impl Fn(char) -> bool) -> &'a str {
+    /// Goes on as long as it is accepted.
+    pub(crate) fn take_while(&mut self, accept: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
         let end = rest.find(|c| !accept(c)).unwrap_or(rest.len());
         self.at += end;
         &rest[..end]
     }
 
-    fn labels(&mut self) -> Result<Labels, NotationError> {
+    /// Goes on behind the labels of a series.
+    pub(crate) fn labels(&mut self) -> Result<Labels, NotationError> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         let name = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':');
         if name.starts_with(|c: char| c.is_ascii_digit()) {

@@ -8,7 +8,7 @@ use storage::Samples;
 
 use crate::engine::{Engine, QueryResult, Value, VectorSample};
 use crate::eval::QueryFailure;
-use crate::syntax::{Expr, ParseError, QueryTimes};
+use crate::syntax::{Expr, QueryTimes};
 use crate::testlang::classic;
 use crate::testlang::compare;
 use crate::testlang::literal::HistogramLiteral;
@@ -41,12 +41,7 @@ pub struct Report {
     pub passed: usize,
     /// Cases that didn't.
     pub failed: Vec<CaseFailure>,
-    /// Cases that were passed over, by the name of the feature that they need.
-    pub skipped: BTreeMap<&'static str, usize>,
 }
-
-/// What this build doesn't have, with the words by which the parser refuses it.
-const MISSING: &[(&str, &str)] = &[("function \"start_timestamp\" is not supported yet", "start timestamps")];
 
 /// Runs a script from an empty storage. What its queries may use of the language is the engine's.
 ///
@@ -60,23 +55,15 @@ pub async fn run(text: &str, engine: &Engine) -> Result<Report, ScriptError> {
             Command::Clear => state = State::default(),
             Command::Load(load) => state.load(&load),
             Command::Eval(evaluation) => match case(&evaluation, &mut state, engine).await {
-                Outcome::Passed => report.passed += 1,
-                Outcome::Failed(wrong) => {
+                None => report.passed += 1,
+                Some(Wrong { difference, got }) => {
                     let Evaluation { line, query, when, written, .. } = evaluation;
-                    let Wrong { difference, got } = wrong;
                     report.failed.push(CaseFailure { line, query, when, difference, expected: written, got });
                 }
-                Outcome::Skipped(feature) => *report.skipped.entry(feature).or_default() += 1,
             },
         }
     }
     Ok(report)
-}
-
-enum Outcome {
-    Passed,
-    Failed(Wrong),
-    Skipped(&'static str),
 }
 
 /// What came instead of what was expected.
@@ -94,25 +81,35 @@ impl Wrong {
 /// What has been loaded.
 #[derive(Default)]
 struct State {
-    series: BTreeMap<Labels, BTreeMap<i64, SequenceValue>>,
+    series: BTreeMap<Labels, BTreeMap<i64, Loaded>>,
     storage: Option<Arc<MemoryStorage>>,
+}
+
+/// A value and its start timestamp, 0 where it has none.
+struct Loaded {
+    value: SequenceValue,
+    start: i64,
 }
 
 impl State {
     fn load(&mut self, load: &Load) {
         self.storage = None;
-        let mut put = |labels: &Labels, at: usize, value: SequenceValue| {
-            self.series.entry(labels.clone()).or_default().insert(load.step_ms * at as i64, value);
+        let time = |at: usize| load.step_ms * at as i64;
+        let mut put = |labels: &Labels, at: usize, value: SequenceValue, start: i64| {
+            self.series.entry(labels.clone()).or_default().insert(time(at), Loaded { value, start });
         };
-        for (labels, values) in &load.series {
+        let mut starts = load.starts.iter().peekable();
+        for (number, (labels, values)) in load.series.iter().enumerate() {
+            let starts = starts.next_if(|(of, _)| *of == number).map(|(_, starts)| &starts[..]);
+            let start = |at: usize| starts?.get(at).copied()?.map(|distance| time(at).saturating_add(distance));
             let values = values.iter().enumerate().filter(|(_, value)| **value != SequenceValue::Omitted);
-            values.for_each(|(at, value)| put(labels, at, value.clone()));
+            values.for_each(|(at, value)| put(labels, at, value.clone(), start(at).unwrap_or(0)));
         }
         if load.with_native {
             for (labels, by_place) in classic::natives(&load.series) {
                 for (at, histogram) in by_place {
                     let literal = HistogramLiteral { histogram, says_counter_reset: false };
-                    put(&labels, at, SequenceValue::Histogram(Box::new(literal)));
+                    put(&labels, at, SequenceValue::Histogram(Box::new(literal)), 0);
                 }
             }
         }
@@ -122,10 +119,12 @@ impl State {
         let build = || {
             let series = self.series.iter().map(|(labels, values)| {
                 let mut samples = Samples::default();
-                for (time, value) in values {
+                for (time, Loaded { value, start }) in values {
                     match value {
-                        SequenceValue::Float(value) => samples.push(*time, *value),
-                        SequenceValue::Histogram(literal) => samples.push_histogram(*time, literal.histogram.clone()),
+                        SequenceValue::Float(value) => samples.push_started(*time, *start, *value),
+                        SequenceValue::Histogram(literal) => {
+                            samples.push_started_histogram(*time, *start, literal.histogram.clone());
+                        }
                         SequenceValue::Omitted => {}
                     }
                 }
@@ -137,13 +136,16 @@ impl State {
     }
 }
 
-async fn case(evaluation: &Evaluation, state: &mut State, engine: &Engine) -> Outcome {
+/// What is wrong with a case, if anything is.
+async fn case(evaluation: &Evaluation, state: &mut State, engine: &Engine) -> Option<Wrong> {
     let expr = match engine.parse(&evaluation.query) {
         Ok(expr) => expr,
-        Err(error) => return unreadable(evaluation, &error),
+        Err(error) => {
+            return compare::parse_failure(evaluation, &error).map(|difference| Wrong::error(difference, &error));
+        }
     };
     let storage = state.storage();
-    let wrong = match evaluate(&expr, evaluation.when, &storage, engine).await {
+    match evaluate(&expr, evaluation.when, &storage, engine).await {
         Err(error) => {
             compare::failure(evaluation, &error.to_string()).map(|difference| Wrong::error(difference, &error))
         }
@@ -151,16 +153,6 @@ async fn case(evaluation: &Evaluation, state: &mut State, engine: &Engine) -> Ou
             None => in_a_range(&expr, evaluation, &result, &storage, engine).await,
             Some(difference) => Some(Wrong { difference, got: written::lines(&result, evaluation.when) }),
         },
-    };
-    wrong.map_or(Outcome::Passed, Outcome::Failed)
-}
-
-fn unreadable(evaluation: &Evaluation, error: &ParseError) -> Outcome {
-    let missing = MISSING.iter().find(|(words, _)| error.message.contains(words));
-    match (missing, compare::parse_failure(evaluation, error)) {
-        (Some((_, feature)), _) => Outcome::Skipped(feature),
-        (None, None) => Outcome::Passed,
-        (None, Some(difference)) => Outcome::Failed(Wrong::error(difference, error)),
     }
 }
 

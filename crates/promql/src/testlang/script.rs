@@ -6,6 +6,7 @@ use model::{Labels, Timestamp};
 
 use crate::syntax::unquote;
 use crate::testlang::notation::{NotationError, SequenceValue, number, parse_series};
+use crate::testlang::starts::{Starts, parse_starts};
 
 /// Why a text is no script.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,8 @@ pub struct Load {
     pub with_native: bool,
     /// The series.
     pub series: Vec<(Labels, Vec<SequenceValue>)>,
+    /// The start timestamps of some of them: of which, and as many as it has values.
+    pub starts: Vec<(usize, Starts)>,
 }
 
 /// When a query is evaluated, milliseconds.
@@ -184,21 +187,53 @@ impl<'a> Lines<'a> {
     }
 
     fn series(&self, line: &str) -> Result<(Labels, Vec<SequenceValue>), ScriptError> {
-        parse_series(line).map_err(|e: NotationError| {
-            let inside = line.get(e.column.saturating_sub(1)..).unwrap_or(line);
-            self.error(inside, e.message)
-        })
+        parse_series(line).map_err(|e| self.notation_error(line, e))
+    }
+
+    fn notation_error(&self, line: &str, error: NotationError) -> ScriptError {
+        let inside = line.get(error.column.saturating_sub(1)..).unwrap_or(line);
+        self.error(inside, error.message)
     }
 
     fn load(&mut self, line: &str) -> Result<Load, ScriptError> {
         let (command, step) =
             line.split_once(char::is_whitespace).ok_or_else(|| self.error(line, "load needs a step"))?;
         let with_native = !command.eq_ignore_ascii_case("load");
-        let mut load = Load { step_ms: self.duration(step.trim())?, with_native, series: Vec::new() };
+        let (step_ms, series, starts) = (self.duration(step.trim())?, Vec::new(), Vec::new());
+        let mut load = Load { step_ms, with_native, series, starts };
         while let Some(line) = self.next_of_command() {
-            load.series.push(self.series(line)?);
+            if let Some(read) = parse_starts(line) {
+                let (labels, starts) = read.map_err(|e| self.notation_error(line, e))?;
+                self.started_series(line, &labels, starts, &mut load)?;
+            } else {
+                load.series.push(self.series(line)?);
+            }
         }
         Ok(load)
+    }
+
+    /// The series that belongs to a line of starts: it follows at once.
+    fn started_series(
+        &mut self,
+        line: &str,
+        labels: &Labels,
+        starts: Starts,
+        load: &mut Load,
+    ) -> Result<(), ScriptError> {
+        let alone = self.error(line, format!("start timestamps of {labels} without its values in the next line"));
+        let Some(line) = self.next_of_command().filter(|next| parse_starts(next).is_none()) else { return Err(alone) };
+        let series = self.series(line)?;
+        if series.0 != *labels {
+            return Err(alone);
+        }
+        if series.1.len() != starts.len() {
+            let message =
+                format!("{} values, but {} start timestamps in the line before", series.1.len(), starts.len());
+            return Err(self.error(line, message));
+        }
+        load.starts.push((load.series.len(), starts));
+        load.series.push(series);
+        Ok(())
     }
 
     fn eval(&mut self, line: &str) -> Result<Evaluation, ScriptError> {

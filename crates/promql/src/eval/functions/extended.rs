@@ -6,6 +6,7 @@ use crate::eval::column::Column;
 use crate::eval::failure::QueryFailure;
 use crate::eval::functions::over_time;
 use crate::eval::functions::range::RangeFunction;
+use crate::eval::starts::Starts;
 use crate::eval::steps::Steps;
 use crate::eval::window::{RangeInput, Window};
 use crate::syntax::Boundary;
@@ -14,7 +15,7 @@ type Done = Result<(), QueryFailure>;
 
 /// The functions that know what to do with a wider range.
 const TABLE: &[(&str, Boundary, RangeFunction)] = &[
-    ("changes", Boundary::Anchored, |input, out| anchored(input, out, over_time::count_changes)),
+    ("changes", Boundary::Anchored, |input, out| anchored(input, out, |values, _, _| over_time::count_changes(values))),
     ("delta", Boundary::Anchored, |input, out| rise(input, out, false, false, 1.0)),
     ("increase", Boundary::Anchored, |input, out| rise(input, out, false, true, 1.0)),
     ("rate", Boundary::Anchored, |input, out| rise(input, out, false, true, input.range_ms as f64 / 1000.0)),
@@ -51,10 +52,12 @@ fn fill(
 }
 
 /// `compute` of the newest value before the range and those in the range.
-fn anchored(input: &RangeInput<'_>, out: &mut Column, compute: fn(&[f64]) -> f64) -> Done {
+fn anchored(input: &RangeInput<'_>, out: &mut Column, compute: fn(&[f64], Starts<'_>, usize) -> f64) -> Done {
+    let starts = input.starts();
     fill(input, out, false, |window, start, _| {
         let inside = window.times.partition_point(|time| *time <= start);
-        (inside < window.times.len()).then(|| compute(&window.values[inside.saturating_sub(1)..]))
+        let first = inside.saturating_sub(1);
+        (inside < window.times.len()).then(|| compute(&window.values[first..], starts, window.offset + first))
     })
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod absent;
 pub(crate) mod date;
 pub(crate) mod extended;
+pub(crate) mod extrapolation;
 pub(crate) mod histogram;
 pub(crate) mod label;
 pub(crate) mod math;
@@ -11,4 +12,5 @@ pub(crate) mod over_time;
 pub(crate) mod range;
 pub(crate) mod rate;
 pub(crate) mod sort;
+mod started;
 pub(crate) mod trend;

@@ -6,6 +6,7 @@ use crate::eval::column::Column;
 use crate::eval::failure::QueryFailure;
 use crate::eval::mean::Mean;
 use crate::eval::quantile;
+use crate::eval::starts::Starts;
 use crate::eval::window::{RangeInput, Window};
 
 type Done = Result<(), QueryFailure>;
@@ -134,10 +135,14 @@ pub(crate) fn count_changes(values: &[f64]) -> f64 {
 }
 
 pub(crate) fn resets(input: &RangeInput<'_>, out: &mut Column) -> Done {
-    input.fill(out, |window| Some(count_resets(window.values)))
+    let starts = input.starts();
+    input.fill(out, |window| Some(count_resets(window.values, starts, window.offset)))
 }
 
-/// How often a value is lower than the one before it.
-pub(crate) fn count_resets(values: &[f64]) -> f64 {
-    values.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64
+/// How often a value is lower than the one before it, or its start says that the counter began anew; the first value is the series' `offset`th.
+pub(crate) fn count_resets(values: &[f64], starts: Starts<'_>, offset: usize) -> f64 {
+    if starts.is_empty() {
+        return values.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64;
+    }
+    (1..values.len()).filter(|at| values[*at] < values[at - 1] || starts.is_reset(offset + at)).count() as f64
 }

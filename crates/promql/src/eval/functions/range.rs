@@ -4,6 +4,7 @@ use crate::eval::column::Column;
 use crate::eval::failure::QueryFailure;
 use crate::eval::functions::{over_time, rate, trend};
 use crate::eval::window::RangeInput;
+use crate::syntax::Boundary;
 
 /// Computes one series' column.
 pub(crate) type RangeFunction = fn(&RangeInput<'_>, &mut Column) -> Result<(), QueryFailure>;
@@ -21,6 +22,15 @@ pub(crate) fn keeps_name(name: &str) -> bool {
 /// Whether the function makes sense for counters only.
 pub(crate) fn expects_counter(name: &str) -> bool {
     matches!(name, "rate" | "increase")
+}
+
+/// Whether the function makes use of start timestamps. Of the extended ranges only those in which resets are counted do, as in Prometheus.
+pub(crate) fn knows_starts(name: &str, boundary: Boundary) -> bool {
+    match boundary {
+        Boundary::Range => matches!(name, "rate" | "increase" | "irate" | "resets"),
+        Boundary::Anchored => name == "resets",
+        Boundary::Smoothed => false,
+    }
 }
 
 const TABLE: &[(&str, RangeFunction)] = &[

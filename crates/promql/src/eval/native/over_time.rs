@@ -83,7 +83,7 @@ fn last_place(window: &MixedWindow<'_>) -> Option<Place> {
 /// How many samples are unlike the one before them; a float is unlike a histogram.
 fn count_steps(
     window: &MixedWindow<'_>,
-    floats: impl Fn(f64, f64) -> bool,
+    floats: impl Fn(usize, usize) -> bool,
     natives: impl Fn(usize, usize) -> bool,
 ) -> Outcome {
     let mut count = 0_usize;
@@ -91,7 +91,7 @@ fn count_steps(
     for place in window.in_order() {
         let unlike = match (before.replace(place), place) {
             (None, _) => false,
-            (Some(Place::Float(before)), Place::Float(at)) => floats(window.values[before], window.values[at]),
+            (Some(Place::Float(before)), Place::Float(at)) => floats(before, at),
             (Some(Place::Native(before)), Place::Native(at)) => natives(before, at),
             _ => true,
         };
@@ -101,11 +101,14 @@ fn count_steps(
 }
 
 pub(crate) fn changes(window: &MixedWindow<'_>) -> Outcome {
-    let changed = |before: f64, value: f64| before != value && !(before.is_nan() && value.is_nan());
+    let changed = |before: usize, at: usize| {
+        let (before, value) = (window.values[before], window.values[at]);
+        before != value && !(before.is_nan() && value.is_nan())
+    };
     let natives = window.natives;
     count_steps(window, changed, |before, at| !natives[at].histogram.same_as(&natives[before].histogram))
 }
 
 pub(crate) fn resets(window: &MixedWindow<'_>) -> Outcome {
-    count_steps(window, |before, value| value < before, |_, at| window.is_reset(at))
+    count_steps(window, |_, at| window.is_float_reset(at), |_, at| window.is_reset(at))
 }

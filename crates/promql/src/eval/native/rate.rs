@@ -3,7 +3,7 @@
 use model::{Accumulator, CounterReset, FloatHistogram};
 use storage::HistogramSample;
 
-use crate::eval::functions::rate::Extrapolation;
+use crate::eval::functions::extrapolation::Extrapolation;
 use crate::eval::native::remarks::{Doing, Remarks};
 use crate::eval::native::window::{MixedWindow, Outcome, Place};
 
@@ -38,12 +38,22 @@ fn extrapolated(window: &MixedWindow<'_>, is_counter: bool, per: f64) -> Outcome
         window.remarks().mixed_range(window.input.metric);
         return Outcome::Nothing;
     }
-    let [first, .., last] = window.natives else { return Outcome::Nothing };
-    let Some(rise) = (if is_counter { counter_rise(window) } else { gauge_rise(window) }) else {
-        return Outcome::Nothing;
+    let (first, last) = (&window.natives[0], &window.natives[window.natives.len() - 1]);
+    // How long before its first sample the counter began, if that was within the range.
+    let begin = window.timestamps(0);
+    let begun = (is_counter && begin.begins_after(window.start)).then(|| begin.time - begin.start);
+    let rise = match (window.natives.len(), begun) {
+        (1, None) => None,
+        (1, Some(_)) => Some(first.histogram.clone()),
+        _ if is_counter => counter_rise(window, begun.is_some()),
+        _ => gauge_rise(window),
     };
+    let Some(rise) = rise else { return Outcome::Nothing };
     let mut extrapolation = Extrapolation::new(per);
     let places = (first.time - window.start, window.end - last.time, last.time - first.time, window.natives.len() - 1);
+    if let Some(begun_ms) = begun {
+        return Outcome::Native(rise.times(extrapolation.factor_since(places, begun_ms)));
+    }
     extrapolation.look_at_places(places);
     let factor = if is_counter {
         extrapolation.counter_factor(first.histogram.count, rise.count)
@@ -71,8 +81,8 @@ fn gauge_rise(window: &MixedWindow<'_>) -> Option<FloatHistogram> {
     Some(rise)
 }
 
-/// By how much a counter rose, resets made up for.
-fn counter_rise(window: &MixedWindow<'_>) -> Option<FloatHistogram> {
+/// By how much a counter rose from its first sample, or with `from_zero` from nothing, resets made up for.
+fn counter_rise(window: &MixedWindow<'_>, from_zero: bool) -> Option<FloatHistogram> {
     let (remarks, metric, natives) = (window.remarks(), window.input.metric, window.natives);
     let [.., last] = natives else { return None };
     if natives.iter().any(is_gauge) {
@@ -92,8 +102,20 @@ fn counter_rise(window: &MixedWindow<'_>) -> Option<FloatHistogram> {
             remarks.reconciled(Doing::Subtraction);
         }
     }
+    if (1..natives.len()).any(|at| window.timestamps(at).overlaps(window.timestamps(at - 1))) {
+        remarks.overlapping_starts(metric);
+    }
     for at in (2..natives.len()).filter(|at| window.is_reset(*at)) {
         let added = rise.add(&natives[at - 1].histogram).ok()?;
+        if added.bounds_reconciled {
+            remarks.reconciled(Doing::Addition);
+        }
+    }
+    if from_zero {
+        let Ok(added) = rise.add(&natives[0].histogram) else {
+            remarks.mixed_bounds(metric);
+            return None;
+        };
         if added.bounds_reconciled {
             remarks.reconciled(Doing::Addition);
         }

@@ -59,6 +59,12 @@ impl Remarks<'_> {
         self.notes.warn(&format!("this native histogram metric is not a counter: {}", quote(metric)), self.span);
     }
 
+    /// A sample counts from before the last one, and not from where that did.
+    pub(crate) fn overlapping_starts(self, metric: &str) {
+        let what = "sample has start time that overlaps with previous sample timestamp for metric";
+        self.notes.warn(&format!("{what} {}", quote(metric)), self.span);
+    }
+
     /// A counter where a gauge is wanted.
     pub(crate) fn no_gauge(self, metric: &str) {
         self.notes.warn(&format!("this native histogram metric is not a gauge: {}", quote(metric)), self.span);

@@ -7,6 +7,7 @@ use storage::HistogramSample;
 use crate::eval::column::{Column, Native, Point, weight};
 use crate::eval::failure::QueryFailure;
 use crate::eval::native::remarks::Remarks;
+use crate::eval::starts::Sample;
 use crate::eval::steps::Steps;
 use crate::eval::window::RangeInput;
 
@@ -28,6 +29,7 @@ pub(crate) type NativeFunction = fn(&MixedWindow<'_>) -> Outcome;
 /// The histograms of a series, and between which of them the counter began anew: asked for many ranges, found out once.
 pub(crate) struct SeriesNatives<'a> {
     samples: &'a [HistogramSample],
+    uses_starts: bool,
     resets: OnceCell<Vec<bool>>,
 }
 
@@ -35,7 +37,12 @@ impl SeriesNatives<'_> {
     /// Whether there was a reset between a histogram and the one before it.
     fn is_reset(&self, at: usize) -> bool {
         let find = || {
-            let pairs = self.samples.windows(2).map(|pair| pair[1].histogram.is_reset_after(&pair[0].histogram));
+            let is_told = |pair: &[HistogramSample]| {
+                let [before, sample] = [0, 1].map(|at| Sample { time: pair[at].time, start: pair[at].start });
+                self.uses_starts && sample.is_reset_after(before)
+            };
+            let counts_fall = |pair: &[HistogramSample]| pair[1].histogram.is_reset_after(&pair[0].histogram);
+            let pairs = self.samples.windows(2).map(|pair| is_told(pair) || counts_fall(pair));
             std::iter::once(false).chain(pairs).collect()
         };
         self.resets.get_or_init(find)[at]
@@ -60,12 +67,25 @@ pub(crate) struct MixedWindow<'a> {
     series: &'a SeriesNatives<'a>,
     /// Which of the series' histograms is the first.
     offset: usize,
+    /// Which of the series' floats is the first.
+    float_offset: usize,
 }
 
 impl<'a> MixedWindow<'a> {
     /// Whether there was a reset between a histogram of the range and the one before it, which may lie before the range.
     pub(crate) fn is_reset(&self, at: usize) -> bool {
         self.series.is_reset(self.offset + at)
+    }
+
+    /// Whether there was a reset between a float of the range and the one before it.
+    pub(crate) fn is_float_reset(&self, at: usize) -> bool {
+        self.values[at] < self.values[at - 1] || self.input.starts().is_reset(self.float_offset + at)
+    }
+
+    /// The time and the start timestamp of a histogram of the range; the latter is 0 where the function doesn't look at it.
+    pub(crate) fn timestamps(&self, at: usize) -> Sample {
+        let HistogramSample { time, start, .. } = self.natives[at];
+        Sample { time, start: if self.input.uses_starts { start } else { 0 } }
     }
 
     /// Where remarks go.
@@ -76,7 +96,8 @@ impl<'a> MixedWindow<'a> {
     /// The floats and histograms from these places on.
     pub(crate) fn skip(self, floats: usize, natives: usize) -> Self {
         let (times, values) = (&self.times[floats..], &self.values[floats..]);
-        MixedWindow { times, values, natives: &self.natives[natives..], offset: self.offset + natives, ..self }
+        let (offset, float_offset) = (self.offset + natives, self.float_offset + floats);
+        MixedWindow { times, values, natives: &self.natives[natives..], offset, float_offset, ..self }
     }
 
     /// All samples by time: an index into the floats or into the histograms.
@@ -116,7 +137,8 @@ pub(crate) fn apply(
     function: NativeFunction,
 ) -> Result<usize, QueryFailure> {
     let samples = input.samples;
-    let series = SeriesNatives { samples: &samples.histograms, resets: OnceCell::new() };
+    let uses_starts = input.uses_starts;
+    let series = SeriesNatives { samples: &samples.histograms, uses_starts, resets: OnceCell::new() };
     let ends: Steps = input.ends;
     let mut held = 0;
     for at in 0..ends.count {
@@ -133,7 +155,8 @@ pub(crate) fn apply(
         let low = samples.times.partition_point(|time| *time <= from);
         let high = samples.times.partition_point(|time| *time <= to).max(low);
         let (times, values) = (&samples.times[low..high], &samples.values[low..high]);
-        let window = MixedWindow { times, values, natives, start, end, input, series: &series, offset: first };
+        let (offset, float_offset) = (first, low);
+        let window = MixedWindow { times, values, natives, start, end, input, series: &series, offset, float_offset };
         match function(&window) {
             Outcome::OfFloats => {}
             Outcome::Nothing => out.put(at, None),
@@ -181,6 +204,7 @@ mod tests {
             notes: &Notes::default(),
             span: Span::default(),
             metric: "",
+            uses_starts: false,
         };
         let mut out = Column::empty(3);
         let held = apply(&input, (0, 0), &mut out, |window| Outcome::Native(window.natives[0].histogram.clone()));

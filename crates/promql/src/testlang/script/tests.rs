@@ -22,6 +22,15 @@ fn reads_commands() {
 }
 
 #[test]
+fn reads_starts_in_front_of_values() {
+    let commands = parse_script("load 1m\n  a 1\n  b@st -1m _\n  b 1 2\n  c 3").expect("a script");
+    let [Command::Load(load)] = &commands[..] else { panic!("{commands:?}") };
+    assert_eq!((load.series.len(), &load.starts[..]), (3, &[(1, vec![Some(-60_000), None])][..]));
+    // A query's result has no starts, so this is a series of another form.
+    assert!(parse_script("eval instant at 1m x\n  b@st 1").is_err());
+}
+
+#[test]
 fn reads_when() {
     let check = |text: &str, want: When, query: &str| {
         let evaluation = evaluation(text);
@@ -83,6 +92,12 @@ fn errors_have_their_place() {
     check("load 1y1", (1, 6), "1y1");
     check("load 1m\n  a{b=1} 1", (2, 7), "expected a string");
     check("load 1m\n  a 1 2 three", (2, 9), "no value");
+    check("load 1m\n  a@st 0 1\n  a 1 2", (2, 10), "no start timestamp");
+    check("load 1m\n  a@st 0 0", (2, 3), "without its values");
+    check("load 1m\n  a@st 0\n\n  a 0", (2, 3), "without its values");
+    check("load 1m\n  b 1\n  a@st 0\n  b 1", (3, 3), "without its values");
+    check("load 1m\n  a@st 0\n  a@st 0\n  a 1", (2, 3), "without its values");
+    check("load 1m\n  a@st 0 0\n  a 1", (3, 3), "1 values, but 2 start timestamps");
     check("eval", (1, 5), "invalid eval");
     check("eval often at 1m x", (1, 6), "invalid eval");
     check("eval instant at soon x", (1, 17), "soon");

@@ -448,6 +448,24 @@ async fn record(peer: &Path, exporter: &Path, dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// How many samples each expression looks at that is answered.
+async fn looked_at(times: &Times, theirs: &Client, ours: &Client, differences: &mut Vec<String>) -> Result<()> {
+    const SAMPLES: &str = "/data/stats/samples/totalQueryableSamples";
+    let at_end = EXPRESSIONS.iter().chain(AT_ONE_TIME).map(|query| ("query", vec![("query", *query), ("time", "END")]));
+    let steps = |query| vec![("query", query), ("start", "START"), ("end", "END"), ("step", "1")];
+    let by_step = EXPRESSIONS.iter().map(|query| ("query_range", steps(*query)));
+    for (endpoint, mut parameters) in at_end.chain(by_step) {
+        parameters.push(("stats", "all"));
+        let request = times.request(endpoint, &parameters);
+        let (want, got) = (request.ask(theirs).await?.1, request.ask(ours).await?.1);
+        let (want, got) = (want.pointer(SAMPLES), got.pointer(SAMPLES));
+        if want != got {
+            differences.push(format!("{endpoint} {parameters:?} looks at {want:?} samples there and at {got:?} here"));
+        }
+    }
+    Ok(())
+}
+
 /// What is newer than the peer: with a limit, what is left must be the beginning of the peer's whole answer; a lookback
 /// may be asked for. Besides, lists over a range that ends before it starts, to which the peer gives an accidental answer.
 async fn newer(times: &Times, theirs: &Client, ours: &Client, differences: &mut Vec<String>) -> Result<()> {
@@ -551,6 +569,7 @@ async fn answers_agree_with_prometheus() -> Result<()> {
     for request in &requests {
         differences.extend(request.difference(&theirs, ours).await?);
     }
+    looked_at(&times, &theirs, ours, &mut differences).await?;
     newer(&times, &theirs, ours, &mut differences).await?;
     promtool(&tool, &times, &theirs, ours, &mut differences)?;
     for difference in &differences {

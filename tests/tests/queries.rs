@@ -1,4 +1,4 @@
-//! What a node writes down of its queries: the log of those that ended, and after a crash the names of those that had not.
+//! What a node tells of its queries: what each of them cost, the log of those that ended, and after a crash the names of those that had not.
 
 use std::fs;
 use std::path::Path;
@@ -46,6 +46,16 @@ async fn queries_are_logged_where_the_configuration_says() -> Result<()> {
     })
     .await?;
 
+    eventually("what the log counts is what the query looked at", BOUND, || async {
+        let counted = shard.client.value("sum(count_over_time(r[1h]))").await?;
+        let line = lines(&log)?.into_iter().rfind(|line| line["params"]["query"] == "sum(count_over_time(r[1h]))");
+        let samples = line.context("no line")?["stats"]["samples"].clone();
+        ensure!(counted >= 2.0 && samples["totalQueryableSamples"] == counted as u64, "{counted}: {samples}");
+        ensure!(samples["samplesRead"] == counted as u64, "{counted}: {samples}");
+        Ok(())
+    })
+    .await?;
+
     let (status, _) =
         shard.client.answer("/api/v1/query_range", Some("query=up*on()up&start=0&end=60&step=15")).await?;
     ensure!(status == 200, "{status}");
@@ -68,6 +78,60 @@ async fn queries_are_logged_where_the_configuration_says() -> Result<()> {
     shard.client.post("/-/reload").await?;
     shard.client.query("not_any_more", None).await?;
     ensure!(line_of(&log, "not_any_more").is_err(), "the log is still written");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_query_tells_what_it_cost_where_it_is_asked() -> Result<()> {
+    let rules = "groups: [{name: g, interval: 1s, rules: [{record: r, expr: vector(3)}]}]\n";
+    let ask = async |shard: &Node, asked: &str| {
+        let (status, body) =
+            shard.client.answer(&format!("/api/v1/query?query=sum(count_over_time(r[1h])){asked}"), None).await?;
+        ensure!(status == 200, "{asked}: {body}");
+        Ok(body)
+    };
+    for (flags, per_step) in [(&["--enable-feature=promql-per-step-stats"][..], true), (&[], false)] {
+        let dir = tempfile::tempdir()?;
+        write(dir.path(), "rules.yml", rules)?;
+        let shard = Node::start("shard", dir.path(), "rule_files: [rules.yml]\n", flags).await?;
+        let asked = "&stats=all&explain=true";
+        let body = eventually("two samples are stored", BOUND, || async {
+            let body = ask(&shard, asked).await?;
+            let count: f64 = body["data"]["result"][0]["value"][1].as_str().context("no value")?.parse()?;
+            ensure!(count >= 2.0, "{body}");
+            Ok(body)
+        })
+        .await?;
+        let data = &body["data"];
+        let count: u64 = data["result"][0]["value"][1].as_str().context("no value")?.parse()?;
+        let samples = &data["stats"]["samples"];
+        ensure!(samples["totalQueryableSamples"] == count && samples["samplesRead"] == count, "{count}: {samples}");
+        let step = &samples["totalQueryableSamplesPerStep"];
+        let want = per_step.then(|| serde_json::json!([[data["result"][0]["value"][0], count]]));
+        ensure!(step.as_array() == want.as_ref().and_then(Value::as_array), "{samples}");
+        ensure!(step == &samples["samplesReadPerStep"], "{samples}");
+        ensure!(data["stats"]["timings"]["evalTotalTime"].as_f64() > Some(0.0), "{data}");
+        let sum = &data["explain"];
+        ensure!(sum["node"] == "aggregation" && sum["text"] == "sum(…)" && sum["series"] == 1, "{sum}");
+        let range = &sum["children"][0]["children"][0];
+        ensure!(range["text"] == "r[1h]" && range["samples"] == count && range["points"] == count, "{sum}");
+        ensure!(range["selectSeconds"].is_f64() && sum["totalSeconds"].as_f64() > Some(0.0), "{sum}");
+
+        let body = ask(&shard, "").await?;
+        ensure!(body["data"].as_object().is_some_and(|data| data.len() == 2), "{body}");
+        let body = ask(&shard, "&stats=true&explain=false").await?;
+        let samples = &body["data"]["stats"]["samples"];
+        ensure!(samples["peakSamples"].is_u64() && samples["totalQueryableSamplesPerStep"].is_null(), "{body}");
+        ensure!(body["data"]["explain"].is_null() && body["warnings"].is_null(), "{body}");
+        let body = ask(&shard, "&stats=1").await?;
+        ensure!(body["data"]["stats"].is_object(), "{body}");
+        ensure!(body["warnings"][0].as_str().is_some_and(|text| text.contains("use \"true\" or \"all\"")), "{body}");
+        let steps = "/api/v1/query_range?query=1%2B1&start=0&end=20&step=10&explain=true&stats=all";
+        let (_, body) = shard.client.answer(steps, None).await?;
+        ensure!(body["data"]["explain"]["points"] == 3, "{body}");
+        let (status, body) = shard.client.answer("/api/v1/query?query=1&explain=x", None).await?;
+        ensure!(status == 400 && body["errorType"] == "bad_data", "{body}");
+    }
     Ok(())
 }
 

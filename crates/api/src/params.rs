@@ -89,6 +89,15 @@ impl Params {
         Ok(Some(ms))
     }
 
+    /// What Go's `strconv.ParseBool` takes; false where the parameter is missing.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.get(name) {
+            None | Some("0" | "f" | "F" | "FALSE" | "false" | "False") => Ok(false),
+            Some("1" | "t" | "T" | "TRUE" | "true" | "True") => Ok(true),
+            Some(text) => Err(ApiError::parameter(name, format!("unable to parse boolean \"{text}\""))),
+        }
+    }
+
     /// A number that isn't negative; 0 where the parameter is missing.
     pub(crate) fn count(&self, name: &str) -> Result<usize, ApiError> {
         let Some(text) = self.get(name) else { return Ok(0) };
@@ -130,6 +139,14 @@ mod tests {
         assert_eq!(error.message, "invalid parameter \"bad\": cannot parse \"x\" to a valid duration");
         assert_eq!(p.count("bad").map_err(|e| e.kind), Err(crate::envelope::ErrorType::BadData));
         assert_eq!(params("start=2&end=1").range(), Ok(None));
+    }
+
+    #[test]
+    fn booleans_are_gos() {
+        let p = params("a=true&b=F&c=yes");
+        assert_eq!((p.flag("a"), p.flag("b"), p.flag("none")), (Ok(true), Ok(false), Ok(false)));
+        let error = p.flag("c").expect_err("no boolean");
+        assert_eq!(error.message, "invalid parameter \"c\": unable to parse boolean \"yes\"");
     }
 
     #[test]

@@ -4,7 +4,11 @@ use std::thread;
 
 use model::{FloatHistogram, Labels, Timestamp, write_json_float};
 use promql::{MatrixSeries, QueryResult, Value};
+use serde::Serialize;
 use storage::Samples;
+
+use crate::explain_json::ExplainJson;
+use crate::query_stats::QueryStatsJson;
 
 /// So many points are written by one thread.
 const POINTS_ALONE: usize = 8 << 10;
@@ -12,18 +16,21 @@ const POINTS_ALONE: usize = 8 << 10;
 const POINT_BYTES: usize = 28;
 const METRIC_BYTES: usize = 200;
 
-/// The whole envelope of a successful query, with at most `limit` series (0: all of them).
-pub(crate) fn encode(result: &QueryResult, limit: usize) -> Vec<u8> {
+/// The whole envelope of a successful query, with at most `limit` series (0: all of them), with its stats if they are wanted, and with its
+/// explanation if it has one.
+pub(crate) fn encode(result: &QueryResult, limit: usize, stats: Option<&QueryStatsJson>) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
     out.extend_from_slice(br#"{"status":"success","data":{"resultType":""#);
     let truncated = push_value(&mut out, &result.value, limit);
+    push_part(&mut out, "stats", stats);
+    push_part(&mut out, "explain", result.explanation.as_ref().map(ExplainJson));
     out.extend_from_slice(b"}");
     let mut warnings = result.warnings.clone();
     if truncated {
         warnings.push("results truncated due to limit".to_owned());
     }
-    push_strings(&mut out, "warnings", &warnings);
-    push_strings(&mut out, "infos", &result.infos);
+    push_part(&mut out, "warnings", Some(&warnings).filter(|texts| !texts.is_empty()));
+    push_part(&mut out, "infos", Some(&result.infos).filter(|texts| !texts.is_empty()));
     out.push(b'}');
     out
 }
@@ -234,12 +241,13 @@ fn push_string(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-fn push_strings(out: &mut Vec<u8>, key: &str, texts: &[String]) {
-    if !texts.is_empty() {
+/// `,"key":…`, if there is something to write.
+fn push_part(out: &mut Vec<u8>, key: &str, part: Option<impl Serialize>) {
+    if let Some(part) = part {
         out.extend_from_slice(b",\"");
         out.extend_from_slice(key.as_bytes());
         out.extend_from_slice(b"\":");
-        serde_json::to_writer(out, texts).expect("strings serialise into memory");
+        serde_json::to_writer(out, &part).expect("our own types serialise into memory");
     }
 }
 

@@ -18,6 +18,13 @@
 //! 5. Where there are many series, a second thread reads and decodes them ahead, and leaves decoding to the first one whenever that
 //!    has nothing to do. Their order stays, and so does every bit of the result.
 //!
+//! # What a query tells of itself
+//!
+//! Series read, samples decoded and held, and the durations of its parts come with every answer. Two things take time to find out and
+//! come only where they are asked for ([`Detail`]): how many samples each step looked at, counted as Prometheus counts them
+//! ([`StepSamples`]), and what each node of the tree cost ([`Explanation`]). Where nobody asks, nodes look at an option and
+//! nothing is done per sample.
+//!
 //! The semantics are Prometheus 3's: ranges and lookback are open on the left, a stale marker ends a series at once. Start timestamps, where
 //! samples have them, tell of counter resets if [`ParseOptions::start_timestamps`] says so.
 //!
@@ -31,8 +38,8 @@ mod syntax;
 pub mod testlang;
 
 pub use engine::{
-    Asker, EndedQuery, Engine, EngineOptions, MatrixSeries, Origin, QueryDurations, QueryResult, QueryStats,
-    QueryWatch, Value, VectorSample,
+    Asker, Detail, EndedQuery, Engine, EngineOptions, Explanation, MatrixSeries, Origin, QueryDurations, QueryResult,
+    QueryStats, QueryWatch, StepSamples, Value, VectorSample,
 };
 pub use eval::{QueryFailure, TooManyBytes};
 pub use syntax::{

@@ -23,6 +23,8 @@ pub(crate) enum Feature {
     /// Start timestamps, where stored samples have them, tell `rate`, `increase`, `irate` and `resets` of counter resets, and the function
     /// `start_timestamp` gives them.
     UseStartTimestamps,
+    /// `stats=all` tells of every step how many samples it looked at.
+    PromqlPerStepStats,
 }
 
 impl Feature {
@@ -36,6 +38,7 @@ impl Feature {
             Feature::PromqlBinopFillModifiers => "promql-binop-fill-modifiers",
             Feature::PromqlDelayedNameRemoval => "promql-delayed-name-removal",
             Feature::UseStartTimestamps => "use-start-timestamps",
+            Feature::PromqlPerStepStats => "promql-per-step-stats",
         }
     }
 

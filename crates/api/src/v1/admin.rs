@@ -38,21 +38,12 @@ async fn aside<T: Send + 'static>(
 /// answer is the folder's name there, which tells the time of the snapshot.
 pub(crate) async fn snapshot(State(node): State<Arc<Node>>, params: Params) -> Result<Answer<SnapshotName>, ApiError> {
     refuse_if_disabled(&node)?;
-    let skip_head = params.get("skip_head").map(parse_bool).transpose()?.unwrap_or(false);
+    let skip_head = params.flag("skip_head")?;
     let db = node.db.clone();
     let name = db.snapshot_name();
     let dir = db.options().dir.join("snapshots").join(&name);
     aside("snapshot", move || db.snapshot(&dir, !skip_head)).await?;
     Ok(Answer::new(SnapshotName { name }))
-}
-
-/// What Go's `strconv.ParseBool` takes.
-fn parse_bool(text: &str) -> Result<bool, ApiError> {
-    match text {
-        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
-        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
-        _ => Err(ApiError::parameter("skip_head", format!("unable to parse boolean \"{text}\""))),
-    }
 }
 
 /// Deletes the samples of all series that a `match[]` selects, from `start` to `end`, all of time where they are missing.
@@ -80,16 +71,4 @@ pub(crate) async fn clean_tombstones(State(node): State<Arc<Node>>) -> Result<St
     let db = node.db.clone();
     aside("clean tombstones", move || db.clean_tombstones()).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn booleans_are_gos() {
-        assert_eq!((parse_bool("true"), parse_bool("F")), (Ok(true), Ok(false)));
-        let error = parse_bool("yes").expect_err("no boolean");
-        assert_eq!(error.message, "invalid parameter \"skip_head\": unable to parse boolean \"yes\"");
-    }
 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use model::{Labels, Matcher, Timestamp, format_json_float};
+use model::{Labels, Matcher, format_json_float};
 use promql::{Expr, ExprKind};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use storage::ExemplarSeries;
 
 use crate::envelope::{Answer, ApiError};
 use crate::node::Node;
 use crate::params::Params;
+use crate::seconds::Seconds;
 
 /// The exemplars of a series.
 #[derive(Serialize)]
@@ -24,16 +25,7 @@ pub(crate) struct SeriesExemplars {
 struct Exemplar {
     labels: Labels,
     value: String,
-    #[serde(serialize_with = "seconds")]
-    timestamp: Timestamp,
-}
-
-/// Whole seconds as an integer, as Prometheus writes them.
-fn seconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    match time.as_ms() {
-        ms if ms % 1000 == 0 => serializer.serialize_i64(ms / 1000),
-        _ => serializer.serialize_f64(time.as_secs_f64()),
-    }
+    timestamp: Seconds,
 }
 
 /// The exemplars of all series that any selector of an expression names.
@@ -63,13 +55,15 @@ fn shown(found: ExemplarSeries) -> SeriesExemplars {
     let exemplars = found.exemplars.into_iter().map(|exemplar| Exemplar {
         labels: exemplar.labels,
         value: format_json_float(exemplar.value),
-        timestamp: exemplar.time,
+        timestamp: Seconds(exemplar.time),
     });
     SeriesExemplars { series_labels: found.labels, exemplars: exemplars.collect() }
 }
 
 #[cfg(test)]
 mod tests {
+    use model::Timestamp;
+
     use super::*;
 
     #[test]

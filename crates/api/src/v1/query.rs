@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::Timestamp;
-use promql::{Engine, Expr, QueryFailure, QueryResult, ValueType};
+use promql::{Detail, Engine, Expr, QueryFailure, QueryResult, ValueType};
 
 use crate::asker::Sender;
 use crate::envelope::{Answer, ApiError, ErrorType, json};
 use crate::node::Node;
 use crate::params::Params;
+use crate::query_stats::QueryStatsJson;
 use crate::result_json;
 
 /// More points than this in one series are refused, as Prometheus does: no screen shows them.
@@ -30,7 +31,7 @@ pub(crate) async fn instant(
     let engine = engine(&node, sender, &params)?;
     let evaluation = engine.instant(node.queryable.clone(), &expr, time);
     let result = within(&params, evaluation).await?;
-    Ok(json(StatusCode::OK, result_json::encode(&result, limit).into()))
+    Ok(encoded(result, limit, &params, &engine))
 }
 
 /// Evaluates at every step from `start` to `end`.
@@ -46,7 +47,41 @@ pub(crate) async fn range(State(node): State<Arc<Node>>, sender: Sender, params:
     let engine = engine(&node, sender, &params)?;
     let evaluation = engine.range(node.queryable.clone(), &expr, start, end, step_ms);
     let result = within(&params, evaluation).await?;
-    Ok(json(StatusCode::OK, result_json::encode(&result, limit).into()))
+    Ok(encoded(result, limit, &params, &engine))
+}
+
+/// What of a query's statistics is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stats {
+    No,
+    Totals,
+    /// `all`: per step, where the node allows that.
+    PerStep,
+}
+
+impl Stats {
+    fn of(params: &Params) -> Self {
+        match params.get("stats") {
+            None => Stats::No,
+            Some("all") => Stats::PerStep,
+            Some(_) => Stats::Totals,
+        }
+    }
+}
+
+/// The answer to a query, with what else was wanted.
+fn encoded(mut result: QueryResult, limit: usize, params: &Params, engine: &Engine) -> Response {
+    let whole = QueryStatsJson::new(result.stats, result.times, result.step_samples.as_ref());
+    let stats = match (Stats::of(params), &result.step_samples) {
+        (Stats::No, _) => None,
+        (Stats::PerStep, Some(steps)) if engine.options().per_step_stats => Some(whole.by_step(steps)),
+        _ => Some(whole),
+    };
+    if let Some(other) = params.get("stats").filter(|text| !matches!(*text, "true" | "all")) {
+        let advice = "is deprecated and will be rejected in the next major release, use \"true\" or \"all\"";
+        result.warnings.push(format!("value {} for parameter \"stats\" {advice}", model::quote(other)));
+    }
+    json(StatusCode::OK, result_json::encode(&result, limit, stats.as_ref()).into())
 }
 
 /// Prints an expression in its canonical form, broken into lines where it is long.
@@ -54,9 +89,10 @@ pub(crate) async fn format(State(node): State<Arc<Node>>, params: Params) -> Res
     Ok(Answer::new(parse(&node, &params)?.pretty().to_string()))
 }
 
-/// The node's engine for this request, with the request's own lookback if it has one.
+/// The node's engine for this request, with the request's own lookback if it has one, for queries that tell what it wants to know.
 fn engine(node: &Node, sender: Sender, params: &Params) -> Result<Engine, ApiError> {
-    let engine = node.engine.asked_by(sender.of(params.required("query")?));
+    let detail = Detail { step_samples: Stats::of(params) != Stats::No, explanation: params.flag("explain")? };
+    let engine = node.engine.asked_by(sender.of(params.required("query")?)).telling(detail);
     Ok(match params.duration_ms("lookback_delta")? {
         Some(ms) if ms > 0 => engine.with_lookback(ms),
         _ => engine,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use model::{MatchOp, Matcher, format_plain_float};
 use promql::{
-    At, Binary, Boundary, Cardinality, DurationExpr, DurationKind, Expr, ExprKind, Length, Matching, Number, Selector,
-    UnaryOp, ValueType,
+    At, Boundary, Cardinality, DurationExpr, DurationKind, Expr, ExprKind, Length, Matching, Number, Selector, UnaryOp,
+    ValueType,
 };
 use serde_json::{Value, json};
 
@@ -21,12 +21,13 @@ pub(crate) async fn parse(State(node): State<Arc<Node>>, params: Params) -> Resu
 }
 
 fn tree(expr: &Expr) -> Value {
+    let kind = expr.kind.name();
     match &expr.kind {
-        ExprKind::Number(number) => json!({"type": "numberLiteral", "val": format_plain_float(number.value)}),
-        ExprKind::String(text) => json!({"type": "stringLiteral", "val": text.value}),
-        ExprKind::Selector(selector) => selector_tree("vectorSelector", selector),
+        ExprKind::Number(number) => json!({"type": kind, "val": format_plain_float(number.value)}),
+        ExprKind::String(text) => json!({"type": kind, "val": text.value}),
+        ExprKind::Selector(selector) => selector_tree(kind, selector),
         ExprKind::Matrix(selector, range) => {
-            let mut value = selector_tree("matrixSelector", selector);
+            let mut value = selector_tree(kind, selector);
             (value["range"], value["rangeExpr"]) = length(range);
             value
         }
@@ -35,27 +36,30 @@ fn tree(expr: &Expr) -> Value {
             let (step, step_expr) = subquery.step.as_ref().map_or((json!(0), Value::Null), length);
             let (timestamp, start_or_end) = fixed(subquery.at);
             json!({
-                "type": "subquery", "expr": tree(&subquery.expr),
+                "type": kind, "expr": tree(&subquery.expr),
                 "range": range, "rangeExpr": range_expr,
                 "offset": offset, "offsetExpr": offset_expr,
                 "step": step, "stepExpr": step_expr,
                 "timestamp": timestamp, "startOrEnd": start_or_end,
             })
         }
-        ExprKind::Paren(inner) => json!({"type": "parenExpr", "expr": tree(inner)}),
+        ExprKind::Paren(inner) => json!({"type": kind, "expr": tree(inner)}),
         ExprKind::Unary(op, inner) => {
             let op = if *op == UnaryOp::Minus { "-" } else { "+" };
-            json!({"type": "unaryExpr", "op": op, "expr": tree(inner)})
+            json!({"type": kind, "op": op, "expr": tree(inner)})
         }
-        ExprKind::Binary(binary) => binary_tree(binary),
+        ExprKind::Binary(binary) => json!({
+            "type": kind, "op": binary.op.as_str(), "lhs": tree(&binary.lhs), "rhs": tree(&binary.rhs),
+            "matching": binary.matching.as_ref().map(matching), "bool": binary.return_bool,
+        }),
         ExprKind::Aggregate(aggregate) => json!({
-            "type": "aggregation", "op": aggregate.op.as_str(), "expr": tree(&aggregate.expr),
+            "type": kind, "op": aggregate.op.as_str(), "expr": tree(&aggregate.expr),
             "param": aggregate.param.as_ref().map(tree), "grouping": aggregate.grouping, "without": aggregate.without,
         }),
         ExprKind::Call(call) => {
             let types: Vec<&str> = call.function.args.iter().map(|kind| type_name(*kind)).collect();
             json!({
-                "type": "call",
+                "type": kind,
                 "func": {
                     "name": call.function.name, "argTypes": types, "variadic": call.function.variadic,
                     "returnType": type_name(call.function.returns),
@@ -64,13 +68,6 @@ fn tree(expr: &Expr) -> Value {
             })
         }
     }
-}
-
-fn binary_tree(binary: &Binary) -> Value {
-    json!({
-        "type": "binaryExpr", "op": binary.op.as_str(), "lhs": tree(&binary.lhs), "rhs": tree(&binary.rhs),
-        "matching": binary.matching.as_ref().map(matching), "bool": binary.return_bool,
-    })
 }
 
 fn matching(matching: &Matching) -> Value {

@@ -65,6 +65,10 @@ impl QueryWatch for Books {
         Box::new(self.active.as_ref().and_then(|active| active.note(query, self.clock.now())))
     }
 
+    fn counts_samples(&self) -> bool {
+        self.log.load().is_some()
+    }
+
     fn ended(&self, query: &EndedQuery<'_>) {
         let log = self.log.load();
         let Some(log) = log.as_ref() else { return };

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::Duration;
 
+use api::QueryStatsJson;
 use model::Timestamp;
 use promql::{Asker, EndedQuery};
 use serde::Serialize;
@@ -35,7 +35,7 @@ struct Line<'a> {
     params: Parameters<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    stats: Stats,
+    stats: QueryStatsJson,
     #[serde(rename = "httpRequest", skip_serializing_if = "Option::is_none")]
     request: Option<Request<'a>>,
     #[serde(rename = "ruleGroup", skip_serializing_if = "Option::is_none")]
@@ -49,31 +49,6 @@ struct Parameters<'a> {
     start: String,
     /// Whole seconds.
     step: i64,
-}
-
-#[derive(Serialize)]
-struct Stats {
-    timings: Timings,
-    samples: Samples,
-}
-
-/// Seconds.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Timings {
-    eval_total_time: f64,
-    result_sort_time: f64,
-    query_preparation_time: f64,
-    inner_eval_time: f64,
-    exec_queue_time: f64,
-    exec_total_time: f64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Samples {
-    total_queryable_samples: u64,
-    peak_samples: u64,
 }
 
 #[derive(Serialize)]
@@ -96,7 +71,6 @@ fn line<'a>(query: &EndedQuery<'a>, now: Timestamp) -> Line<'a> {
         Some(Asker::RuleGroup { file, name }) => (None, Some(RuleGroup { file, name })),
         None => (None, None),
     };
-    let (times, seconds) = (query.times, |time: Duration| time.as_secs_f64());
     Line {
         time: date(now),
         level: "INFO",
@@ -108,18 +82,7 @@ fn line<'a>(query: &EndedQuery<'a>, now: Timestamp) -> Line<'a> {
             step: query.step_ms / 1000,
         },
         error: query.error.map(ToString::to_string),
-        stats: Stats {
-            timings: Timings {
-                eval_total_time: seconds(times.preparation + times.evaluation),
-                // Results are made in order.
-                result_sort_time: 0.0,
-                query_preparation_time: seconds(times.preparation),
-                inner_eval_time: seconds(times.evaluation),
-                exec_queue_time: seconds(times.queue),
-                exec_total_time: seconds(times.total),
-            },
-            samples: Samples { total_queryable_samples: query.stats.samples, peak_samples: query.stats.peak_samples },
-        },
+        stats: QueryStatsJson::new(query.stats, query.times, query.step_samples),
         request,
         rule_group,
     }
@@ -133,21 +96,26 @@ fn date(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use promql::{QueryDurations, QueryFailure, QueryStats};
+    use std::time::Duration;
+
+    use promql::{QueryDurations, QueryFailure, QueryStats, StepSamples};
     use serde_json::{Value, json};
 
     use super::*;
 
     fn logged(error: Option<&QueryFailure>, asker: Option<&Asker>) -> Value {
         let ms = Duration::from_millis;
+        let start = Timestamp::from_ms(1_581_173_990_368);
+        let steps = StepSamples { start, step_ms: 5_500, queryable: vec![30, 30], read: vec![30, 10] };
         let query = EndedQuery {
             query: "up == 0",
             asker,
-            start: Timestamp::from_ms(1_581_173_990_368),
+            start,
             end: Timestamp::from_ms(1_581_173_995_000),
             step_ms: 5_500,
             error,
             stats: QueryStats { series: 3, samples: 40, peak_samples: 7 },
+            step_samples: Some(&steps),
             times: QueryDurations { queue: ms(1), preparation: ms(250), evaluation: ms(500), total: ms(1000) },
         };
         let folder = tempfile::tempdir().expect("a folder");
@@ -178,7 +146,7 @@ mod tests {
                     "evalTotalTime": 0.75, "resultSortTime": 0.0, "queryPreparationTime": 0.25, "innerEvalTime": 0.5,
                     "execQueueTime": 0.001, "execTotalTime": 1.0,
                 },
-                "samples": {"totalQueryableSamples": 40, "peakSamples": 7},
+                "samples": {"totalQueryableSamples": 60, "samplesRead": 40, "peakSamples": 7},
             },
             "httpRequest": {"clientIP": "127.0.0.1", "method": "GET", "path": "/api/v1/query"},
         });

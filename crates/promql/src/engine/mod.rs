@@ -1,11 +1,15 @@
 //! Queries as a service: limits, cancellation, waiting for the storage, then evaluation.
 
+mod detail;
+mod explanation;
 mod result;
 mod run;
 mod service;
 mod small;
 mod watch;
 
-pub use result::{MatrixSeries, QueryResult, QueryStats, Value, VectorSample};
+pub use detail::Detail;
+pub use explanation::Explanation;
+pub use result::{MatrixSeries, QueryDurations, QueryResult, QueryStats, StepSamples, Value, VectorSample};
 pub use service::{Engine, EngineOptions};
-pub use watch::{Asker, EndedQuery, Origin, QueryDurations, QueryWatch};
+pub use watch::{Asker, EndedQuery, Origin, QueryWatch};

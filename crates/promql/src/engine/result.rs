@@ -1,7 +1,11 @@
 //! What a query gives.
 
+use std::time::Duration;
+
 use model::{FloatHistogram, Labels, Sample, Timestamp};
 use storage::Samples;
+
+use crate::engine::explanation::Explanation;
 
 /// One sample of an instant vector.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +65,33 @@ pub struct QueryStats {
     pub peak_samples: u64,
 }
 
+/// How many samples a query looked at, step by step, counted as Prometheus counts them: a histogram by its size, and what several steps
+/// look at for each of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepSamples {
+    /// The first step.
+    pub start: Timestamp,
+    /// The distance of the steps, milliseconds.
+    pub step_ms: i64,
+    /// Per step those that it looked at: of a range all of them, of an instant selector one per series.
+    pub queryable: Vec<u64>,
+    /// Per step those of them that no step before had looked at; of a subquery, what its expression reads.
+    pub read: Vec<u64>,
+}
+
+/// How long the parts of a query took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueryDurations {
+    /// Waiting for others to end.
+    pub queue: Duration,
+    /// Asking the storage.
+    pub preparation: Duration,
+    /// Evaluating.
+    pub evaluation: Duration,
+    /// All of it.
+    pub total: Duration,
+}
+
 /// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueryResult {
@@ -72,4 +103,10 @@ pub struct QueryResult {
     pub infos: Vec<String>,
     /// What it cost.
     pub stats: QueryStats,
+    /// How long it took.
+    pub times: QueryDurations,
+    /// What its steps looked at, where that was asked for.
+    pub step_samples: Option<StepSamples>,
+    /// What its parts cost, where that was asked for.
+    pub explanation: Option<Explanation>,
 }

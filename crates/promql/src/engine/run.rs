@@ -1,11 +1,16 @@
 //! The evaluation of a whole query: CPU only, on one thread.
 
+use std::time::Instant;
+
 use model::{FloatHistogram, Labels, Sample, Timestamp};
 use storage::Samples;
 
-use crate::engine::result::{MatrixSeries, QueryResult, QueryStats, Value, VectorSample};
+use crate::engine::detail::Detail;
+use crate::engine::explanation::{Explanation, SelectTimes};
+use crate::engine::result::{MatrixSeries, QueryDurations, QueryResult, QueryStats, StepSamples, Value, VectorSample};
 use crate::eval::{
-    Answers, Context, Evaluator, Point, QueryFailure, counted, extended_samples, owned, weight, without_metadata,
+    Answers, Context, Counts, Evaluator, Point, Profile, QueryFailure, Steps, Tally, counted, extended_samples, owned,
+    weight, without_metadata,
 };
 use crate::syntax::{Boundary, Expr, ExprKind, ValueType};
 
@@ -18,14 +23,21 @@ pub(crate) enum QueryKind {
     Range,
 }
 
-/// Evaluates `expr` over the storage's answers.
+/// Evaluates `expr` over the storage's answers, which came after these times.
 pub(crate) fn run(
     expr: &Expr,
     kind: QueryKind,
     context: &Context,
-    answers: &Answers,
+    (answers, selects): (&Answers, &SelectTimes),
+    detail: Detail,
 ) -> Result<QueryResult, QueryFailure> {
-    let evaluator = Evaluator { context, answers, counted: counted(expr) };
+    let evaluator = Evaluator {
+        context,
+        answers,
+        counted: counted(expr),
+        profile: detail.explanation.then(|| Profile::new(Instant::now)),
+        tally: detail.step_samples.then(|| Tally::new(&context.limits)),
+    };
     let value = match kind {
         QueryKind::Instant => instant(&evaluator, expr)?,
         QueryKind::Range => range(&evaluator, expr)?,
@@ -33,7 +45,26 @@ pub(crate) fn run(
     context.limits.check()?;
     let (warnings, infos) = context.notes.take();
     let (series, samples, peak_samples) = context.limits.used();
-    Ok(QueryResult { value, warnings, infos, stats: QueryStats { series, samples, peak_samples } })
+    let stats = QueryStats { series, samples, peak_samples };
+    let step_samples = match &evaluator.tally {
+        Some(tally) => {
+            let Counts { queryable, read } = tally.of_query(expr, context, given(&value))?;
+            let Steps { first, step, .. } = context.query;
+            Some(StepSamples { start: Timestamp::from_ms(first), step_ms: step, queryable, read })
+        }
+        None => None,
+    };
+    let explanation = evaluator.profile.as_ref().map(|profile| Explanation::new(expr, profile, selects));
+    let times = QueryDurations::default();
+    Ok(QueryResult { value, warnings, infos, stats, times, step_samples, explanation })
+}
+
+/// How many samples a matrix has; a histogram counts by its size.
+fn given(value: &Value) -> u64 {
+    let Value::Matrix(matrix) = value else { return 0 };
+    let natives = matrix.iter().flat_map(|series| &series.samples.histograms);
+    let floats: usize = matrix.iter().map(|series| series.samples.times.len()).sum();
+    (floats + natives.map(|sample| weight(&sample.histogram)).sum::<usize>()) as u64
 }
 
 fn instant(evaluator: &Evaluator<'_>, expr: &Expr) -> Result<Value, QueryFailure> {

@@ -14,10 +14,12 @@ use storage::Queryable;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
+use crate::engine::detail::Detail;
+use crate::engine::explanation::SelectTimes;
 use crate::engine::result::QueryResult;
 use crate::engine::run::{QueryKind, run};
 use crate::engine::small::is_small;
-use crate::engine::watch::{Asker, Origin, QueryWatch, Watched};
+use crate::engine::watch::{Asker, Origin, QueryWatch, Underway};
 use crate::eval::{
     Answers, Budget, Context, Limits, Notes, QueryFailure, Selection, SelectorKey, Share, Steps, selections,
 };
@@ -42,6 +44,8 @@ pub struct EngineOptions {
     pub subquery_step_ms: i64,
     /// What of the language its queries may use.
     pub language: ParseOptions,
+    /// Whether whoever wants to know what a query looked at is told step by step; Prometheus's `promql-per-step-stats`.
+    pub per_step_stats: bool,
 }
 
 impl Default for EngineOptions {
@@ -55,6 +59,7 @@ impl Default for EngineOptions {
             max_concurrency: 20,
             subquery_step_ms: 60_000,
             language: ParseOptions::default(),
+            per_step_stats: false,
         }
     }
 }
@@ -67,6 +72,7 @@ pub struct Engine {
     budget: Arc<Budget>,
     watch: Option<Arc<dyn QueryWatch>>,
     origin: Option<Arc<Origin>>,
+    detail: Detail,
 }
 
 /// Tells the evaluation that nobody waits any more.
@@ -82,7 +88,7 @@ impl Engine {
     /// An engine with these limits.
     pub fn new(options: EngineOptions) -> Self {
         let budget = Arc::new(Budget::new(options.max_total_bytes));
-        Engine { options, slots: slots(&options), budget, watch: None, origin: None }
+        Engine { options, slots: slots(&options), budget, watch: None, origin: None, detail: Detail::default() }
     }
 
     /// The limits.
@@ -120,6 +126,11 @@ impl Engine {
         Engine { origin: Some(Arc::new(origin)), ..self.clone() }
     }
 
+    /// The same engine, sharing the number of queries at a time, for queries that are to tell so much of themselves.
+    pub fn telling(&self, detail: Detail) -> Self {
+        Engine { detail, ..self.clone() }
+    }
+
     /// Evaluates `expr` at `time`.
     pub async fn instant(
         &self,
@@ -150,6 +161,12 @@ impl Engine {
         self.query(source, expr, times, steps, QueryKind::Range).await
     }
 
+    /// What its queries are to tell of themselves: to whom asks, and to whom watches.
+    fn detail(&self) -> Detail {
+        let is_counted = self.watch.as_ref().is_some_and(|watch| watch.counts_samples());
+        Detail { step_samples: self.detail.step_samples || is_counted, ..self.detail }
+    }
+
     async fn query(
         &self,
         source: Arc<dyn Queryable>,
@@ -158,15 +175,11 @@ impl Engine {
         steps: Steps,
         kind: QueryKind,
     ) -> Result<QueryResult, QueryFailure> {
-        let Some(watch) = &self.watch else {
-            return self.answer(source, expr, times, steps, kind, &mut None).await;
-        };
         let span = (Timestamp::from_ms(steps.first), Timestamp::from_ms(steps.last()), times.step_ms);
-        let mut watched = Some(Watched::new(watch, self.origin.as_deref(), || expr.to_string(), span));
-        let result = self.answer(source, expr, times, steps, kind, &mut watched).await;
-        if let Some(watched) = watched {
-            watched.end(&result);
-        }
+        let printed = || expr.to_string();
+        let mut underway = Underway::new(self.watch.as_ref(), self.origin.as_deref(), printed, span);
+        let mut result = self.answer(source, expr, times, steps, kind, &mut underway).await;
+        underway.end(&mut result);
         result
     }
 
@@ -177,7 +190,7 @@ impl Engine {
         times: QueryTimes,
         steps: Steps,
         kind: QueryKind,
-        watched: &mut Option<Watched<'_>>,
+        underway: &mut Underway<'_>,
     ) -> Result<QueryResult, QueryFailure> {
         let mut expr = expr.clone();
         expr.resolve(times)?;
@@ -187,7 +200,7 @@ impl Engine {
             Ok(Err(_)) => return Err(QueryFailure::Canceled),
             Err(_) => return Err(QueryFailure::Timeout("query queue")),
         };
-        let running = watched.as_mut().map(Watched::starts);
+        let running = underway.starts();
         let canceled = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(Arc::clone(&canceled));
         let is_rule = self.origin.as_ref().is_some_and(|origin| matches!(origin.asker, Asker::RuleGroup { .. }));
@@ -207,26 +220,27 @@ impl Engine {
         // The tree is shared with the thread that evaluates it; its selectors are known by their place in it.
         let expr = Arc::new(expr);
         let asked = selections(&expr, steps, &context);
-        let mut answers = match timeout_at(deadline, ask(source.as_ref(), &asked)).await {
+        let detail = self.detail();
+        let (mut answers, selects) = match timeout_at(deadline, ask(source.as_ref(), &asked, detail)).await {
             Ok(answers) => answers?,
             Err(_) => return Err(QueryFailure::Timeout("query execution")),
         };
-        watched.iter_mut().for_each(Watched::is_prepared);
+        underway.is_prepared();
         let is_small = is_small(&expr, steps, answers.iter_mut().map(|(_, answer)| answer));
         let evaluate = move || {
-            let result = run(&expr, kind, &context, &Answers::new(answers));
+            let result = run(&expr, kind, &context, (&Answers::new(answers), &selects), detail);
             drop(running);
             drop(slot);
             result
         };
         if is_small {
             let result = catch_unwind(AssertUnwindSafe(evaluate));
-            watched.iter_mut().for_each(Watched::is_evaluated);
+            underway.is_evaluated();
             return result.unwrap_or_else(|_| Err(QueryFailure::Execution("the evaluation panicked".to_owned())));
         }
         let task = tokio::task::spawn_blocking(evaluate);
         let result = timeout_at(deadline, task).await;
-        watched.iter_mut().for_each(Watched::is_evaluated);
+        underway.is_evaluated();
         match result {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => Err(QueryFailure::Execution(format!("the evaluation ended unexpectedly: {error}"))),
@@ -239,13 +253,17 @@ fn slots(options: &EngineOptions) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(options.max_concurrency.clamp(1, Semaphore::MAX_PERMITS)))
 }
 
-/// Asks the storage for everything at the same time.
+/// Asks the storage for everything at the same time; it is timed where the query is to be explained.
 async fn ask(
     source: &dyn Queryable,
     asked: &[Selection],
-) -> Result<Vec<(SelectorKey, storage::SeriesSet)>, QueryFailure> {
-    let answers = asked
-        .iter()
-        .map(|selection| async move { source.select(&selection.request).await.map(|answer| (selection.key, answer)) });
-    Ok(try_join_all(answers).await?)
+    detail: Detail,
+) -> Result<(Vec<(SelectorKey, storage::SeriesSet)>, SelectTimes), QueryFailure> {
+    let selects = asked.iter().map(|selection| async move {
+        let began = detail.explanation.then(Instant::now);
+        let answer = source.select(&selection.request).await?;
+        Ok::<_, QueryFailure>(((selection.key, answer), began.map(|began| (selection.key, began.elapsed()))))
+    });
+    let (answers, times): (Vec<_>, Vec<_>) = try_join_all(selects).await?.into_iter().unzip();
+    Ok((answers, times.into_iter().flatten().collect()))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use model::Timestamp;
 use tokio::time::Instant;
 
-use crate::engine::result::{QueryResult, QueryStats};
+use crate::engine::result::{QueryDurations, QueryResult, QueryStats, StepSamples};
 use crate::eval::QueryFailure;
 
 /// On whose behalf a query is asked.
@@ -46,6 +46,9 @@ pub trait QueryWatch: Send + Sync + fmt::Debug {
     /// waits for any more that is later than [`ended`](QueryWatch::ended).
     fn began(&self, query: &str) -> Box<dyn Send>;
 
+    /// Whether it wants to know what the steps of a query look at, which takes time to count.
+    fn counts_samples(&self) -> bool;
+
     /// A query has ended.
     fn ended(&self, query: &EndedQuery<'_>);
 }
@@ -67,26 +70,16 @@ pub struct EndedQuery<'a> {
     pub error: Option<&'a QueryFailure>,
     /// What it cost; nothing where it failed.
     pub stats: QueryStats,
+    /// What its steps looked at, where that was counted.
+    pub step_samples: Option<&'a StepSamples>,
     /// How long it took.
     pub times: QueryDurations,
 }
 
-/// How long the parts of a query took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct QueryDurations {
-    /// Waiting for others to end.
-    pub queue: Duration,
-    /// Asking the storage.
-    pub preparation: Duration,
-    /// Evaluating.
-    pub evaluation: Duration,
-    /// All of it.
-    pub total: Duration,
-}
-
-/// A query under way whose end somebody wants to know. Dropped before its end it was canceled.
-pub(crate) struct Watched<'a> {
-    watch: &'a Arc<dyn QueryWatch>,
+/// A query under way, and what it took so far. Dropped before its end it was canceled.
+pub(crate) struct Underway<'a> {
+    /// Who wants to know its end.
+    watch: Option<&'a Arc<dyn QueryWatch>>,
     query: String,
     asker: Option<&'a Asker>,
     span: (Timestamp, Timestamp, i64),
@@ -94,27 +87,26 @@ pub(crate) struct Watched<'a> {
     /// When the last part ended.
     at: Instant,
     times: QueryDurations,
-    is_told: bool,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> Underway<'a> {
     /// A query that has just been asked; `span` is its first step, its last and their distance.
     pub(crate) fn new(
-        watch: &'a Arc<dyn QueryWatch>,
+        watch: Option<&'a Arc<dyn QueryWatch>>,
         origin: Option<&'a Origin>,
         printed: impl FnOnce() -> String,
         span: (Timestamp, Timestamp, i64),
     ) -> Self {
         let now = Instant::now();
-        let query = origin.and_then(|origin| origin.query.clone()).unwrap_or_else(printed);
+        let query = watch.map(|_| origin.and_then(|origin| origin.query.clone()).unwrap_or_else(printed));
         let (asker, times) = (origin.map(|origin| &origin.asker), QueryDurations::default());
-        Watched { watch, query, asker, span, began: now, at: now, times, is_told: false }
+        Underway { watch, query: query.unwrap_or_default(), asker, span, began: now, at: now, times }
     }
 
     /// It has waited long enough.
-    pub(crate) fn starts(&mut self) -> Box<dyn Send> {
+    pub(crate) fn starts(&mut self) -> Option<Box<dyn Send>> {
         self.times.queue = self.lap();
-        self.watch.began(&self.query)
+        self.watch.map(|watch| watch.began(&self.query))
     }
 
     /// The storage has answered.
@@ -132,33 +124,38 @@ impl<'a> Watched<'a> {
         now - std::mem::replace(&mut self.at, now)
     }
 
-    /// Tells its end.
-    pub(crate) fn end(mut self, result: &Result<QueryResult, QueryFailure>) {
-        let stats = result.as_ref().map(|result| result.stats).unwrap_or_default();
-        self.tell(result.as_ref().err(), stats);
+    /// Tells its end, and the result how long it took.
+    pub(crate) fn end(mut self, result: &mut Result<QueryResult, QueryFailure>) {
+        self.times.total = self.began.elapsed();
+        if let Ok(result) = result {
+            result.times = self.times;
+        }
+        if let Some(watch) = self.watch.take() {
+            self.tell(watch, result.as_ref());
+        }
     }
 
-    fn tell(&mut self, error: Option<&QueryFailure>, stats: QueryStats) {
-        self.is_told = true;
+    fn tell(&self, watch: &Arc<dyn QueryWatch>, result: Result<&QueryResult, &QueryFailure>) {
         let (start, end, step_ms) = self.span;
-        let times = QueryDurations { total: self.began.elapsed(), ..self.times };
-        self.watch.ended(&EndedQuery {
+        watch.ended(&EndedQuery {
             query: &self.query,
             asker: self.asker,
             start,
             end,
             step_ms,
-            error,
-            stats,
-            times,
+            error: result.err(),
+            stats: result.map(|result| result.stats).unwrap_or_default(),
+            step_samples: result.ok().and_then(|result| result.step_samples.as_ref()),
+            times: self.times,
         });
     }
 }
 
-impl Drop for Watched<'_> {
+impl Drop for Underway<'_> {
     fn drop(&mut self) {
-        if !self.is_told {
-            self.tell(Some(&QueryFailure::Canceled), QueryStats::default());
+        if let Some(watch) = self.watch.take() {
+            self.times.total = self.began.elapsed();
+            self.tell(watch, Err(&QueryFailure::Canceled));
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::eval::failure::QueryFailure;
 use crate::eval::functions::{absent, date, extended, histogram, label, math, range, rate, sort};
 use crate::eval::instant::Part;
 use crate::eval::native::{self, moments};
+use crate::eval::selections::SelectorKey;
 use crate::eval::series::{Sink, StepSeries, Unnamed};
 use crate::eval::steps::Steps;
 use crate::eval::window::RangeInput;
@@ -52,7 +53,7 @@ impl Evaluator<'_> {
             "timestamp" => self.timestamp(&call.args[0], steps, sink),
             "start_timestamp" => self.start_timestamp(&call.args[0], steps, sink),
             "absent" => self.absent(&call.args[0], steps, sink),
-            "absent_over_time" => self.absent_over_time(&call.args[0], steps, sink),
+            "absent_over_time" => self.absent_over_time(call, steps, sink),
             "info" => self.info(call, steps, sink),
             "label_replace" | "label_join" => self.relabel(call, steps, sink),
             "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => self.sort(call, span, steps, sink),
@@ -120,6 +121,9 @@ impl Evaluator<'_> {
         let mut feed = |sink: &mut Sink<'_>| {
             let (mut column, mut counter, mut unnamed) = (Column::default(), String::new(), Unnamed::default());
             self.samples(source, steps, &mut |labels, samples, drops_name| {
+                if let Some(tally) = &self.tally {
+                    tally.ranges(SelectorKey::of_call(call), samples, self.reach(source, ranges))?;
+                }
                 let input = RangeInput {
                     samples,
                     steps,
@@ -202,10 +206,11 @@ impl Evaluator<'_> {
     /// A part of the samples that the selector `arg` gives.
     fn part(&self, arg: &Expr, selector: &Selector, part: Part, steps: Steps, sink: &mut Sink<'_>) -> Done {
         let mut feed = |sink: &mut Sink<'_>| {
-            self.instant_selector(selector, steps, part, &mut |labels, column| {
+            let mut unnamed = |labels: Labels, column: &mut Column| {
                 let labels = self.unnamed(&labels, column);
                 sink(labels, column)
-            })
+            };
+            self.noted(arg, &mut unnamed, |sink| self.instant_selector(selector, steps, part, sink))
         };
         if self.context.delays_names || differ_without_name(arg) { feed(sink) } else { self.merged(sink, &mut feed) }
     }
@@ -219,13 +224,17 @@ impl Evaluator<'_> {
         self.tell_absence(arg, &seen, sink)
     }
 
-    fn absent_over_time(&self, arg: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Done {
+    fn absent_over_time(&self, call: &Call, steps: Steps, sink: &mut Sink<'_>) -> Done {
+        let arg = &call.args[0];
         let mut seen = vec![false; steps.count];
         let ranges = self.ranges(arg, steps)?;
         if ranges.boundary != Boundary::Range {
             extended::find("absent_over_time", ranges.boundary)?;
         }
         self.samples(arg, steps, &mut |_, samples, _| {
+            if let Some(tally) = &self.tally {
+                tally.ranges(SelectorKey::of_call(call), samples, self.reach(arg, ranges))?;
+            }
             for (at, seen) in seen.iter_mut().enumerate() {
                 let end = ranges.ends.time(at);
                 let start = end.saturating_sub(ranges.range_ms);

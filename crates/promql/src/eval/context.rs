@@ -50,13 +50,18 @@ impl Context {
         TimeRange::new(Timestamp::from_ms(from), Timestamp::from_ms(looks.last()))
     }
 
-    /// The times of all samples that matter to a selector that looks at these times and `length_ms` back. It is open on the left.
-    pub(crate) fn reach(&self, selector: &Selector, looks: Steps, length_ms: i64) -> TimeRange {
-        let (before, behind) = match selector.boundary {
+    /// How far before and behind a range samples matter, milliseconds.
+    pub(crate) fn neighbourhood(&self, boundary: Boundary) -> (i64, i64) {
+        match boundary {
             Boundary::Range => (0, 0),
             Boundary::Anchored => (self.lookback_ms, 0),
             Boundary::Smoothed => (self.lookback_ms, self.lookback_ms),
-        };
+        }
+    }
+
+    /// The times of all samples that matter to a selector that looks at these times and `length_ms` back. It is open on the left.
+    pub(crate) fn reach(&self, selector: &Selector, looks: Steps, length_ms: i64) -> TimeRange {
+        let (before, behind) = self.neighbourhood(selector.boundary);
         let from = looks.first.saturating_sub(length_ms).saturating_sub(before).saturating_add(1);
         TimeRange::new(Timestamp::from_ms(from), Timestamp::from_ms(looks.last().saturating_add(behind)))
     }
@@ -132,7 +137,12 @@ impl Limits {
 
     /// Takes note that the labels of a series are kept, until the end of the query.
     pub(crate) fn hold_labels(&self, labels: &Labels) -> Result<(), QueryFailure> {
-        self.share.grow(labels.byte_len() as u64 + SERIES_BYTES).map_err(QueryFailure::too_many_bytes)
+        self.hold_bytes(labels.byte_len() as u64 + SERIES_BYTES)
+    }
+
+    /// Takes note that so many bytes are kept until the end of the query.
+    pub(crate) fn hold_bytes(&self, bytes: u64) -> Result<(), QueryFailure> {
+        self.share.grow(bytes).map_err(QueryFailure::too_many_bytes)
     }
 
     /// Takes note that so many samples are held no longer.

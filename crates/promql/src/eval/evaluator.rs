@@ -14,10 +14,12 @@ use crate::eval::instant::Part;
 use crate::eval::native;
 use crate::eval::native::remarks::Remarks;
 use crate::eval::operator::{Operator, apply};
+use crate::eval::profile::Profile;
 use crate::eval::select_k;
 use crate::eval::selections::Answers;
 use crate::eval::series::{SeriesSet, Sink, StepSeries, without_metadata};
 use crate::eval::steps::Steps;
+use crate::eval::tally::Tally;
 use crate::syntax::{Aggregate, AggregateOp, Binary, Expr, ExprKind, Span, UnaryOp, ValueType, quote_bytes};
 
 /// Evaluates the parts of one query.
@@ -26,11 +28,33 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) answers: &'a Answers,
     /// Selectors whose histograms are read without buckets.
     pub(crate) counted: native::stats::Counted,
+    /// What nodes cost, if somebody wants to know.
+    pub(crate) profile: Option<Profile>,
+    /// What steps look at, if somebody wants to know.
+    pub(crate) tally: Option<Tally<'a>>,
 }
 
 impl Evaluator<'_> {
     /// The series of an instant vector.
     pub(crate) fn vector(&self, expr: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
+        self.noted(expr, sink, |sink| self.stepwise(expr, steps, sink))
+    }
+
+    /// Evaluates a node, whose costs are noted where somebody wants to know.
+    #[inline]
+    pub(crate) fn noted(
+        &self,
+        expr: &Expr,
+        sink: &mut Sink<'_>,
+        evaluate: impl FnOnce(&mut Sink<'_>) -> Result<(), QueryFailure>,
+    ) -> Result<(), QueryFailure> {
+        let Some(profile) = &self.profile else { return evaluate(sink) };
+        let node = profile.enter(expr);
+        evaluate(&mut |labels, column| node.gives(column.taken().count(), || sink(labels, column)))
+    }
+
+    /// The series of an instant vector; what doesn't depend on the step is evaluated for one.
+    fn stepwise(&self, expr: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
         if steps.count > 1 && is_constant(expr) {
             return self.varying(expr, steps.only_first(), &mut |labels, column| {
                 column.broadcast(steps.count);
@@ -43,7 +67,8 @@ impl Evaluator<'_> {
     /// The series of an instant vector, all steps evaluated.
     fn varying(&self, expr: &Expr, steps: Steps, sink: &mut Sink<'_>) -> Result<(), QueryFailure> {
         match &expr.kind {
-            ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.varying(inner, steps, sink),
+            ExprKind::Paren(inner) => self.varying(inner, steps, sink),
+            ExprKind::Unary(UnaryOp::Plus, inner) => self.vector(inner, steps, sink),
             ExprKind::Selector(selector) => self.instant_selector(selector, steps, Part::Value, sink),
             ExprKind::Unary(UnaryOp::Minus, inner) => {
                 let mut change = |column: &mut Column| {
@@ -144,9 +169,19 @@ impl Evaluator<'_> {
     /// The numbers of a scalar, one per step.
     pub(crate) fn scalar(&self, expr: &Expr, steps: Steps) -> Result<Vec<f64>, QueryFailure> {
         self.context.limits.check()?;
+        let expr = expr.unparen();
+        let Some(profile) = self.profile.as_ref().filter(|_| !expr.kind.is_literal()) else {
+            return self.numbers(expr, steps);
+        };
+        let node = profile.enter(expr);
+        let numbers = self.numbers(expr, steps)?;
+        node.gives(numbers.len(), || Ok(numbers))
+    }
+
+    fn numbers(&self, expr: &Expr, steps: Steps) -> Result<Vec<f64>, QueryFailure> {
         match &expr.kind {
             ExprKind::Number(number) => Ok(vec![number.value; steps.count]),
-            ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.scalar(inner, steps),
+            ExprKind::Unary(UnaryOp::Plus, inner) => self.scalar(inner, steps),
             ExprKind::Unary(UnaryOp::Minus, inner) => {
                 let mut values = self.scalar(inner, steps)?;
                 values.iter_mut().for_each(|value| *value = -*value);

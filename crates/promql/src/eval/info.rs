@@ -75,6 +75,9 @@ impl Evaluator<'_> {
             }
             let mut column = Column::default();
             instant::fill(samples, looks, self.context.lookback_ms, Part::Time, &mut column);
+            if let Some(tally) = &self.tally {
+                tally.points(SelectorKey::of_call(call), &column)?;
+            }
             if !column.is_blank() {
                 self.context.limits.hold(column.len())?;
                 found.push(StepSeries { labels: labels.clone(), column });

@@ -14,8 +14,8 @@ use crate::eval::steps::Steps;
 use crate::eval::subquery::inner_steps;
 use crate::syntax::{Aggregate, AggregateOp, Boundary, Call, Expr, ExprKind, Selector};
 
-/// Names a selector of a tree, or a call of `info`, by its place in memory: the tree is neither moved nor changed while it is
-/// evaluated.
+/// Names a selector of a tree, or a call that reads series or ranges, by its place in memory: the tree is neither moved nor changed
+/// while it is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SelectorKey(usize);
 
@@ -25,7 +25,7 @@ impl SelectorKey {
         SelectorKey(std::ptr::from_ref(selector).addr())
     }
 
-    /// The key of the series with which a call of `info` enriches.
+    /// The key of what a call reads itself: the series with which `info` enriches, the ranges of a function over ranges.
     pub(crate) fn of_call(call: &Call) -> Self {
         SelectorKey(std::ptr::from_ref(call).addr())
     }

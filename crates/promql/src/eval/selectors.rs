@@ -15,6 +15,7 @@ use crate::eval::selections::SelectorKey;
 use crate::eval::series::Sink;
 use crate::eval::steps::Steps;
 use crate::eval::subquery::inner_steps;
+use crate::eval::tally::Reach;
 use crate::eval::window::drop_stale;
 use crate::syntax::{Boundary, Expr, ExprKind, Selector};
 
@@ -56,6 +57,9 @@ impl Evaluator<'_> {
             } else {
                 instant::fill(samples, looks, lookback_ms, part, &mut column);
             }
+            if let Some(tally) = &self.tally {
+                tally.points(SelectorKey::of(selector), &column)?;
+            }
             if column.is_blank() { Ok(()) } else { sink(labels.clone(), &mut column) }
         })
     }
@@ -89,7 +93,11 @@ impl Evaluator<'_> {
         each: &mut dyn FnMut(&Labels, &mut Samples) -> Result<(), QueryFailure>,
     ) -> Result<(), QueryFailure> {
         self.context.notes.pass_on(answer.warnings);
-        ahead::read(answer.series, range, &self.context.limits, each)
+        let Some(profile) = &self.profile else { return ahead::read(answer.series, range, &self.context.limits, each) };
+        ahead::read(answer.series, range, &self.context.limits, &mut |labels, samples| {
+            profile.read(samples.len());
+            each(labels, samples)
+        })
     }
 
     /// The ranges that an expression of type range vector stands for.
@@ -107,8 +115,24 @@ impl Evaluator<'_> {
         }
     }
 
+    /// What a function over ranges looks at.
+    pub(crate) fn reach(&self, source: &Expr, ranges: Ranges) -> Reach {
+        let (before, behind_ms) = self.context.neighbourhood(ranges.boundary);
+        let before_ms = ranges.range_ms.saturating_add(before);
+        let is_computed = matches!(source.unparen().kind, ExprKind::Subquery(_));
+        Reach { ends: ranges.ends, before_ms, behind_ms, is_computed }
+    }
+
     /// The series of a range vector with their samples over all ranges, stale markers taken out.
     pub(crate) fn samples(&self, expr: &Expr, steps: Steps, each: &mut SampleSink<'_>) -> Result<(), QueryFailure> {
+        let Some(profile) = &self.profile else { return self.all_samples(expr, steps, each) };
+        let node = profile.enter(expr);
+        self.all_samples(expr, steps, &mut |labels, samples, drops_name| {
+            node.gives(samples.len(), || each(labels, samples, drops_name))
+        })
+    }
+
+    fn all_samples(&self, expr: &Expr, steps: Steps, each: &mut SampleSink<'_>) -> Result<(), QueryFailure> {
         match &expr.unparen().kind {
             ExprKind::Matrix(selector, range) => {
                 let ranges = self.ranges(expr, steps)?;

@@ -30,6 +30,13 @@ impl Steps {
         self.time(self.count.saturating_sub(1))
     }
 
+    /// The position of the first time that isn't before `time`; the last one where there is none.
+    pub(crate) fn first_since(&self, time: i64) -> usize {
+        let late = time.saturating_sub(self.first).max(0).unsigned_abs();
+        let at = if self.step > 0 { late.div_ceil(self.step.unsigned_abs()) } else { 0 };
+        usize::try_from(at).unwrap_or(usize::MAX).min(self.count.saturating_sub(1))
+    }
+
     /// Only the first time.
     pub(crate) fn only_first(&self) -> Steps {
         Steps { count: self.count.min(1), ..*self }
@@ -47,5 +54,26 @@ impl Steps {
     pub(crate) fn iter(&self) -> impl Iterator<Item = i64> {
         let steps = *self;
         (0..steps.count).map(move |at| steps.time(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_time_since_another_is_found() {
+        let check = |step: i64, time: i64, want: usize| {
+            let steps = Steps { first: 100, step, count: 4 };
+            assert_eq!(steps.first_since(time), want, "{step} {time}");
+        };
+        check(10, i64::MIN, 0);
+        check(10, 100, 0);
+        check(10, 101, 1);
+        check(10, 110, 1);
+        check(10, 130, 3);
+        check(10, i64::MAX, 3);
+        check(0, 99, 0);
+        check(0, 101, 0);
     }
 }

@@ -49,6 +49,29 @@ pub enum ExprKind {
     Call(Call),
 }
 
+impl ExprKind {
+    /// As Prometheus's API calls it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            ExprKind::Number(_) => "numberLiteral",
+            ExprKind::String(_) => "stringLiteral",
+            ExprKind::Selector(_) => "vectorSelector",
+            ExprKind::Matrix(..) => "matrixSelector",
+            ExprKind::Subquery(_) => "subquery",
+            ExprKind::Paren(_) => "parenExpr",
+            ExprKind::Unary(..) => "unaryExpr",
+            ExprKind::Binary(_) => "binaryExpr",
+            ExprKind::Aggregate(_) => "aggregation",
+            ExprKind::Call(_) => "call",
+        }
+    }
+
+    /// Whether it is a number or a text that is written down.
+    pub fn is_literal(&self) -> bool {
+        matches!(self, ExprKind::Number(_) | ExprKind::String(_))
+    }
+}
+
 /// The time that `@` fixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {

@@ -5,6 +5,7 @@ mod check;
 mod duration;
 mod error;
 mod functions;
+mod head;
 mod length;
 mod lexer;
 mod lines;

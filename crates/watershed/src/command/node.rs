@@ -50,6 +50,7 @@ pub(crate) fn options(flags: &NodeFlags) -> Result<Options> {
             max_total_bytes: flags.query_max_total_bytes,
             max_concurrency: flags.query_max_concurrency,
             language: Feature::language(&flags.features),
+            per_step_stats: flags.features.contains(&Feature::PromqlPerStepStats),
             ..EngineOptions::default()
         },
         lifecycle: flags.enable_lifecycle,

@@ -25,11 +25,37 @@ export interface RangeSeries {
   histograms?: Array<[number, HistogramValue]>;
 }
 
-export type QueryData =
-  | { resultType: 'vector'; result: InstantSeries[] }
-  | { resultType: 'matrix'; result: RangeSeries[] }
-  | { resultType: 'scalar'; result: SamplePair }
-  | { resultType: 'string'; result: SamplePair };
+/** A part of an expression and what it cost; Prometheus has no such answer. */
+export interface ExplainedNode {
+  node: string;
+  text: string;
+  series: number;
+  samples: number;
+  points: number;
+  selfSeconds: number;
+  totalSeconds: number;
+  selectSeconds?: number;
+  children: ExplainedNode[];
+}
+
+export interface QueryStats {
+  timings: Record<string, number>;
+  samples: { totalQueryableSamples: number; samplesRead?: number; peakSamples: number };
+}
+
+/** What an answer tells of the query where that is asked for. */
+interface QueryCost {
+  stats?: QueryStats;
+  explain?: ExplainedNode;
+}
+
+export type QueryData = QueryCost &
+  (
+    | { resultType: 'vector'; result: InstantSeries[] }
+    | { resultType: 'matrix'; result: RangeSeries[] }
+    | { resultType: 'scalar'; result: SamplePair }
+    | { resultType: 'string'; result: SamplePair }
+  );
 
 export interface Target {
   discoveredLabels: Labels;

@@ -4,6 +4,7 @@ import { formatDuration, formatSeconds } from '../format/duration';
 import { formatCount } from '../format/number';
 import { Notice, Empty, ErrorBox, useTimeText } from '../parts/status';
 import { Editor } from './editor';
+import { Explanation } from './explain';
 import { RangeField, StepField, TimeField } from './fields';
 import { Graph } from './graph';
 import { Examples } from './examples';
@@ -85,6 +86,16 @@ export function PanelView({ panel, id, autoFocus, removable, onChange, onRemove 
             onChange={(momentMs) => onChange({ ...panel, momentMs })}
           />
         )}
+        <button
+          type="button"
+          class="button"
+          aria-pressed={panel.explained}
+          data-testid="explain-toggle"
+          title="Show what each part of the query cost"
+          onClick={() => onChange({ ...panel, explained: !panel.explained })}
+        >
+          Explain
+        </button>
         <Facts outcome={run.outcome} tab={panel.tab} />
       </div>
       <div
@@ -237,6 +248,7 @@ function Result({ outcome, loading, panel, onZoom, onZoomBack, onExample }: Resu
           {text}
         </Notice>
       ))}
+      {outcome.explained && <Explanation data={outcome.answer.data} />}
       {outcome.kind === 'table' && <ResultTable key={outcome.expr} data={outcome.answer.data} />}
       {outcome.kind === 'graph' && outcome.frame.seriesTotal === 0 && (
         <Empty title="No series matched">

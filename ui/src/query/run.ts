@@ -7,11 +7,19 @@ import { type Frame, layOut } from './frame';
 import { rememberQuery } from './history';
 import { type Grid, chooseGrid } from './resolution';
 
+/** An answer, and whether its costs were asked for. */
+interface Answered {
+  expr: string;
+  answer: Answer<QueryData>;
+  explained: boolean;
+  tookMs: number;
+}
+
 /** What a run ended with. */
 export type Outcome =
   | { kind: 'none' }
-  | { kind: 'table'; expr: string; answer: Answer<QueryData>; tookMs: number; atMs: number }
-  | { kind: 'graph'; expr: string; answer: Answer<QueryData>; frame: Frame; grid: Grid; tookMs: number }
+  | (Answered & { kind: 'table'; atMs: number })
+  | (Answered & { kind: 'graph'; frame: Frame; grid: Grid })
   | { kind: 'error'; expr: string; error: ApiError };
 
 /** A run and whether another one is under way. */
@@ -21,12 +29,18 @@ export interface Run {
   cancel(): void;
 }
 
+/** What asks for the costs of a query beside its answer. */
+function costs(panel: Panel): Record<string, string> {
+  return panel.explained ? { explain: 'true', stats: 'true' } : {};
+}
+
 async function runTable(panel: Panel, signal: AbortSignal): Promise<Outcome> {
   const atMs = panel.momentMs ?? Date.now();
   const started = performance.now();
-  const form = { query: panel.expr, time: String(atMs / 1000) };
+  const form = { query: panel.expr, time: String(atMs / 1000), ...costs(panel) };
   const answer = await request<QueryData>('query', { form, signal });
-  return { kind: 'table', expr: panel.expr, answer, atMs, tookMs: performance.now() - started };
+  const tookMs = performance.now() - started;
+  return { kind: 'table', expr: panel.expr, answer, explained: panel.explained, atMs, tookMs };
 }
 
 async function runGraph(panel: Panel, signal: AbortSignal): Promise<Outcome> {
@@ -37,11 +51,12 @@ async function runGraph(panel: Panel, signal: AbortSignal): Promise<Outcome> {
     start: String(grid.startMs / 1000),
     end: String(grid.endMs / 1000),
     step: String(grid.stepMs / 1000),
+    ...costs(panel),
   };
   const answer = await request<QueryData>('query_range', { form, signal });
   const tookMs = performance.now() - started;
   const frame = layOut(answer.data.resultType === 'matrix' ? answer.data.result : [], grid);
-  return { kind: 'graph', expr: panel.expr, answer, frame, grid, tookMs };
+  return { kind: 'graph', expr: panel.expr, answer, explained: panel.explained, frame, grid, tookMs };
 }
 
 /** Runs the panel's query whenever what it asks for changes, and again whenever `runs` grows. */
@@ -49,7 +64,7 @@ export function useRun(panel: Panel, runs: number): Run {
   const [outcome, setOutcome] = useState<Outcome>({ kind: 'none' });
   const [loading, setLoading] = useState(panel.expr.trim() !== '');
   const controller = useRef<AbortController | null>(null);
-  const { expr, tab, rangeMs, endMs, momentMs, stepMs } = panel;
+  const { expr, tab, rangeMs, endMs, momentMs, stepMs, explained } = panel;
   const asked = tab === 'graph' ? `${rangeMs} ${endMs} ${stepMs}` : `${momentMs}`;
 
   useEffect(() => {
@@ -78,7 +93,7 @@ export function useRun(panel: Panel, runs: number): Run {
         if (controller.current === own) setLoading(false);
       });
     return () => own.abort();
-  }, [expr, tab, asked, runs]);
+  }, [expr, tab, asked, explained, runs]);
 
   return { outcome, loading, cancel: () => controller.current?.abort() };
 }

@@ -14,6 +14,7 @@ test("Prometheus's old and new parameters are read", () => {
     momentMs: null,
     stepMs: 15_000,
     stacked: true,
+    explained: false,
   });
   const [modern] = parsePanels(
     '?g0.expr=up&g0.tab=graph&g0.display_mode=stacked&g0.res_step=30s&g0.moment_input=2026-11-21+00%3A00%3A00',
@@ -54,6 +55,7 @@ test('a link reproduces the panels', () => {
       momentMs: null,
       stepMs: 500,
       stacked: true,
+      explained: true,
     },
     {
       expr: 'up\n# note',
@@ -63,6 +65,7 @@ test('a link reproduces the panels', () => {
       momentMs: Date.UTC(2026, 0, 1),
       stepMs: null,
       stacked: false,
+      explained: false,
     },
   ];
   assert.deepEqual(parsePanels(formatPanels(panels)), panels);

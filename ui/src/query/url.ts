@@ -16,6 +16,8 @@ export interface Panel {
   /** Distance of two points; null chooses it by the range. */
   stepMs: number | null;
   stacked: boolean;
+  /** Whether the result comes with what each part of the expression cost; Prometheus has no such parameter. */
+  explained: boolean;
 }
 
 export const DEFAULT_RANGE_MS = 3_600_000;
@@ -30,6 +32,7 @@ export function emptyPanel(): Panel {
     momentMs: null,
     stepMs: null,
     stacked: false,
+    explained: false,
   };
 }
 
@@ -63,6 +66,7 @@ function parsePanel(params: URLSearchParams, index: number): Panel {
     momentMs: parseTime(get('moment_input'), 'utc', 0) || null,
     stepMs: step === null || step <= 0 ? null : step,
     stacked: get('stacked') === '1' || get('display_mode') === 'stacked',
+    explained: get('explain') === '1',
   };
 }
 
@@ -80,6 +84,7 @@ export function formatPanels(panels: readonly Panel[]): string {
     if (panel.endMs !== null) set('end_input', formatTime(panel.endMs, 'utc', true));
     if (panel.momentMs !== null) set('moment_input', formatTime(panel.momentMs, 'utc', true));
     if (panel.stepMs !== null) set('step_input', String(panel.stepMs / 1000));
+    if (panel.explained) set('explain', '1');
   });
   return `?${params}`;
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -160,4 +160,42 @@ async fn after_a_crash_the_log_names_what_was_running() -> Result<()> {
     shard.restart().await?;
     ensure!(told(&shard.log()) == 1, "{}", shard.log());
     Ok(())
+}
+
+#[tokio::test]
+async fn a_query_ends_when_its_client_goes_away() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let shard = Node::start("shard", dir.path(), "global: {}\n", &[]).await?;
+    let metric = async |name: &str| -> Result<f64> {
+        let text = shard.client.text("/metrics").await?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(line.with_context(|| format!("{name} is not told"))?.parse()?)
+    };
+    let mut least = Duration::MAX;
+    for _ in 0..3 {
+        let (client, form) = (shard.client.clone(), format!("query={LONG}"));
+        let asked = tokio::spawn(async move { client.answer("/api/v1/query", Some(&form)).await });
+        eventually("the query runs and holds memory", BOUND, || async {
+            let (running, held) =
+                (metric("prometheus_engine_queries").await?, metric("watershed_engine_held_bytes").await?);
+            ensure!(running == 1.0 && held > 0.0, "{running} queries hold {held} bytes");
+            Ok(())
+        })
+        .await?;
+        asked.abort();
+        let gone = Instant::now();
+        while metric("prometheus_engine_queries").await? > 0.0 {
+            ensure!(gone.elapsed() < BOUND, "it still runs");
+        }
+        least = least.min(gone.elapsed());
+    }
+    println!("a query ended {least:?} after its client, the least of three");
+    // A busy machine may keep one of them waiting, but not all.
+    ensure!(least < Duration::from_millis(100), "{least:?}");
+    eventually("nothing is held", BOUND, || async {
+        let held = metric("watershed_engine_held_bytes").await?;
+        ensure!(held == 0.0, "{held}");
+        Ok(())
+    })
+    .await
 }

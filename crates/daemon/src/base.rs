@@ -14,7 +14,7 @@ use tsdb::Db;
 
 use crate::error::StartError;
 use crate::options::Options;
-use crate::queries::Books;
+use crate::queries::{Books, HeldBytes};
 
 /// The ground that a tier builds on.
 pub struct Base {
@@ -90,6 +90,7 @@ impl Base {
         let places = options.engine.max_concurrency.saturating_mul(2);
         let books = Books::open(&data_dir, places, clock.clone(), &mut registry);
         let engine = Engine::new(options.engine).watched_by(books.clone());
+        registry.register_collector(Box::new(HeldBytes(engine.clone())));
         Ok(Base {
             db,
             rule_engine: Arc::new(engine.beside()),

@@ -14,6 +14,7 @@ use promql::{EndedQuery, QueryWatch};
 
 use crate::queries::active::{self, ActiveQueries};
 use crate::queries::log::QueryLog;
+use crate::queries::metrics::QueryMetrics;
 
 /// What is told of the queries of all engines of a node.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(crate) struct Books {
     is_told: AtomicBool,
     enabled: Gauge,
     failures: Counter,
+    metrics: QueryMetrics,
 }
 
 impl Books {
@@ -43,8 +45,9 @@ impl Books {
         registry.register(name, "Whether queries are logged", enabled.clone());
         let name = "prometheus_engine_query_log_failures";
         registry.register(name, "Queries that could not be logged", failures.clone());
+        let metrics = QueryMetrics::new(places, registry);
         let (log, is_told) = (ArcSwapOption::empty(), AtomicBool::new(false));
-        Arc::new(Books { clock, active: active.ok(), log, is_told, enabled, failures })
+        Arc::new(Books { clock, active: active.ok(), log, is_told, enabled, failures, metrics })
     }
 
     /// Opens a query log, if one is wanted.
@@ -62,7 +65,8 @@ impl Books {
 
 impl QueryWatch for Books {
     fn began(&self, query: &str) -> Box<dyn Send> {
-        Box::new(self.active.as_ref().and_then(|active| active.note(query, self.clock.now())))
+        let note = self.active.as_ref().and_then(|active| active.note(query, self.clock.now()));
+        Box::new((note, self.metrics.began()))
     }
 
     fn counts_samples(&self) -> bool {
@@ -70,6 +74,7 @@ impl QueryWatch for Books {
     }
 
     fn ended(&self, query: &EndedQuery<'_>) {
+        self.metrics.ended(query);
         let log = self.log.load();
         let Some(log) = log.as_ref() else { return };
         if let Err(error) = log.add(query, self.clock.now()) {

@@ -3,5 +3,7 @@
 mod active;
 mod books;
 mod log;
+mod metrics;
 
 pub(crate) use books::Books;
+pub(crate) use metrics::HeldBytes;

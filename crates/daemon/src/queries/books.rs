@@ -45,7 +45,7 @@ impl Books {
         registry.register(name, "Whether queries are logged", enabled.clone());
         let name = "prometheus_engine_query_log_failures";
         registry.register(name, "Queries that could not be logged", failures.clone());
-        let metrics = QueryMetrics::new(places, registry);
+        let metrics = QueryMetrics::new(places, clock.clone(), registry);
         let (log, is_told) = (ArcSwapOption::empty(), AtomicBool::new(false));
         Arc::new(Books { clock, active: active.ok(), log, is_told, enabled, failures, metrics })
     }

@@ -1,7 +1,8 @@
 //! The metrics of a node's queries, under Prometheus's names where it has one.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
 
+use model::Clock;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
@@ -9,19 +10,21 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 use promql::{EndedQuery, Engine};
 
+use super::times::QueryTimes;
+
 /// What is counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct QueryMetrics {
     running: Gauge,
     samples: Counter,
-    seconds: Counter<f64, AtomicU64>,
-    ended: Counter,
+    times: QueryTimes,
 }
 
 impl QueryMetrics {
     /// Counts nothing yet. So many queries may run at one time.
-    pub(super) fn new(queries_max: usize, registry: &mut Registry) -> Self {
-        let metrics = QueryMetrics::default();
+    pub(super) fn new(queries_max: usize, clock: Arc<dyn Clock>, registry: &mut Registry) -> Self {
+        let times = QueryTimes::new(clock, registry);
+        let metrics = QueryMetrics { running: Gauge::default(), samples: Counter::default(), times };
         let name = "prometheus_engine_queries";
         registry.register(name, "Queries that run", metrics.running.clone());
         let max: Gauge = Gauge::default();
@@ -30,14 +33,6 @@ impl QueryMetrics {
         registry.register(name, "Queries that may run at one time, those of rules included", max);
         let name = "prometheus_engine_query_samples";
         registry.register(name, "Samples that queries decoded", metrics.samples.clone());
-        let name = "watershed_engine_query_seconds";
-        registry.register(
-            name,
-            "What queries took from being asked to their answer, all together",
-            metrics.seconds.clone(),
-        );
-        let name = "watershed_engine_queries_ended";
-        registry.register(name, "Queries that ended, with an answer or without", metrics.ended.clone());
         metrics
     }
 
@@ -50,8 +45,7 @@ impl QueryMetrics {
     /// A query has ended.
     pub(super) fn ended(&self, query: &EndedQuery<'_>) {
         self.samples.inc_by(query.stats.samples);
-        self.seconds.inc_by(query.times.total.as_secs_f64());
-        self.ended.inc();
+        self.times.add(&query.times);
     }
 }
 

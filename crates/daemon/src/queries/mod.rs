@@ -4,6 +4,7 @@ mod active;
 mod books;
 mod log;
 mod metrics;
+mod times;
 
 pub(crate) use books::Books;
 pub(crate) use metrics::HeldBytes;

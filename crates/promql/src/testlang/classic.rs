@@ -6,6 +6,9 @@ use model::{BUCKET_LABEL, Buckets, CUSTOM_BUCKETS_SCHEMA, FloatHistogram, Labels
 
 use crate::testlang::notation::SequenceValue;
 
+/// A series of native histograms, each with its place in the sequence.
+pub type NativeSeries = (Labels, Vec<(usize, FloatHistogram)>);
+
 /// A classic histogram at one time.
 #[derive(Debug, Clone, Default)]
 struct Classic {
@@ -15,9 +18,11 @@ struct Classic {
     sum: f64,
 }
 
-/// The native histograms of all classic ones among `series`, by place in the sequence. Buckets whose counts fall, or whose last one
-/// is not the count, make none.
-pub(crate) fn natives(series: &[(Labels, Vec<SequenceValue>)]) -> Vec<(Labels, BTreeMap<usize, FloatHistogram>)> {
+/// The native histograms of all classic ones among `series`, each with its place in the sequence.
+///
+/// # Errors
+/// The first one with buckets whose counts fall, or whose last one is not the count.
+pub(crate) fn natives(series: &[(Labels, Vec<SequenceValue>)]) -> Result<Vec<NativeSeries>, String> {
     let mut classics: BTreeMap<Labels, BTreeMap<usize, Classic>> = BTreeMap::new();
     for (labels, values) in series {
         let name = labels.metric_name();
@@ -38,10 +43,15 @@ pub(crate) fn natives(series: &[(Labels, Vec<SequenceValue>)]) -> Vec<(Labels, B
             }
         }
     }
-    let native = |by_place: BTreeMap<usize, Classic>| {
-        by_place.into_iter().filter_map(|(at, classic)| Some((at, classic.native()?))).collect()
+    let native = |(labels, by_place): (Labels, BTreeMap<usize, Classic>)| {
+        let place = |(at, classic): (usize, Classic)| match classic.native() {
+            Ok(histogram) => Ok((at, histogram)),
+            Err(wrong) => Err(format!("value {} of the histogram {labels}: {wrong}", at + 1)),
+        };
+        let histograms = by_place.into_iter().map(place).collect::<Result<_, _>>()?;
+        Ok((labels, histograms))
     };
-    classics.into_iter().map(|(labels, by_place)| (labels, native(by_place))).collect()
+    classics.into_iter().map(native).collect()
 }
 
 /// What a series tells of a classic histogram.
@@ -69,7 +79,7 @@ impl Classic {
         }
     }
 
-    fn native(mut self) -> Option<FloatHistogram> {
+    fn native(mut self) -> Result<FloatHistogram, String> {
         let last = self.buckets.last().copied();
         let count = self.count.or(last.map(|(_, count)| count)).unwrap_or(0.0);
         if last.is_none_or(|(bound, _)| bound != f64::INFINITY) {
@@ -79,10 +89,10 @@ impl Classic {
         let counts: Vec<f64> =
             self.buckets.iter().map(|(_, count)| count - std::mem::replace(&mut before, *count)).collect();
         if before != count {
-            return None;
+            return Err(format!("its largest bucket has {before} observations, but its count is {count}"));
         }
         let custom_values = self.buckets.iter().map(|(bound, _)| *bound).filter(|bound| bound.is_finite()).collect();
-        let length = u32::try_from(counts.len()).ok()?;
+        let length = u32::try_from(counts.len()).map_err(|error| error.to_string())?;
         let buckets = Buckets {
             schema: CUSTOM_BUCKETS_SCHEMA,
             positive_spans: vec![Span { offset: 0, length }],
@@ -91,7 +101,8 @@ impl Classic {
         };
         let histogram = FloatHistogram { buckets, count, sum: self.sum, positive: counts, ..FloatHistogram::default() };
         let histogram = histogram.compacted();
-        histogram.validate().is_ok().then_some(histogram)
+        histogram.validate().map_err(|error| error.to_string())?;
+        Ok(histogram)
     }
 }
 
@@ -105,13 +116,15 @@ mod tests {
     fn buckets_become_one_histogram() {
         let check = |lines: &[&str], want: &[&str]| {
             let series: Vec<_> = lines.iter().map(|line| parse_series(line).expect("valid")).collect();
-            let got: Vec<String> = natives(&series)
-                .into_iter()
-                .flat_map(|(labels, by_place)| {
-                    by_place.into_iter().map(move |(at, native)| format!("{labels}@{at} {}", written(&native)))
-                })
-                .collect();
+            let made = natives(&series).unwrap_or_else(|wrong| panic!("{lines:?}: {wrong}"));
+            let all = made.iter().flat_map(|(labels, histograms)| histograms.iter().map(move |of| (labels, of)));
+            let got: Vec<String> =
+                all.map(|(labels, (at, native))| format!("{labels}@{at} {}", written(native))).collect();
             assert_eq!(got, want);
+        };
+        let refused = |lines: &[&str], want: &str| {
+            let series: Vec<_> = lines.iter().map(|line| parse_series(line).expect("valid")).collect();
+            assert_eq!(natives(&series).expect_err("inconsistent"), want);
         };
         check(
             &["a_bucket{le=\"1\"} 2 _", "a_bucket{le=\"+Inf\"} 5 _", "a_count 5 1", "a_sum 9 _", "b 1"],
@@ -120,8 +133,14 @@ mod tests {
                 "a@1 {{schema:-53 count:1 custom_values:[] buckets:[1]}}",
             ],
         );
-        check(&["a_bucket{le=\"1\"} 5", "a_bucket{le=\"2\"} 4"], &[]);
-        check(&["a_bucket{le=\"1\"} 5", "a_bucket{le=\"+Inf\"} 5", "a_count 4"], &[]);
+        refused(
+            &["a_bucket{le=\"1\"} _ 5", "a_bucket{le=\"2\"} _ 4"],
+            "value 2 of the histogram a: positive side: bucket number 2 has observation count of -1: histogram has a bucket whose observation count is negative",
+        );
+        refused(
+            &["a_bucket{le=\"1\"} 5", "a_bucket{le=\"+Inf\"} 5", "a_count 4"],
+            "value 1 of the histogram a: its largest bucket has 5 observations, but its count is 4",
+        );
         check(&["a_bucket{le=\"1\"} 1", "a_count 4"], &["a@0 {{schema:-53 count:4 custom_values:[1] buckets:[1 3]}}"]);
     }
 }

@@ -135,7 +135,9 @@ pub fn written(histogram: &FloatHistogram) -> String {
             let at = filled.binary_search_by_key(&index, |(index, _)| *index);
             list.push(at.map_or(0.0, |at| filled[at].1));
         }
-        items.push(format!("{key}:{}", written_list(&list)));
+        let left_out = last - first - WRITTEN_MAX;
+        let left_out = if left_out > 0 { format!("… and {left_out} more") } else { String::new() };
+        items.push(format!("{key}:{}{left_out}", written_list(&list)));
     }
     format!("{{{{{}}}}}", items.join(" "))
 }

@@ -13,6 +13,7 @@ mod script;
 mod starts;
 mod written;
 
+pub use classic::NativeSeries;
 pub use literal::{HistogramLiteral, written as written_histogram};
 pub use memory::MemoryStorage;
 pub use notation::{NotationError, SequenceValue, parse_series};

@@ -9,7 +9,6 @@ use storage::Samples;
 use crate::engine::{Engine, QueryResult, Value, VectorSample};
 use crate::eval::QueryFailure;
 use crate::syntax::{Expr, QueryTimes};
-use crate::testlang::classic;
 use crate::testlang::compare;
 use crate::testlang::literal::HistogramLiteral;
 use crate::testlang::memory::MemoryStorage;
@@ -105,12 +104,10 @@ impl State {
             let values = values.iter().enumerate().filter(|(_, value)| **value != SequenceValue::Omitted);
             values.for_each(|(at, value)| put(labels, at, value.clone(), start(at).unwrap_or(0)));
         }
-        if load.with_native {
-            for (labels, by_place) in classic::natives(&load.series) {
-                for (at, histogram) in by_place {
-                    let literal = HistogramLiteral { histogram, says_counter_reset: false };
-                    put(&labels, at, SequenceValue::Histogram(Box::new(literal)), 0);
-                }
+        for (labels, histograms) in &load.natives {
+            for (at, histogram) in histograms {
+                let literal = HistogramLiteral { histogram: histogram.clone(), says_counter_reset: false };
+                put(labels, *at, SequenceValue::Histogram(Box::new(literal)), 0);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use model::{Labels, Timestamp};
 
 use crate::syntax::unquote;
+use crate::testlang::classic::{NativeSeries, natives};
 use crate::testlang::notation::{NotationError, SequenceValue, number, parse_series};
 use crate::testlang::starts::{Starts, parse_starts};
 
@@ -36,12 +37,12 @@ pub enum Command {
 pub struct Load {
     /// The distance of the values, milliseconds.
     pub step_ms: i64,
-    /// Classic histograms are loaded a second time as native ones.
-    pub with_native: bool,
     /// The series.
     pub series: Vec<(Labels, Vec<SequenceValue>)>,
     /// The start timestamps of some of them: of which, and as many as it has values.
     pub starts: Vec<(usize, Starts)>,
+    /// What `load_with_nhcb` adds: their classic histograms as native ones.
+    pub natives: Vec<NativeSeries>,
 }
 
 /// When a query is evaluated, milliseconds.
@@ -199,8 +200,9 @@ impl<'a> Lines<'a> {
         let (command, step) =
             line.split_once(char::is_whitespace).ok_or_else(|| self.error(line, "load needs a step"))?;
         let with_native = !command.eq_ignore_ascii_case("load");
-        let (step_ms, series, starts) = (self.duration(step.trim())?, Vec::new(), Vec::new());
-        let mut load = Load { step_ms, with_native, series, starts };
+        let step_ms = self.duration(step.trim())?;
+        let mut load = Load { step_ms, series: Vec::new(), starts: Vec::new(), natives: Vec::new() };
+        let at = self.at;
         while let Some(line) = self.next_of_command() {
             if let Some(read) = parse_starts(line) {
                 let (labels, starts) = read.map_err(|e| self.notation_error(line, e))?;
@@ -208,6 +210,9 @@ impl<'a> Lines<'a> {
             } else {
                 load.series.push(self.series(line)?);
             }
+        }
+        if with_native {
+            load.natives = natives(&load.series).map_err(|message| ScriptError { line: at, column: 1, message })?;
         }
         Ok(load)
     }

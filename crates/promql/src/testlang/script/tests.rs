@@ -15,8 +15,8 @@ fn reads_commands() {
     let [Command::Clear, Command::Load(load), Command::Load(native), Command::Eval(eval)] = &commands[..] else {
         panic!("{commands:?}")
     };
-    assert_eq!((load.step_ms, load.series.len(), load.with_native), (60_000, 1, false));
-    assert_eq!((native.step_ms, native.series.len(), native.with_native), (30_000, 0, true));
+    assert_eq!((load.step_ms, load.series.len()), (60_000, 1));
+    assert_eq!((native.step_ms, native.series.len()), (30_000, 0));
     assert_eq!((eval.line, eval.query.as_str(), eval.series.len()), (10, "a", 1));
     assert_eq!(eval.written, ["a 2"]);
 }
@@ -28,6 +28,20 @@ fn reads_starts_in_front_of_values() {
     assert_eq!((load.series.len(), &load.starts[..]), (3, &[(1, vec![Some(-60_000), None])][..]));
     // A query's result has no starts, so this is a series of another form.
     assert!(parse_script("eval instant at 1m x\n  b@st 1").is_err());
+}
+
+#[test]
+fn reads_classic_histograms_as_native_ones() {
+    let lines = "  x_bucket{le=\"1\"} 2\n  x_bucket{le=\"+Inf\"} 5\n  x_count ";
+    let natives = |text: &str| match &parse_script(text).expect("a script")[..] {
+        [Command::Load(load)] => load.natives.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(natives(&format!("load 1m\n{lines}5")), 0);
+    assert_eq!(natives(&format!("load_with_nhcb 1m\n{lines}5")), 1);
+    let error = parse_script(&format!("clear\nload_with_nhcb 1m\n{lines}6")).expect_err("inconsistent");
+    let message = "value 1 of the histogram x: its largest bucket has 5 observations, but its count is 6";
+    assert_eq!((error.line, error.column, error.message.as_str()), (2, 1, message));
 }
 
 #[test]

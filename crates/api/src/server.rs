@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{any, get, post};
 use tokio::net::TcpListener;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
@@ -32,7 +33,8 @@ pub fn router(node: Arc<Node>, extra: Router) -> Router {
         router = router.route(page, get(ui::page));
     }
     let worth_it = DefaultPredicate::new().and(NotForContentType::const_new(COMPRESSED));
-    router.with_state(node).merge(extra).layer(CompressionLayer::new().compress_when(worth_it))
+    let compressed = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it);
+    router.with_state(node).merge(extra).layer(compressed)
 }
 
 /// Serves until `stop` resolves, then lets requests that are under way end.

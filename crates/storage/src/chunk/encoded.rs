@@ -84,10 +84,7 @@ pub struct Chunk {
 impl Chunk {
     /// A chunk of one float.
     pub fn of_one(time: i64, value: f64) -> Self {
-        let mut state = xor::State::default();
-        let addition = state.push(time, value);
-        let body = addition.as_ref().map_or(&[][..], xor::Addition::bytes);
-        let data = [&state.header()[..], body].concat().into();
+        let data = Bytes::copy_from_slice(xor::of_one(time, value, &mut [0; _]));
         let time = Timestamp::from_ms(time);
         Chunk { min_time: time, max_time: time, encoding: Encoding::Xor, data }
     }

@@ -3,6 +3,9 @@
 use super::bits::{BitReader, BitWriter};
 use super::error::ChunkError;
 
+/// The longest number.
+pub(super) const BYTES_MAX: usize = 10;
+
 /// Writes an unsigned number.
 pub(super) fn push_uint(out: &mut BitWriter, mut value: u64) {
     while value >= 0x80 {

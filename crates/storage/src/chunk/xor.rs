@@ -200,6 +200,24 @@ impl State {
     }
 }
 
+/// The longest chunk of one sample.
+const ONE_BYTES: usize = HEADER_BYTES + varint::BYTES_MAX + size_of::<f64>();
+
+/// Puts a chunk of one sample into `room`.
+pub(super) fn of_one(time: i64, value: f64, room: &mut [u8; ONE_BYTES]) -> &[u8] {
+    room[..HEADER_BYTES].copy_from_slice(&1_u16.to_be_bytes());
+    let mut end = HEADER_BYTES;
+    let mut rest = ((time << 1) ^ (time >> 63)) as u64;
+    while rest >= 0x80 {
+        room[end] = rest as u8 | 0x80;
+        end += 1;
+        rest >>= 7;
+    }
+    room[end] = rest as u8;
+    room[end + 1..][..size_of::<f64>()].copy_from_slice(&value.to_be_bytes());
+    &room[..end + 1 + size_of::<f64>()]
+}
+
 /// The time of the first sample of a chunk's body, `None` where there is none.
 pub fn first_time(body: &[u8]) -> Option<i64> {
     Reader::of_body(body, 1).next().ok()?.map(|(time, _)| time)

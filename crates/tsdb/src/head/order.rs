@@ -16,6 +16,8 @@ use super::index::HeadIndex;
 const FEW: usize = 64;
 const LABELS_FOR_ONE: usize = 64;
 const LABELS_EXPECTED: usize = 12;
+/// Of fewer series than one for so many ranks the ranks are compared; looking through all ranks would take longer.
+const RANKS_FOR_ONE: usize = 32;
 
 /// The order of the series of an index, as far as it is known.
 #[derive(Debug, Default)]
@@ -33,7 +35,7 @@ struct Ranks {
     removals: u64,
 }
 
-/// The rank of a slot where no series was.
+/// The rank of a slot where no series was, and the slot of a rank whose series is not asked for.
 const NONE: u32 = u32::MAX;
 
 impl Order {
@@ -42,19 +44,9 @@ impl Order {
         if slots.len() < FEW {
             return slots.sort_unstable_by(|a, b| compare(index, *a, *b));
         }
-        let ranks = self.ranks(index);
-        let mut ranked: Vec<u64> = Vec::with_capacity(slots.len());
-        let mut others = Vec::new();
-        for slot in slots.drain(..) {
-            match ranks.by_slot.get(slot as usize) {
-                Some(rank) if *rank != NONE => ranked.push(u64::from(*rank) << 32 | u64::from(slot)),
-                _ => others.push(slot),
-            }
-        }
-        ranked.sort_unstable();
+        let mut others = self.ranks(index).sort(slots);
         self.sorted.fetch_add(others.len(), atomic::Ordering::Relaxed);
         sort_by_labels(index, &mut others);
-        slots.extend(ranked.iter().map(|ranked| *ranked as u32));
         if !others.is_empty() {
             *slots = merge_by_labels(index, std::mem::take(slots), others, |slot| *slot);
         }
@@ -82,6 +74,34 @@ impl Ranks {
             by_slot[*slot as usize] = rank;
         }
         Ranks { by_slot, removals: index.removals() }
+    }
+
+    /// Sorts the slots that have a rank, and takes the others out.
+    fn sort(&self, slots: &mut Vec<u32>) -> Vec<u32> {
+        let mut others = Vec::new();
+        let rank = |slot: u32| self.by_slot.get(slot as usize).copied().filter(|rank| *rank != NONE);
+        if slots.len() < self.by_slot.len() / RANKS_FOR_ONE {
+            let mut ranked: Vec<u64> = Vec::with_capacity(slots.len());
+            for slot in slots.drain(..) {
+                match rank(slot) {
+                    Some(rank) => ranked.push(u64::from(rank) << 32 | u64::from(slot)),
+                    None => others.push(slot),
+                }
+            }
+            ranked.sort_unstable();
+            slots.extend(ranked.iter().map(|ranked| *ranked as u32));
+        } else {
+            // Where there are many, each goes straight to its place.
+            let mut by_rank = vec![NONE; self.by_slot.len()];
+            for slot in slots.drain(..) {
+                match rank(slot) {
+                    Some(rank) => by_rank[rank as usize] = slot,
+                    None => others.push(slot),
+                }
+            }
+            slots.extend(by_rank.into_iter().filter(|slot| *slot != NONE));
+        }
+        others
     }
 }
 
@@ -201,5 +221,22 @@ mod tests {
         assert_eq!((sort(&index), sort(&index)), (100, 200));
         index.remove(&[5]);
         assert_eq!((sort(&index), sort(&index)), (599, 0));
+    }
+    #[test]
+    fn few_of_many_and_many_are_sorted_alike() {
+        let (mut index, order) = (HeadIndex::default(), Order::default());
+        for reference in 1..=3000_u64 {
+            let labels = Labels::from_pairs([("i", (reference * 7919 % 3001).to_string())]);
+            index.add(&labels, reference).expect("there is room");
+        }
+        let all: Vec<u32> = index.places().map(|place| place.slot).collect();
+        let mut sorted = all.clone();
+        (0..2).for_each(|_| order.sort(&index, &mut sorted));
+        for asked in [all.clone(), all[..64].to_vec(), all[2000..2093].to_vec(), all[100..200].to_vec()] {
+            let want: Vec<u32> = sorted.iter().copied().filter(|slot| asked.contains(slot)).collect();
+            let mut got = asked;
+            order.sort(&index, &mut got);
+            assert_eq!(got, want);
+        }
     }
 }

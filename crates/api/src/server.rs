@@ -17,6 +17,9 @@ use crate::{health, metrics, ui, v1};
 /// What our nodes say to each other is compressed already.
 const COMPRESSED: &str = "application/vnd.watershed.";
 
+/// Of 25 MB of exposition text this makes a sixth more bytes than the default, in half the time.
+const GZIP_LEVEL: i32 = 3;
+
 /// Everything a node serves: the API, health, metrics, UI, and what the tier adds (`/federate`, Alertmanager's API).
 pub fn router(node: Arc<Node>, extra: Router) -> Router {
     let mut router = Router::new()
@@ -33,7 +36,7 @@ pub fn router(node: Arc<Node>, extra: Router) -> Router {
         router = router.route(page, get(ui::page));
     }
     let worth_it = DefaultPredicate::new().and(NotForContentType::const_new(COMPRESSED));
-    let compressed = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it);
+    let compressed = CompressionLayer::new().quality(CompressionLevel::Precise(GZIP_LEVEL)).compress_when(worth_it);
     router.with_state(node).merge(extra).layer(compressed)
 }
 

@@ -8,17 +8,16 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::board::{Bell, Board};
-use crate::dns::{DnsSdConfig, DnsSource};
+use crate::dns::DnsSource;
 use crate::environment::Environment;
-use crate::file::FileSdConfig;
 use crate::file_watch::FileWatch;
 use crate::group::TargetGroup;
-use crate::http::{HttpSdConfig, HttpSource};
+use crate::http::HttpSource;
 use crate::kubernetes::config::KubernetesSdConfig;
 use crate::kubernetes::follow::follow as follow_kubernetes;
 use crate::kubernetes::hub::Shared;
-use crate::refresh::Asked;
-use crate::sources::Sources;
+use crate::refresh::follow_asked;
+use crate::sources::{Source, Sources};
 
 /// How long a source that takes the place of another is waited for.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
@@ -50,14 +49,6 @@ enum Follower {
     Shared { _source: Arc<Shared> },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Source {
-    File(FileSdConfig),
-    Dns(DnsSdConfig),
-    Http(Box<HttpSdConfig>),
-    Kubernetes(Box<KubernetesSdConfig>),
-}
-
 impl Discovery {
     /// Follows `sources` from now on. Files have been read when this returns; what comes over the network follows.
     pub async fn start(owner: &str, sources: Sources, environment: Arc<Environment>) -> Self {
@@ -81,15 +72,9 @@ impl Discovery {
     }
 
     async fn follow(&mut self, sources: Sources) {
-        let Sources { fixed, files, dns, http, kubernetes } = sources;
-        self.fixed = Arc::new(fixed);
-        let wanted = files.into_iter().map(Source::File);
-        let wanted = wanted
-            .chain(dns.into_iter().map(Source::Dns))
-            .chain(http.into_iter().map(|http| Source::Http(Box::new(http))))
-            .chain(kubernetes.into_iter().map(|config| Source::Kubernetes(Box::new(config))));
+        self.fixed = Arc::new(sources.fixed);
         let mut before = std::mem::take(&mut self.running);
-        for source in wanted {
+        for source in sources.found {
             let running = match before.iter().position(|running| running.source == source) {
                 Some(at) => before.swap_remove(at),
                 None => self.run(source).await,
@@ -134,14 +119,12 @@ impl Discovery {
                 tokio::spawn(watch.follow(stop.clone()));
             }
             Source::Dns(config) => {
-                let interval = config.interval();
-                let asked = Asked::Dns(DnsSource { config, environment, owner });
-                tokio::spawn(asked.follow(interval, board.clone(), stop.clone()));
+                let source = DnsSource { config, environment, owner };
+                tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
             }
             Source::Http(config) => {
-                let interval = config.interval();
-                let asked = Asked::Http(Box::new(HttpSource { config: *config, environment, owner }));
-                tokio::spawn(asked.follow(interval, board.clone(), stop.clone()));
+                let source = HttpSource { config: *config, environment, owner };
+                tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
             }
             Source::Kubernetes(_) => {}
         }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::environment::Environment;
 use crate::group::{Round, TargetGroup};
-use crate::metrics::SourceLabels;
+use crate::refresh::Asked;
 
 const DEFAULT_REFRESH_MS: i64 = 30_000;
 const NAME_LABEL: &str = "__meta_dns_name";
@@ -121,8 +121,12 @@ pub(crate) struct DnsSource {
     pub(crate) owner: String,
 }
 
-impl DnsSource {
-    pub(crate) async fn ask(&self) -> Round {
+impl Asked for DnsSource {
+    fn interval(&self) -> Duration {
+        self.config.interval()
+    }
+
+    async fn ask(&self) -> Round {
         let Environment { metrics, dns, .. } = &*self.environment;
         let lookups = dns.resolver();
         let lookups = lookups.as_ref();
@@ -142,8 +146,7 @@ impl DnsSource {
         }));
         let round = round.await;
         if round.iter().any(|(_, groups): &(_, Option<_>)| groups.is_none()) {
-            let labels = SourceLabels { config: self.owner.clone(), mechanism: "dns".to_owned() };
-            metrics.refresh_failures.get_or_create(&labels).inc();
+            metrics.count_failed_refresh(&self.owner, "dns");
         }
         round
     }

@@ -10,13 +10,12 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde::Deserialize;
 use url::Url;
 
+use crate::answer::{Answer, AnswerError};
 use crate::environment::Environment;
 use crate::group::{Round, TargetGroup};
-use crate::metrics::SourceLabels;
+use crate::refresh::Asked;
 
 const DEFAULT_REFRESH_MS: i64 = 60_000;
-/// A list of targets larger than this is not read.
-const BODY_BYTES_MAX: usize = 64 << 20;
 const URL_LABEL: &str = "__meta_url";
 const REFRESH_HEADER: &str = "x-prometheus-refresh-interval-seconds";
 
@@ -94,16 +93,10 @@ fn list_url(text: &str) -> Result<Url, String> {
 enum ListError {
     #[error("the HTTP client can't be used")]
     Client(#[from] HttpClientError),
-    #[error("the request failed")]
-    Request(#[source] reqwest::Error),
-    #[error("server returned HTTP status {0}")]
-    Status(reqwest::StatusCode),
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
     #[error("unsupported content type {0:?}")]
     ContentType(String),
-    #[error("the list is larger than {BODY_BYTES_MAX} bytes")]
-    TooLarge,
-    #[error("the list can't be read")]
-    Json(#[from] serde_json::Error),
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,45 +114,35 @@ pub(crate) struct HttpSource {
     pub(crate) owner: String,
 }
 
-impl HttpSource {
-    pub(crate) async fn ask(&self) -> Round {
+impl Asked for HttpSource {
+    fn interval(&self) -> Duration {
+        self.config.interval()
+    }
+
+    async fn ask(&self) -> Round {
         let groups = self.fetch().await.inspect_err(|error| {
-            let metrics = &self.environment.metrics;
-            metrics.http_failures.inc();
-            let labels = SourceLabels { config: self.owner.clone(), mechanism: "http".to_owned() };
-            metrics.refresh_failures.get_or_create(&labels).inc();
-            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            tracing::error!(config = %self.owner, %error, cause, "list of targets not fetched, its last targets stay");
+            self.environment.metrics.http_failures.inc();
+            self.environment.metrics.refresh_failed(&self.owner, "http", error);
         });
         vec![(String::new(), groups.ok())]
     }
+}
 
+impl HttpSource {
     async fn fetch(&self) -> Result<Vec<TargetGroup>, ListError> {
-        let failed = |error: reqwest::Error| ListError::Request(error.without_url());
         // Made anew each time, so that keys and certificates may be replaced.
         let client = self.config.http.reqwest_client(self.config.interval())?;
         let request = client
             .get(self.config.url.clone())
             .header(ACCEPT, "application/json")
             .header(REFRESH_HEADER, self.config.interval().as_secs_f64().to_string());
-        let mut response = self.config.http.authorize(request)?.send().await.map_err(failed)?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err(ListError::Status(response.status()));
-        }
-        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = content_type.unwrap_or_default().trim().to_owned();
+        let response = Answer::of(self.config.http.authorize(request)?).await?;
+        let content_type = response.header(&CONTENT_TYPE);
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/json") {
-            return Err(ListError::ContentType(content_type));
+            return Err(ListError::ContentType(content_type.to_owned()));
         }
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(failed)? {
-            body.extend_from_slice(&piece);
-            if body.len() > BODY_BYTES_MAX {
-                return Err(ListError::TooLarge);
-            }
-        }
-        let groups: Vec<ListedGroup> = serde_json::from_slice(&body)?;
+        let groups: Vec<ListedGroup> = response.json().await?;
         Ok(groups.into_iter().map(|group| self.with_url(group)).collect())
     }
 

@@ -6,6 +6,7 @@
 //!
 //! It is Prometheus's discovery with its words, labels and metrics. A source that fails keeps what it found last.
 
+mod answer;
 mod board;
 mod discovery;
 mod dns;
@@ -20,6 +21,7 @@ mod refresh;
 pub mod relabel;
 mod resolver;
 mod sources;
+mod sources_raw;
 
 pub use discovery::{Changes, Discovery};
 pub use dns::{DnsSdConfig, RawDnsSdConfig, RecordKind};
@@ -32,4 +34,8 @@ pub use kubernetes::config::{
     AttachMetadata, KubernetesSdConfig, RawKubernetesSdConfig, RawNamespaces, RawSelector, Role, Selector,
 };
 pub use resolver::Dns;
-pub use sources::{RawSources, Sources};
+pub use sources::{Source, Sources};
+pub use sources_raw::RawSources;
+
+#[doc(hidden)]
+pub use config; // for `with_sources`

@@ -66,7 +66,7 @@ pub(crate) struct Metrics {
     pub(crate) dns_lookups: Counter,
     pub(crate) dns_lookup_failures: Counter,
     pub(crate) http_failures: Counter,
-    pub(crate) refresh_failures: Family<SourceLabels, Counter>,
+    refresh_failures: Family<SourceLabels, Counter>,
     pub(crate) kubernetes: KubernetesMetrics,
 }
 
@@ -89,5 +89,18 @@ impl Metrics {
             metrics.refresh_failures.clone(),
         );
         metrics
+    }
+
+    /// Counts and logs that a source of somebody was asked in vain; what it found last stays.
+    pub(crate) fn refresh_failed(&self, owner: &str, mechanism: &str, error: &dyn std::error::Error) {
+        self.count_failed_refresh(owner, mechanism);
+        let error = config::chain(error);
+        tracing::error!(config = owner, mechanism, error, "targets not found anew, the last ones stay");
+    }
+
+    /// Counts that a source of somebody was asked in vain, at least in part.
+    pub(crate) fn count_failed_refresh(&self, owner: &str, mechanism: &str) {
+        let labels = SourceLabels { config: owner.to_owned(), mechanism: mechanism.to_owned() };
+        self.refresh_failures.get_or_create(&labels).inc();
     }
 }

@@ -7,43 +7,35 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
-use crate::dns::DnsSource;
 use crate::group::{Round, TargetGroup};
-use crate::http::HttpSource;
 
 /// A source that is asked at intervals.
-pub(crate) enum Asked {
-    Dns(DnsSource),
-    Http(Box<HttpSource>),
+pub(crate) trait Asked: Send + Sync + 'static {
+    /// How long to wait between two rounds.
+    fn interval(&self) -> Duration;
+
+    /// One round of questions. What fails is logged and counted there, with the words of the source.
+    fn ask(&self) -> impl Future<Output = Round> + Send;
 }
 
-impl Asked {
-    async fn ask(&self) -> Round {
-        match self {
-            Asked::Dns(source) => source.ask().await,
-            Asked::Http(source) => source.ask().await,
+/// Asks at once and at each interval until it is stopped. A part that fails keeps what it had.
+pub(crate) async fn follow_asked(source: impl Asked, board: Arc<Board>, stop: CancellationToken) {
+    let mut last_good: BTreeMap<String, Vec<TargetGroup>> = BTreeMap::new();
+    loop {
+        let round = tokio::select! {
+            () = stop.cancelled() => return,
+            round = source.ask() => round,
+        };
+        for (part, groups) in round {
+            match groups {
+                Some(groups) => drop(last_good.insert(part, groups)),
+                None => drop(last_good.entry(part).or_default()),
+            }
         }
-    }
-
-    /// Asks at once and every `interval` until it is stopped. A part that fails keeps what it had.
-    pub(crate) async fn follow(self, interval: Duration, board: Arc<Board>, stop: CancellationToken) {
-        let mut last_good: BTreeMap<String, Vec<TargetGroup>> = BTreeMap::new();
-        loop {
-            let round = tokio::select! {
-                () = stop.cancelled() => return,
-                round = self.ask() => round,
-            };
-            for (part, groups) in round {
-                match groups {
-                    Some(groups) => drop(last_good.insert(part, groups)),
-                    None => drop(last_good.entry(part).or_default()),
-                }
-            }
-            board.show(last_good.values().flatten().cloned().collect());
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(interval) => {}
-            }
+        board.show(last_good.values().flatten().cloned().collect());
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(source.interval()) => {}
         }
     }
 }

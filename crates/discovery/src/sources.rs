@@ -2,53 +2,63 @@
 
 use config::{Report, Spanned};
 
-use crate::dns::{DnsSdConfig, RawDnsSdConfig};
-use crate::file::{FileSdConfig, RawFileSdConfig};
-use crate::group::{RawTargetGroup, TargetGroup};
-use crate::http::{HttpSdConfig, RawHttpSdConfig};
-use crate::kubernetes::config::{KubernetesSdConfig, RawKubernetesSdConfig};
-
-/// The keys of a configuration that say where targets are found, as written.
-#[derive(Debug, Clone, Default)]
-pub struct RawSources {
-    /// `static_configs`
-    pub fixed: Vec<RawTargetGroup>,
-    /// `file_sd_configs`
-    pub files: Vec<Spanned<RawFileSdConfig>>,
-    /// `dns_sd_configs`
-    pub dns: Vec<Spanned<RawDnsSdConfig>>,
-    /// `http_sd_configs`
-    pub http: Vec<Spanned<RawHttpSdConfig>>,
-    /// `kubernetes_sd_configs`
-    pub kubernetes: Vec<Spanned<RawKubernetesSdConfig>>,
-}
+use crate::dns::DnsSdConfig;
+use crate::file::FileSdConfig;
+use crate::group::TargetGroup;
+use crate::http::HttpSdConfig;
+use crate::kubernetes::config::KubernetesSdConfig;
+use crate::sources_raw::RawSources;
 
 /// Where targets are found, validated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     /// Targets in the configuration.
     pub fixed: Vec<TargetGroup>,
-    /// Targets in files.
-    pub files: Vec<FileSdConfig>,
-    /// Targets in the DNS.
-    pub dns: Vec<DnsSdConfig>,
-    /// Targets that servers tell.
-    pub http: Vec<HttpSdConfig>,
-    /// Targets in Kubernetes clusters.
-    pub kubernetes: Vec<KubernetesSdConfig>,
+    /// Who is asked for others.
+    pub found: Vec<Source>,
 }
+
+/// Somebody who knows of targets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is its configuration, which says what it is")]
+pub enum Source {
+    File(FileSdConfig),
+    Dns(DnsSdConfig),
+    Http(Box<HttpSdConfig>),
+    Kubernetes(Box<KubernetesSdConfig>),
+}
+
+/// What is served, as a refusal of the rest tells it.
+const SERVED: &str = "static_configs, file_sd_configs, http_sd_configs, dns_sd_configs and kubernetes_sd_configs";
 
 impl Sources {
     /// Checks what was written. An address with a slash in `static_configs` is refused where nothing can relabel it.
     pub fn validate(raw: RawSources, is_relabelled: bool, report: &mut Report) -> Sources {
-        let fixed = raw.fixed.into_iter().map(|group| TargetGroup::validate(group, is_relabelled, report)).collect();
-        let files =
-            raw.files.into_iter().map(|file| FileSdConfig::validate(file.value, file.position, report)).collect();
-        let dns = raw.dns.into_iter().map(|dns| DnsSdConfig::validate(dns.value, dns.position, report)).collect();
-        let http =
-            raw.http.into_iter().filter_map(|http| HttpSdConfig::validate(http.value, http.position, report)).collect();
-        let kubernetes = raw.kubernetes.into_iter();
-        let kubernetes = kubernetes.filter_map(|raw| KubernetesSdConfig::validate(raw.value, raw.position, report));
-        Sources { fixed, files, dns, http, kubernetes: kubernetes.collect() }
+        for (key, position) in raw.unserved {
+            report.error(
+                position,
+                format_args!(
+                    "{key} is not served: targets are found by {SERVED}. Let whoever knows these targets write them into a \
+                     file for file_sd_configs, or answer http_sd_configs with them"
+                ),
+            );
+        }
+        let fixed = raw.static_configs.into_iter();
+        let fixed = fixed.map(|group| TargetGroup::validate(group, is_relabelled, report)).collect();
+        let mut found = Vec::new();
+        for Spanned { value, position } in raw.file_sd_configs {
+            found.push(Source::File(FileSdConfig::validate(value, position, report)));
+        }
+        for Spanned { value, position } in raw.dns_sd_configs {
+            found.push(Source::Dns(DnsSdConfig::validate(value, position, report)));
+        }
+        for Spanned { value, position } in raw.http_sd_configs {
+            found.extend(HttpSdConfig::validate(value, position, report).map(|http| Source::Http(Box::new(http))));
+        }
+        for Spanned { value, position } in raw.kubernetes_sd_configs {
+            let config = KubernetesSdConfig::validate(value, position, report);
+            found.extend(config.map(|config| Source::Kubernetes(Box::new(config))));
+        }
+        Sources { fixed, found }
     }
 }

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use config::{DurationMs, HttpClientConfig, Ignored, Position, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Position, Report, Spanned};
+use discovery::Sources;
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
-use discovery::{
-    RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawKubernetesSdConfig, RawSources, RawTargetGroup, Sources,
-};
 use serde::Deserialize;
 
 use crate::global_config::{GlobalConfig, Limits, NameValidation};
 use crate::protocols::{Escaping, Protocol, validate_protocols};
 use crate::size::parse_size;
 
-config::with_http_client! {
+discovery::with_sources! {
     /// An entry of `scrape_configs` as written.
     #[derive(Debug, Clone, Default, Deserialize)]
     #[serde(deny_unknown_fields, default)]
@@ -49,37 +47,6 @@ config::with_http_client! {
         pub metric_name_escaping_scheme: Option<Escaping>,
         pub relabel_configs: Vec<Spanned<RawRelabelConfig>>,
         pub metric_relabel_configs: Vec<Spanned<RawRelabelConfig>>,
-        pub static_configs: Vec<RawTargetGroup>,
-        pub file_sd_configs: Vec<Spanned<RawFileSdConfig>>,
-        pub dns_sd_configs: Vec<Spanned<RawDnsSdConfig>>,
-        pub http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
-        pub kubernetes_sd_configs: Vec<Spanned<RawKubernetesSdConfig>>,
-        pub aws_sd_configs: Option<Spanned<Ignored>>,
-        pub azure_sd_configs: Option<Spanned<Ignored>>,
-        pub consul_sd_configs: Option<Spanned<Ignored>>,
-        pub digitalocean_sd_configs: Option<Spanned<Ignored>>,
-        pub docker_sd_configs: Option<Spanned<Ignored>>,
-        pub dockerswarm_sd_configs: Option<Spanned<Ignored>>,
-        pub ec2_sd_configs: Option<Spanned<Ignored>>,
-        pub eureka_sd_configs: Option<Spanned<Ignored>>,
-        pub gce_sd_configs: Option<Spanned<Ignored>>,
-        pub hetzner_sd_configs: Option<Spanned<Ignored>>,
-        pub ionos_sd_configs: Option<Spanned<Ignored>>,
-        pub kuma_sd_configs: Option<Spanned<Ignored>>,
-        pub lightsail_sd_configs: Option<Spanned<Ignored>>,
-        pub linode_sd_configs: Option<Spanned<Ignored>>,
-        pub marathon_sd_configs: Option<Spanned<Ignored>>,
-        pub nerve_sd_configs: Option<Spanned<Ignored>>,
-        pub nomad_sd_configs: Option<Spanned<Ignored>>,
-        pub openstack_sd_configs: Option<Spanned<Ignored>>,
-        pub ovhcloud_sd_configs: Option<Spanned<Ignored>>,
-        pub puppetdb_sd_configs: Option<Spanned<Ignored>>,
-        pub scaleway_sd_configs: Option<Spanned<Ignored>>,
-        pub serverset_sd_configs: Option<Spanned<Ignored>>,
-        pub stackit_sd_configs: Option<Spanned<Ignored>>,
-        pub triton_sd_configs: Option<Spanned<Ignored>>,
-        pub uyuni_sd_configs: Option<Spanned<Ignored>>,
-        pub vultr_sd_configs: Option<Spanned<Ignored>>,
     }
 }
 
@@ -192,13 +159,7 @@ impl ScrapeConfig {
         let http = HttpClientConfig::validate(raw.take_http_client(), report);
         refuse_proxy(&http, position, report);
         let is_relabelled = !raw.relabel_configs.is_empty();
-        let sources = RawSources {
-            fixed: raw.static_configs,
-            files: raw.file_sd_configs,
-            dns: raw.dns_sd_configs,
-            http: raw.http_sd_configs,
-            kubernetes: raw.kubernetes_sd_configs,
-        };
+        let sources = Sources::validate(raw.take_sources(), is_relabelled, report);
         ScrapeConfig {
             scrape_interval_ms,
             scrape_timeout_ms,
@@ -220,7 +181,7 @@ impl ScrapeConfig {
             http,
             relabel_configs: RelabelConfig::validate_all(raw.relabel_configs, report),
             metric_relabel_configs: RelabelConfig::validate_all(raw.metric_relabel_configs, report),
-            sources: Sources::validate(sources, is_relabelled, report),
+            sources,
             job_name,
         }
     }
@@ -270,37 +231,6 @@ fn refuse_unserved(raw: &RawScrapeConfig, report: &mut Report) {
     report.unsupported("metric_name_validation_scheme: legacy", legacy);
     if let Some(fallback) = raw.scrape_fallback_protocol.as_ref().filter(|protocol| !protocol.is_served()) {
         report.error(fallback, "this scrape_fallback_protocol is not supported yet: use PrometheusText0.0.4");
-    }
-    let discoveries = [
-        ("aws_sd_configs", &raw.aws_sd_configs),
-        ("azure_sd_configs", &raw.azure_sd_configs),
-        ("consul_sd_configs", &raw.consul_sd_configs),
-        ("digitalocean_sd_configs", &raw.digitalocean_sd_configs),
-        ("docker_sd_configs", &raw.docker_sd_configs),
-        ("dockerswarm_sd_configs", &raw.dockerswarm_sd_configs),
-        ("ec2_sd_configs", &raw.ec2_sd_configs),
-        ("eureka_sd_configs", &raw.eureka_sd_configs),
-        ("gce_sd_configs", &raw.gce_sd_configs),
-        ("hetzner_sd_configs", &raw.hetzner_sd_configs),
-        ("ionos_sd_configs", &raw.ionos_sd_configs),
-        ("kuma_sd_configs", &raw.kuma_sd_configs),
-        ("lightsail_sd_configs", &raw.lightsail_sd_configs),
-        ("linode_sd_configs", &raw.linode_sd_configs),
-        ("marathon_sd_configs", &raw.marathon_sd_configs),
-        ("nerve_sd_configs", &raw.nerve_sd_configs),
-        ("nomad_sd_configs", &raw.nomad_sd_configs),
-        ("openstack_sd_configs", &raw.openstack_sd_configs),
-        ("ovhcloud_sd_configs", &raw.ovhcloud_sd_configs),
-        ("puppetdb_sd_configs", &raw.puppetdb_sd_configs),
-        ("scaleway_sd_configs", &raw.scaleway_sd_configs),
-        ("serverset_sd_configs", &raw.serverset_sd_configs),
-        ("stackit_sd_configs", &raw.stackit_sd_configs),
-        ("triton_sd_configs", &raw.triton_sd_configs),
-        ("uyuni_sd_configs", &raw.uyuni_sd_configs),
-        ("vultr_sd_configs", &raw.vultr_sd_configs),
-    ];
-    for (key, value) in discoveries {
-        report.unsupported(key, value.as_ref());
     }
 }
 

@@ -7,11 +7,8 @@ mod name_server;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Report, Spanned};
-use discovery::{
-    Discovery, Environment, RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawKubernetesSdConfig, RawSources,
-    Sources,
-};
+use config::Report;
+use discovery::{Discovery, Environment, Sources};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, MX, NS};
 use hickory_resolver::proto::rr::{RData, RecordType};
 use prometheus_client::registry::Registry;
@@ -19,24 +16,15 @@ use serde::Deserialize;
 
 use crate::name_server::{NameServer, host, srv};
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Section {
-    file_sd_configs: Vec<Spanned<RawFileSdConfig>>,
-    dns_sd_configs: Vec<Spanned<RawDnsSdConfig>>,
-    http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
-    kubernetes_sd_configs: Vec<Spanned<RawKubernetesSdConfig>>,
+discovery::with_sources! {
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Section {}
 }
 
 fn validate(text: &str) -> Result<Sources, String> {
-    let section: Section = config::load(text, "a.yml").map_err(|errors| errors.to_string())?;
-    let raw = RawSources {
-        fixed: vec![],
-        files: section.file_sd_configs,
-        dns: section.dns_sd_configs,
-        http: section.http_sd_configs,
-        kubernetes: section.kubernetes_sd_configs,
-    };
+    let mut section: Section = config::load(text, "a.yml").map_err(|errors| errors.to_string())?;
+    let raw = section.take_sources();
     let mut report = Report::new("a.yml");
     let sources = Sources::validate(raw, true, &mut report);
     report.finish(sources).map_err(|errors| errors.to_string())

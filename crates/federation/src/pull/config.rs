@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use config::{DurationMs, HttpClientConfig, Position, Report, Spanned};
+use discovery::Sources;
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
-use discovery::{RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawKubernetesSdConfig, RawSources, Sources};
 use serde::Deserialize;
 use url::Url;
 
@@ -19,7 +19,7 @@ const SHARD_LABEL: &str = "cluster";
 /// A global that is not further behind than this is ready, where nobody says otherwise.
 const READY_WITHIN_MS: i64 = 2 * 60_000;
 
-config::with_http_client! {
+discovery::with_sources! {
     /// `federation` as written. The words of an HTTP client count for replicas that are found, and for listed shards that have none of
     /// their own.
     #[derive(Debug, Clone, Default, Deserialize)]
@@ -30,10 +30,6 @@ config::with_http_client! {
         shard_labels: Option<Vec<Spanned<String>>>,
         ready_within: Option<DurationMs>,
         shards: Vec<Spanned<RawShard>>,
-        file_sd_configs: Vec<Spanned<RawFileSdConfig>>,
-        dns_sd_configs: Vec<Spanned<RawDnsSdConfig>>,
-        http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
-        kubernetes_sd_configs: Vec<Spanned<RawKubernetesSdConfig>>,
         relabel_configs: Vec<Spanned<RawRelabelConfig>>,
         initial_lookback: Option<Spanned<DurationMs>>,
     }
@@ -84,31 +80,16 @@ impl RawConfig {
     pub fn validate(mut self, report: &mut Report) -> Config {
         let selectors = validate_selectors(&self.selectors, report);
         let http = HttpClientConfig::validate(self.take_http_client(), report);
-        let initial_lookback_ms = validate_lookback(self.initial_lookback, report);
-        let found_at = [
-            self.file_sd_configs.first().map(|source| source.position),
-            self.dns_sd_configs.first().map(|source| source.position),
-            self.http_sd_configs.first().map(|source| source.position),
-            self.kubernetes_sd_configs.first().map(|source| source.position),
-        ];
-        if let Some(position) = found_at.into_iter().flatten().next() {
+        let initial_lookback_ms = validate_lookback(self.initial_lookback.take(), report);
+        let sources = self.take_sources();
+        if let Some(position) = sources.first_found() {
             refuse_server_name(&http, position, report);
             if selectors.is_empty() {
                 report.error(position, "the shards that are found have nothing to pull: give selectors in federation");
             }
         }
         let finding = Finding {
-            sources: Sources::validate(
-                RawSources {
-                    fixed: Vec::new(),
-                    files: self.file_sd_configs,
-                    dns: self.dns_sd_configs,
-                    http: self.http_sd_configs,
-                    kubernetes: self.kubernetes_sd_configs,
-                },
-                true,
-                report,
-            ),
+            sources: Sources::validate(sources, true, report),
             relabel_configs: RelabelConfig::validate_all(self.relabel_configs, report),
             selectors,
             http,
@@ -231,7 +212,7 @@ mod tests {
         let lookbacks = config.shards.iter().map(|shard| shard.initial_lookback_ms);
         let hour = 3_600_000;
         assert_eq!(lookbacks.collect::<Vec<_>>(), [Some(6 * hour), Some(24 * hour)]);
-        assert_eq!((config.finding.sources.dns.len(), config.finding.selectors.len()), (1, 1));
+        assert_eq!((config.finding.sources.found.len(), config.finding.selectors.len()), (1, 1));
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use discovery::{FileSdConfig, Source};
+
 use super::*;
 use crate::global_config::RawGlobalConfig;
 
@@ -51,8 +53,8 @@ scrape_configs:
     assert_eq!((a.metrics_path.as_str(), a.scheme, a.honor_timestamps), ("/metrics", Scheme::Http, true));
     assert_eq!((b.scrape_interval_ms, b.scrape_timeout_ms, b.limits.samples), (5000, 5000, 7));
     assert_eq!((b.limits.body_size, b.scheme, b.sources.fixed[0].targets.len()), (1 << 20, Scheme::Https, 2));
-    assert_eq!(b.sources.files[0].files[0].to_str(), Some("/etc/w/targets/*.yml"));
-    assert_eq!(b.sources.files[0].refresh_interval_ms, 300_000);
+    let file = FileSdConfig { files: vec!["/etc/w/targets/*.yml".into()], refresh_interval_ms: 300_000 };
+    assert_eq!(b.sources.found, [Source::File(file)]);
     assert!(b.http.authorization.is_some());
 }
 
@@ -113,9 +115,11 @@ fn refuses_with_the_place() {
         &["3:19: scrape timeout greater than scrape interval for scrape config with job name \"a\""],
     );
     check(
-        &job("consul_sd_configs: [{server: x}]\n  kubernetes_sd_configs: [{role: pods}]"),
+        &job("vultr_sd_configs: [{api: x}]\n  kubernetes_sd_configs: [{role: pods}]"),
         &[
-            "3:22: consul_sd_configs is not supported yet",
+            "3:21: vultr_sd_configs is not served: targets are found by static_configs, file_sd_configs, http_sd_configs, \
+             dns_sd_configs and kubernetes_sd_configs. Let whoever knows these targets write them into a file for \
+             file_sd_configs, or answer http_sd_configs with them",
             "4:34: unknown Kubernetes SD role \"pods\", expected one of: pod, service, endpoints, endpointslice, node, ingress",
         ],
     );

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bucket::RawBucket;
 use config::{Errors, Ignored, Report, Spanned};
-use daemon::{Loaded, RawAlerting, RawBuiltIns, RawCommon, RawStorage, read_config};
+use daemon::{Loaded, RawAlerting, RawBuiltIns, RawCommon, RawRuntime, RawStorage};
 use federation::{GLOBAL_LABEL, PeerConfig, RawPeer};
 use promql::ParseOptions;
 use scrape::{RawGlobalConfig, RawScrapeConfig};
@@ -23,6 +23,7 @@ struct RawConfig {
     federation: federation::RawConfig,
     bucket: Option<RawBucket>,
     scrape_configs: Vec<Spanned<RawScrapeConfig>>,
+    scrape_config_files: Vec<Spanned<String>>,
     rule_files: Vec<Spanned<String>>,
     alerting: RawAlerting,
     storage: RawStorage,
@@ -30,6 +31,7 @@ struct RawConfig {
     name: Option<Spanned<String>>,
     peer: Option<Spanned<RawPeer>>,
     retention: Option<Spanned<Ignored>>,
+    runtime: RawRuntime,
     remote_write: Option<Spanned<Ignored>>,
 }
 
@@ -48,12 +50,13 @@ pub struct GlobalOwnConfig {
 /// # Errors
 /// Everything that is wrong in it and in the rule files, with file, line and column.
 pub fn load(file: &Path, default_name: &str, language: ParseOptions) -> Result<Loaded<GlobalOwnConfig>, Errors> {
-    let text = read_config(file)?;
+    let text = config::read_file(file)?;
     let raw: RawConfig = config::load(&text, file)?;
     let mut report = Report::new(file);
-    for (key, value) in [("retention", &raw.retention), ("remote_write", &raw.remote_write)] {
-        report.unsupported(key, value.as_ref());
-    }
+    report.unsupported("retention", raw.retention.as_ref());
+    let instead = "what a global stores goes into its bucket, in Thanos's layout, or over /federate to whatever writes to the other end";
+    report.unserved("remote_write", raw.remote_write.as_ref(), instead);
+    raw.runtime.check(&mut report);
     for selector in raw.federation.selectors() {
         report.check(selector, promql::parse_selectors(selector));
     }
@@ -68,17 +71,17 @@ pub fn load(file: &Path, default_name: &str, language: ParseOptions) -> Result<L
     let common = RawCommon {
         global: raw.global,
         scrape_configs: raw.scrape_configs,
+        scrape_config_files: raw.scrape_config_files,
         rule_files: raw.rule_files,
         alerting: raw.alerting,
         storage: raw.storage.with_default_window(LATE_MS),
         built_in_alerts: raw.built_in_alerts,
     };
-    let common = common.validate(&text, language, &built_in, &mut report);
-    report.finish(())?;
-    let mut common = common?;
+    let mut common = common.validate(&text, language, &built_in, &mut report);
     // What a global scrapes is its own, as what it knows of its pulls is: the other one of a pair has it under this label.
     common.scrape.iter_mut().for_each(|job| job.label_targets(GLOBAL_LABEL, &federation.name));
-    Ok(Loaded { common, own: GlobalOwnConfig { federation, bucket } })
+    let notes = report.notes().to_vec();
+    report.finish(Loaded { common, own: GlobalOwnConfig { federation, bucket }, notes })
 }
 
 /// The name stands in labels, selectors and rules, so it is kept plain.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use api::hierarchy::Hierarchy;
 use async_trait::async_trait;
 use axum::Router;
-use daemon::{Base, CommonConfig, Loaded, Options, Running, StartError, Tier};
+use daemon::{Base, Loaded, Options, Running, StartError, Tier};
 use federation::Federate;
 use parking_lot::Mutex;
 use promql::ParseOptions;
 use scrape::GlobalConfig;
+use sharding::{Sharding, ShardingConfig};
 use storage::Queryable;
 use tokio::task::JoinHandle;
 use tsdb::Db;
@@ -21,6 +22,7 @@ use crate::{config_file, pulls};
 pub struct Shard {
     db: Arc<Db>,
     federate: Arc<Federate>,
+    sharding: Arc<Sharding>,
     /// What of PromQL rules may use.
     language: ParseOptions,
     /// Stores when the shard was last pulled; ends with the node.
@@ -34,34 +36,32 @@ pub struct Shard {
 pub async fn start(mut options: Options) -> Result<Running<Shard>, StartError> {
     let file = options.config_file.clone();
     let language = options.engine.language;
-    let common = config_file::load(&file, language)?;
+    let Loaded { common, own, notes } = config_file::load(&file, language)?;
     options.engine.subquery_step_ms = common.global.evaluation_interval_ms;
     options.storage = common.storage;
-    let base = Base::open(options).await?;
+    let mut base = Base::open(options).await?;
     let federate = daemon::federate(&base, &common.global.external_labels);
     let watch = pulls::watch(federate.clone(), base.db.clone(), base.clock.clone(), base.stop.clone());
     let watch = Mutex::new(Some(tokio::spawn(watch)));
-    let shard = Arc::new(Shard { db: base.db.clone(), federate, language, watch });
-    daemon::start(base, shard, loaded(common)).await
-}
-
-fn loaded(common: CommonConfig) -> Loaded<()> {
-    Loaded { common, own: () }
+    let sharding = Sharding::new(own.as_ref(), base.discovery.clone(), &mut base.registry);
+    let shard = Arc::new(Shard { db: base.db.clone(), federate, sharding, language, watch });
+    daemon::start(base, shard, Loaded { common, own, notes }).await
 }
 
 #[async_trait]
 impl Tier for Shard {
-    type Config = ();
+    type Config = Option<ShardingConfig>;
 
     fn kind(&self) -> api::Tier {
         api::Tier::Shard
     }
 
-    fn load(&self, file: &Path) -> Result<Loaded<()>, config::Errors> {
-        config_file::load(file, self.language).map(loaded)
+    fn load(&self, file: &Path) -> Result<Loaded<Self::Config>, config::Errors> {
+        config_file::load(file, self.language)
     }
 
-    async fn apply(&self, (): (), global: &GlobalConfig) {
+    async fn apply(&self, sharding: Option<ShardingConfig>, global: &GlobalConfig) {
+        self.sharding.set(sharding).await;
         self.federate.set_external_labels(global.external_labels.clone());
     }
 
@@ -77,9 +77,14 @@ impl Tier for Shard {
         None
     }
 
+    fn sharding(&self) -> Option<Arc<Sharding>> {
+        Some(self.sharding.clone())
+    }
+
     async fn maintain(&self) {}
 
     async fn shutdown(&self) {
+        self.sharding.shutdown().await;
         let watch = self.watch.lock().take();
         if let Some(Err(error)) = match watch {
             Some(watch) => Some(watch.await),

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use promql::Engine;
 use serde::Serialize;
+use sharding::Sharding;
 use storage::{ExemplarQueryable, Queryable};
 use tokio_util::sync::CancellationToken;
 use tsdb::Db;
@@ -53,6 +54,8 @@ pub struct Node {
     pub scrape: Arc<scrape::Manager>,
     /// Rule groups.
     pub rules: Arc<rules::Manager>,
+    /// Who else scrapes the targets of this node; a global has none.
+    pub sharding: Option<Arc<Sharding>>,
     /// What the hierarchy page shows; a shard has none.
     pub hierarchy: Option<Arc<dyn Hierarchy>>,
     /// What tells whether the globals of a pair agree; a shard has none.
@@ -88,8 +91,6 @@ pub struct Facts {
     pub working_directory: PathBuf,
     /// The command line's flags with their values.
     pub flags: BTreeMap<String, String>,
-    /// How long local data is kept, as a duration; empty where it is kept forever.
-    pub retention: String,
     /// The path under which a browser sees the node, `/` or `/prefix/`.
     pub path_prefix: String,
     /// `--web.enable-lifecycle`: `/-/reload` and `/-/quit` are served.

@@ -60,12 +60,13 @@ impl From<Error> for Errors {
 pub struct Report {
     file: PathBuf,
     errors: Vec<Error>,
+    notes: Vec<Error>,
 }
 
 impl Report {
     /// A report on a file, without errors so far.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Report { file: file.into(), errors: Vec::new() }
+        Report { file: file.into(), errors: Vec::new(), notes: Vec::new() }
     }
 
     /// The file that is reported on.
@@ -77,6 +78,22 @@ impl Report {
     pub fn error(&mut self, at: impl Into<Position>, message: impl fmt::Display) {
         let Position { line, column } = at.into();
         self.errors.push(Error { file: self.file.clone(), line, column, message: message.to_string() });
+    }
+
+    /// Takes what was read from another file that this one names; notes what is wrong with it otherwise.
+    pub fn take<T>(&mut self, result: Result<T, Errors>) -> Option<T> {
+        result.map_err(|errors| self.errors.extend(errors.0)).ok()
+    }
+
+    /// Notes something that is no error, and that its author would want to know: what is taken and has no meaning here.
+    pub fn note(&mut self, at: impl Into<Position>, message: impl fmt::Display) {
+        let Position { line, column } = at.into();
+        self.notes.push(Error { file: self.file.clone(), line, column, message: message.to_string() });
+    }
+
+    /// What was noted that is no error.
+    pub fn notes(&self) -> &[Error] {
+        &self.notes
     }
 
     /// Takes the good value; notes an error at a place in the file otherwise.
@@ -97,6 +114,13 @@ impl Report {
         }
     }
 
+    /// Notes that a key is known and not served, where it is set, and what to do instead.
+    pub fn unserved<T>(&mut self, key: &str, value: Option<&Spanned<T>>, instead: &str) {
+        if let Some(value) = value {
+            self.error(value, format_args!("{key} is not served: {instead}"));
+        }
+    }
+
     /// Resolves a path in the file: a relative one starts at the file's directory.
     pub fn resolve(&self, path: &str) -> PathBuf {
         match self.file.parent() {
@@ -110,12 +134,16 @@ impl Report {
         self.errors.len()
     }
 
-    /// The validated value, or all errors in the order of the file.
+    /// The validated value, or all errors: those of this file in its order, then those of others.
     pub fn finish<T>(mut self, value: T) -> Result<T, Errors> {
         if self.errors.is_empty() {
             return Ok(value);
         }
-        self.errors.sort_by_key(|e| (e.line, e.column));
+        let own = self.file;
+        self.errors.sort_by(|a, b| {
+            let place = |e: &Error| (e.file != own, e.line, e.column);
+            (place(a).0, &a.file, place(a)).cmp(&(place(b).0, &b.file, place(b)))
+        });
         Err(Errors(self.errors))
     }
 }

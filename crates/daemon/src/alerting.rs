@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use alert::{Alertmanager, Fanout, Forwarder, Health, HeartbeatOptions, Heartbeats, RawAlerting, Wiring};
 use axum::Router;
-use config::{Errors, Report};
+use config::Report;
 use model::Clock;
 use prometheus_client::registry::Registry;
 use rules::Notifier;
@@ -14,7 +14,6 @@ use scrape::GlobalConfig;
 
 use crate::built_in::Inhibition;
 use crate::error::StartError;
-use crate::file::read_config;
 
 /// The section `alerting`, checked, with the file of `alerting.local` read.
 #[derive(Debug, Default)]
@@ -24,21 +23,23 @@ pub struct AlertingConfig {
 }
 
 impl AlertingConfig {
-    /// Checks the section; what is wrong in it goes into `report`. The pipeline inside the node inhibits what built-in alerts make pointless.
-    ///
-    /// # Errors
-    /// What is wrong in the file of `alerting.local`.
-    pub(crate) fn validate(raw: RawAlerting, inhibitions: &[Inhibition], report: &mut Report) -> Result<Self, Errors> {
+    /// Checks the section, and the file of `alerting.local`. The pipeline inside the node inhibits what built-in alerts make pointless.
+    pub(crate) fn validate(raw: RawAlerting, inhibitions: &[Inhibition], report: &mut Report) -> Self {
         let section = raw.validate(report);
         let read = |local: &alert::LocalConfig| {
             let file = &local.config_file;
-            read_config(file).and_then(|text| alert::Config::load(&text, file))
+            config::read_file(file).and_then(|text| alert::Config::load(&text, file))
         };
-        let mut local = section.local.as_ref().map(read).transpose()?;
+        let mut local = section.local.as_ref().and_then(|local| report.take(read(local)));
         for Inhibition { source, target, equal } in inhibitions {
             local.iter_mut().for_each(|local| local.inhibit(source.clone(), target.clone(), equal.clone()));
         }
-        Ok(AlertingConfig { section, local })
+        AlertingConfig { section, local }
+    }
+
+    /// The file of `alerting.local`.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.section.local.as_ref().map(|local| local.config_file.as_path())
     }
 }
 

@@ -3,14 +3,15 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::Facts;
 use discovery::Environment;
-use model::{Clock, format_duration};
+use model::Clock;
 use prometheus_client::registry::Registry;
 use promql::Engine;
 use tokio_util::sync::CancellationToken;
-use tsdb::Db;
+use tsdb::{Db, Retention};
 
 use crate::error::StartError;
 use crate::options::Options;
@@ -37,6 +38,8 @@ pub struct Base {
     /// Says that the node stops; background work of the tier ends with it.
     pub stop: CancellationToken,
     pub(crate) config_file: PathBuf,
+    pub(crate) auto_reload: Option<Duration>,
+    pub(crate) retention: Retention,
     pub(crate) listener: TcpListener,
     pub(crate) facts: Facts,
     pub(crate) hostname: Option<String>,
@@ -61,7 +64,6 @@ impl Base {
             start_time: clock.now(),
             working_directory: std::env::current_dir().unwrap_or_default(),
             flags: options.flags,
-            retention: retention(options.retention_ms, options.retention_bytes),
             path_prefix: path_prefix(&external_url),
             lifecycle: options.lifecycle,
             admin: options.admin,
@@ -102,6 +104,8 @@ impl Base {
             external_url,
             stop: CancellationToken::new(),
             config_file: options.config_file,
+            auto_reload: options.auto_reload,
+            retention: Retention { ms: options.retention_ms, bytes: options.retention_bytes },
             listener: options.listener,
             facts,
             hostname: options.hostname,
@@ -110,24 +114,6 @@ impl Base {
             books,
         })
     }
-}
-
-/// As the status page tells it, for example `15d or 512MiB`.
-fn retention(retention_ms: i64, retention_bytes: u64) -> String {
-    let time = (retention_ms > 0).then(|| format_duration(retention_ms));
-    let size = (retention_bytes > 0).then(|| format_size(retention_bytes));
-    time.into_iter().chain(size).collect::<Vec<_>>().join(" or ")
-}
-
-/// Bytes in Prometheus's form: whole numbers of each unit, the largest first, for example `1GiB512MiB`.
-pub fn format_size(bytes: u64) -> String {
-    let units = ["EiB", "PiB", "TiB", "GiB", "MiB", "KiB", "B"];
-    let parts = units.iter().enumerate().map(|(at, unit)| {
-        let shift = 10 * (units.len() - 1 - at);
-        (bytes >> shift & if at == 0 { u64::MAX } else { 0x3ff }, unit)
-    });
-    let text: String = parts.filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
-    if text.is_empty() { "0B".to_owned() } else { text }
 }
 
 /// The path of a URL with slashes at both ends.
@@ -142,16 +128,6 @@ fn path_prefix(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_told_as_prometheus_does() {
-        let check = |bytes: u64, want: &str| assert_eq!(format_size(bytes), want);
-        check(0, "0B");
-        check(512 << 20, "512MiB");
-        check(3 << 29, "1GiB512MiB");
-        check(1025, "1KiB1B");
-        check(u64::MAX, "15EiB1023PiB1023TiB1023GiB1023MiB1023KiB1023B");
-    }
 
     #[test]
     fn the_prefix_has_slashes_at_both_ends() {

@@ -1,9 +1,9 @@
 //! Reading the sections that every tier's configuration has.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alert::RawAlerting;
-use config::{Errors, Report, Spanned};
+use config::{Report, Spanned};
 use promql::ParseOptions;
 use rules::{GroupDefaults, RuleSet};
 use scrape::{GlobalConfig, RawGlobalConfig, RawScrapeConfig, ScrapeConfig};
@@ -20,6 +20,8 @@ pub struct RawCommon {
     pub global: RawGlobalConfig,
     /// `scrape_configs:`
     pub scrape_configs: Vec<Spanned<RawScrapeConfig>>,
+    /// `scrape_config_files:`
+    pub scrape_config_files: Vec<Spanned<String>>,
     /// `rule_files:`
     pub rule_files: Vec<Spanned<String>>,
     /// `alerting:`
@@ -31,36 +33,41 @@ pub struct RawCommon {
 }
 
 impl RawCommon {
-    /// Checks the sections, and the rule files that they name. What is wrong in the file itself goes into `report`. `language` is what of
-    /// PromQL rules may use, `built_in` are the alerts that the tier raises unwritten.
-    ///
-    /// # Errors
-    /// What is wrong in the rule files, and in the file of `alerting.local`.
+    /// Checks the sections, and all files that they name. `language` is what of PromQL rules may use, `built_in` are the alerts that the
+    /// tier raises unwritten.
     pub fn validate(
         self,
         text: &str,
         language: ParseOptions,
         built_in: &[BuiltIn],
         report: &mut Report,
-    ) -> Result<CommonConfig, Errors> {
+    ) -> CommonConfig {
         let global = GlobalConfig::validate(self.global, |name| std::env::var(name).ok(), report);
-        let scrape = ScrapeConfig::validate_all(self.scrape_configs, &global, report);
-        let patterns: Vec<PathBuf> = self.rule_files.iter().map(|pattern| report.resolve(pattern)).collect();
+        check_patterns(&self.rule_files, "rule file", report);
+        check_patterns(&self.scrape_config_files, "scrape config file", report);
+        let resolved = |patterns: &[Spanned<String>]| patterns.iter().map(|pattern| report.resolve(pattern)).collect();
+        let (scrape_files, rule_files): (Vec<PathBuf>, Vec<PathBuf>) =
+            (resolved(&self.scrape_config_files), resolved(&self.rule_files));
+        let scrape = ScrapeConfig::validate_all(self.scrape_configs, &scrape_files, &global, report);
         let (interval_ms, query_offset_ms) = (global.evaluation_interval_ms, global.rule_query_offset_ms);
         let defaults = GroupDefaults { interval_ms, query_offset_ms, language };
-        let rules = RuleSet::load(&patterns, defaults);
+        let mut rules = report.take(RuleSet::load(&rule_files, defaults)).unwrap_or_default();
         let built_in = self.built_in_alerts.validate(built_in, global.evaluation_interval_ms, report);
+        rules.groups.extend(built_in.rules.groups);
         let alerting = AlertingConfig::validate(self.alerting, &built_in.inhibitions, report);
         let storage = StorageConfig::validate(&self.storage, report);
-        match (rules, alerting) {
-            (Ok(mut rules), Ok(alerting)) => {
-                rules.groups.extend(built_in.rules.groups);
-                Ok(CommonConfig { text: config::redact(text), global, scrape, rules, alerting, storage })
-            }
-            (rules, alerting) => {
-                let errors = [rules.err(), alerting.err()].into_iter().flatten().flat_map(|errors| errors.0);
-                Err(Errors(errors.collect()))
-            }
-        }
+        let files = std::iter::once(report.file().to_owned()).chain(scrape_files).chain(rule_files);
+        let files = files.chain(alerting.file().map(Path::to_owned)).collect();
+        CommonConfig { text: config::redact(text), files, global, scrape, rules, alerting, storage }
+    }
+}
+
+/// As in Prometheus, folders are named as they are.
+fn check_patterns(patterns: &[Spanned<String>], what: &str, report: &mut Report) {
+    let has_star = |folder: &str| folder.contains('*');
+    for pattern in
+        patterns.iter().filter(|pattern| pattern.rsplit_once('/').is_some_and(|(folder, _)| has_star(folder)))
+    {
+        report.error(pattern, format_args!("invalid {what} path {:?}: only its last part may have a *", pattern.value));
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::Clock;
 use prometheus_client::registry::Registry;
@@ -35,6 +36,8 @@ impl Default for LogOptions {
 pub struct Options {
     /// The configuration file.
     pub config_file: PathBuf,
+    /// How often the configuration's files are looked at and loaded where one has changed; `None` leaves it to signals and HTTP.
+    pub auto_reload: Option<Duration>,
     /// The directory of the database.
     pub data_dir: PathBuf,
     /// Bound already, so that nodes can know each other's addresses before any of them starts.

@@ -8,16 +8,21 @@ use model::Clock;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
-use tsdb::Db;
+use tsdb::{Db, Retention};
 
 use crate::alerting::Alerting;
+use crate::files_read::FilesRead;
 use crate::queries::Books;
 use crate::tier::{Loaded, Tier};
 
 /// Hands each section to the room it belongs to.
 pub(crate) struct Reloader<T: Tier> {
     pub(crate) file: PathBuf,
+    /// What was read last, whether it could be put in force or not.
+    pub(crate) read: Mutex<FilesRead>,
     pub(crate) db: Arc<Db>,
+    /// What the command line says of it.
+    pub(crate) retention: Retention,
     pub(crate) tier: Arc<T>,
     pub(crate) scrape: Arc<scrape::Manager>,
     pub(crate) rules: Arc<rules::Manager>,
@@ -26,8 +31,6 @@ pub(crate) struct Reloader<T: Tier> {
     pub(crate) text: Arc<ArcSwap<String>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ReloadMetrics,
-    /// One reload at a time.
-    pub(crate) busy: Mutex<()>,
 }
 
 /// Prometheus's metrics of reloads.
@@ -55,11 +58,34 @@ impl ReloadMetrics {
 impl<T: Tier> Reloader<T> {
     /// Reads the file anew and puts it in force; an error leaves everything as it was.
     pub(crate) async fn reload(&self) -> Result<(), String> {
-        let _busy = self.busy.lock().await;
-        let (tier, file) = (self.tier.clone(), self.file.clone());
-        let loaded = tokio::task::spawn_blocking(move || tier.load(&file)).await.map_err(|e| e.to_string())?;
+        let mut read = self.read.lock().await; // one reload at a time
+        self.load(&mut read).await
+    }
+
+    /// The same, where one of the files has changed since it was read last.
+    pub(crate) async fn reload_if_changed(&self) -> Result<(), String> {
+        let mut read = self.read.lock().await;
+        let last = read.clone();
+        let is_changed = tokio::task::spawn_blocking(move || last.has_changed()).await.map_err(|e| e.to_string())?;
+        if !is_changed {
+            return Ok(());
+        }
+        tracing::info!(file = %self.file.display(), "a file of the configuration has changed, reloading");
+        self.load(&mut read).await
+    }
+
+    async fn load(&self, read: &mut FilesRead) -> Result<(), String> {
+        let (tier, file, mut fresh) = (self.tier.clone(), self.file.clone(), read.clone());
+        let (loaded, fresh) = tokio::task::spawn_blocking(move || {
+            fresh.look(); // what changes from here on is loaded the next time
+            (tier.load(&file), fresh)
+        })
+        .await
+        .map_err(|e| e.to_string())?;
+        *read = fresh;
         match loaded {
             Ok(loaded) => {
+                read.set_patterns(loaded.common.files.clone());
                 self.alerting.accepts(&loaded.common.alerting).inspect_err(|_| self.failed())?;
                 self.apply(loaded).await.inspect_err(|_| self.failed())?;
                 tracing::info!(file = %self.file.display(), "configuration loaded");
@@ -79,7 +105,8 @@ impl<T: Tier> Reloader<T> {
     /// Puts a checked configuration in force. What can still fail, a scrape job's certificates for example, is prepared
     /// first, so that a failure changes nothing.
     pub(crate) async fn apply(&self, loaded: Loaded<T::Config>) -> Result<(), String> {
-        let Loaded { common, own } = loaded;
+        let Loaded { common, own, notes } = loaded;
+        notes.iter().for_each(|note| tracing::warn!("{note}"));
         let log_file = common.global.query_log_file.as_deref();
         let query_log = Books::open_log(log_file)
             .map_err(|e| format!("cannot open the query log {}: {e}", log_file.unwrap_or(Path::new("")).display()))?;
@@ -88,6 +115,10 @@ impl<T: Tier> Reloader<T> {
         self.books.set_log(query_log);
         self.db.set_out_of_order_window(common.storage.out_of_order_window_ms);
         self.db.set_max_exemplars(common.storage.max_exemplars);
+        self.db.set_retention(Retention {
+            ms: common.storage.retention_ms.unwrap_or(self.retention.ms),
+            bytes: common.storage.retention_bytes.unwrap_or(self.retention.bytes),
+        });
         self.tier.apply(own, &common.global).await;
         self.alerting.apply(common.alerting, &common.global);
         self.rules.apply(common.rules, &common.global.external_labels).await;

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::alerting::Alerting;
 use crate::base::Base;
 use crate::error::StartError;
+use crate::files_read::FilesRead;
 use crate::health;
 use crate::maintenance::{self, Intervals};
 use crate::reload::{ReloadMetrics, Reloader};
@@ -48,7 +49,7 @@ pub async fn start<T: Tier>(
     mut loaded: Loaded<T::Config>,
 ) -> Result<Running<T>, StartError> {
     let reloader = reloader(&mut base, &tier, &mut loaded.common)?;
-    let (stop, store) = (base.stop.clone(), base.db.clone());
+    let (stop, store, auto_reload) = (base.stop.clone(), base.db.clone(), base.auto_reload);
     let intervals = Intervals::new(store.options().min_block_ms, base.sync_interval_ms);
     let (node, listener) = node(base, &reloader)?;
     let address = listener.local_addr().map_err(|e| StartError::other("cannot tell the listening address", e))?;
@@ -56,6 +57,9 @@ pub async fn start<T: Tier>(
     let stop_http = CancellationToken::new();
     let server = tokio::spawn(api::serve(listener, router, stop_http.clone().cancelled_owned()));
     reloader.apply(loaded).await.map_err(|reason| StartError::other("cannot apply the configuration", reason))?;
+    if let Some(interval) = auto_reload {
+        tokio::spawn(reload_on_change(reloader.clone(), interval, stop.clone()));
+    }
     let maintenance = tokio::spawn(maintenance::run(store, tier, intervals, stop.clone()));
     node.set_ready(true);
     tracing::info!(%address, tier = ?node.tier, "ready");
@@ -89,6 +93,7 @@ fn reloader<T: Tier>(
         timestamp_tolerance_ms: TIMESTAMP_TOLERANCE_MS,
         store_metadata: base.store_metadata,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
+        placements: tier.sharding().map(|sharding| sharding.placements()),
         hostname: base.hostname.take(),
     };
     let scrape = scrape::Manager::new(scrape_options, registry)
@@ -98,6 +103,8 @@ fn reloader<T: Tier>(
     Ok(Arc::new(Reloader {
         db: db.clone(),
         file: base.config_file.clone(),
+        read: tokio::sync::Mutex::new(FilesRead::of(common.files.clone())),
+        retention: base.retention,
         tier: tier.clone(),
         rules,
         scrape: Arc::new(scrape),
@@ -106,7 +113,6 @@ fn reloader<T: Tier>(
         text: Arc::new(ArcSwap::default()),
         clock: clock.clone(),
         metrics: ReloadMetrics::new(registry),
-        busy: tokio::sync::Mutex::new(()),
     }))
 }
 
@@ -122,6 +128,7 @@ fn node<T: Tier>(base: Base, reloader: &Arc<Reloader<T>>) -> Result<(Arc<Node>, 
         db: base.db,
         scrape: reloader.scrape.clone(),
         rules: reloader.rules.clone(),
+        sharding: tier.sharding(),
         hierarchy: tier.hierarchy(),
         consistency: tier.consistency(),
         readiness: readiness(tier.clone()),
@@ -141,6 +148,19 @@ fn reload<T: Tier>(reloader: Arc<Reloader<T>>) -> api::Reload {
         let reloader = reloader.clone();
         Box::pin(async move { reloader.reload().await })
     })
+}
+
+/// Looks at the files of the configuration at intervals, and loads them where one has changed.
+async fn reload_on_change<T: Tier>(reloader: Arc<Reloader<T>>, interval: Duration, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+        if let Err(reason) = reloader.reload_if_changed().await {
+            tracing::error!("configuration not reloaded, the old one stays in force: {reason}");
+        }
+    }
 }
 
 fn readiness<T: Tier>(tier: Arc<T>) -> api::Readiness {

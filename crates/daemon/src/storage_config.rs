@@ -18,8 +18,16 @@ pub struct RawStorage {
 #[serde(deny_unknown_fields, default)]
 struct RawTsdb {
     out_of_order_time_window: Option<DurationMs>,
-    retention: Option<Spanned<Ignored>>,
+    retention: RawRetention,
     stale_series_compaction_threshold: Option<Spanned<Ignored>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRetention {
+    time: Option<DurationMs>,
+    size: Option<Spanned<String>>,
+    percentage: Option<Spanned<Ignored>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -43,22 +51,40 @@ pub struct StorageConfig {
     pub out_of_order_window_ms: i64,
     /// How many exemplars are kept in memory; 0 keeps none.
     pub max_exemplars: usize,
+    /// How long samples are kept, in milliseconds, where the command line doesn't count.
+    pub retention_ms: Option<i64>,
+    /// How many bytes blocks and logs may take, where the command line doesn't count.
+    pub retention_bytes: Option<u64>,
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
-        StorageConfig { out_of_order_window_ms: 0, max_exemplars: MAX_EXEMPLARS }
+        StorageConfig {
+            out_of_order_window_ms: 0,
+            max_exemplars: MAX_EXEMPLARS,
+            retention_ms: None,
+            retention_bytes: None,
+        }
     }
 }
 
 impl StorageConfig {
     /// Checks what was written.
     pub fn validate(raw: &RawStorage, report: &mut Report) -> Self {
-        report.unsupported("storage.tsdb.retention", raw.tsdb.retention.as_ref());
+        let RawRetention { time, size, percentage } = &raw.tsdb.retention;
+        let instead = "say with size how many bytes of the disk blocks and logs may take";
+        report.unserved("storage.tsdb.retention.percentage", percentage.as_ref(), instead);
         let threshold = raw.tsdb.stale_series_compaction_threshold.as_ref();
-        report.unsupported("storage.tsdb.stale_series_compaction_threshold", threshold);
+        let instead = "series that have ended leave memory with the block that is cut of them. Remove the key";
+        report.unserved("storage.tsdb.stale_series_compaction_threshold", threshold, instead);
+        let size = size.as_ref().and_then(|size| report.check(size, config::parse_size(size)));
+        // As in Prometheus, 0 is "not given".
+        let retention_ms = time.as_ref().map(|time| time.0).filter(|ms| *ms > 0);
+        let retention_bytes = size.filter(|bytes| *bytes > 0);
         let defaults = StorageConfig::default();
         StorageConfig {
+            retention_ms,
+            retention_bytes,
             out_of_order_window_ms: raw
                 .tsdb
                 .out_of_order_time_window
@@ -89,7 +115,8 @@ mod tests {
     #[test]
     fn takes_prometheus_s_words() {
         let check = |text: &str, window: i64, exemplars: usize| {
-            let want = StorageConfig { out_of_order_window_ms: window, max_exemplars: exemplars };
+            let want =
+                StorageConfig { out_of_order_window_ms: window, max_exemplars: exemplars, ..StorageConfig::default() };
             assert_eq!(load(text), Ok(want), "{text}");
         };
         check("{}", 0, 100_000);
@@ -100,13 +127,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_may_stand_in_the_file() {
+        let check = |text: &str, want: (Option<i64>, Option<u64>)| {
+            let config = load(text).expect(text);
+            assert_eq!((config.retention_ms, config.retention_bytes), want, "{text}");
+        };
+        check("tsdb: {retention: {time: 1d}}", (Some(86_400_000), None));
+        check("tsdb: {retention: {size: 1GB, time: 0s}}", (None, Some(1 << 30)));
+    }
+
+    #[test]
     fn refuses_what_it_does_not_serve() {
         let check = |text: &str, want: &str| {
             let error = load(text).expect_err(text);
             assert!(error.contains(want), "{error}");
         };
-        check("tsdb: {retention: {time: 1d}}", "storage.tsdb.retention is not supported yet");
-        check("tsdb: {stale_series_compaction_threshold: 0.5}", "not supported yet");
+        check("tsdb: {retention: {percentage: 10}}", "storage.tsdb.retention.percentage is not served: say with size");
+        check("tsdb: {retention: {size: 10}}", "1:26: not a valid size: \"10\"");
+        check("tsdb: {stale_series_compaction_threshold: 0.5}", "is not served: series that have ended");
         check("exemplars: {max: 1}", "max");
     }
 }

@@ -1,6 +1,6 @@
 //! What a tier brings to the frame.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use api::consistency::Consistency;
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use axum::Router;
 use rules::Gate;
 use scrape::{GlobalConfig, ScrapeConfig};
+use sharding::Sharding;
 use storage::Queryable;
 
 use crate::alerting::AlertingConfig;
@@ -19,6 +20,8 @@ use crate::storage_config::StorageConfig;
 pub struct CommonConfig {
     /// The file's text with secrets redacted, for the status page.
     pub text: String,
+    /// The files that it was read from, as patterns: a change of any of them may change it.
+    pub files: Vec<PathBuf>,
     /// `global:`
     pub global: GlobalConfig,
     /// `scrape_configs:`
@@ -37,6 +40,8 @@ pub struct Loaded<C> {
     pub common: CommonConfig,
     /// What the tier applies.
     pub own: C,
+    /// What is taken and has no meaning here.
+    pub notes: Vec<config::Error>,
 }
 
 /// What makes a shard a shard and a global a global.
@@ -82,6 +87,11 @@ pub trait Tier: Send + Sync + 'static {
     /// is compacted there.
     fn compacts(&self) -> bool {
         true
+    }
+
+    /// Who else scrapes this node's targets, if it can share them.
+    fn sharding(&self) -> Option<Arc<Sharding>> {
+        None
     }
 
     /// Called after each round of the database's maintenance, when blocks may have been cut.

@@ -79,13 +79,17 @@ impl Board {
         }
     }
 
+    /// Whether the first answer is there.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.state.lock().has_answered
+    }
+
     /// Waits for the first answer.
     pub(crate) async fn answered(&self) {
         let answered = self.answered.notified();
         tokio::pin!(answered);
         answered.as_mut().enable();
-        let has_answered = self.state.lock().has_answered;
-        if !has_answered {
+        if !self.has_answered() {
             answered.await;
         }
     }

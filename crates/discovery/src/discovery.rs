@@ -136,6 +136,11 @@ impl Discovery {
         std::iter::once(self.fixed.clone()).chain(found).collect()
     }
 
+    /// Tells, now and later, whether the sources of now have answered.
+    pub fn answers(&self) -> Answers {
+        Answers(self.running.iter().map(|running| running.board.clone()).collect())
+    }
+
     /// Waits for the groups to change; for ever where they can't.
     pub async fn changed(&self) {
         self.changed.notified().await;
@@ -155,5 +160,16 @@ impl Changes {
     /// Waits for the next change; one that came since the last wait is told at once.
     pub async fn next(&self) {
         self.0.notified().await;
+    }
+}
+
+/// Tells whether sources have answered.
+#[derive(Debug, Default)]
+pub struct Answers(Vec<Arc<Board>>);
+
+impl Answers {
+    /// Whether each has told its targets once, or that it can't.
+    pub fn are_complete(&self) -> bool {
+        self.0.iter().all(|board| board.has_answered())
     }
 }

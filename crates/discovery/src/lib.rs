@@ -23,7 +23,7 @@ mod resolver;
 mod sources;
 mod sources_raw;
 
-pub use discovery::{Changes, Discovery};
+pub use discovery::{Answers, Changes, Discovery};
 pub use dns::{DnsSdConfig, RawDnsSdConfig, RecordKind};
 pub use environment::Environment;
 pub use file::{FileSdConfig, RawFileSdConfig};

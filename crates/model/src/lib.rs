@@ -18,6 +18,7 @@ mod metadata;
 mod metric_type;
 mod quote;
 mod sample;
+mod size;
 mod time;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -43,4 +44,5 @@ pub use metadata::Metadata;
 pub use metric_type::MetricType;
 pub use quote::quote;
 pub use sample::{STALE_NAN, Sample, is_stale};
+pub use size::format_size;
 pub use time::{TimeError, TimeRange, Timestamp};

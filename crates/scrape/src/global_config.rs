@@ -8,7 +8,6 @@ use model::Labels;
 use serde::Deserialize;
 
 use crate::protocols::{Escaping, Protocol, validate_protocols};
-use crate::size::parse_size;
 
 const DEFAULT_INTERVAL_MS: i64 = 60_000;
 const DEFAULT_TIMEOUT_MS: i64 = 10_000;
@@ -132,7 +131,7 @@ impl GlobalConfig {
         }
         let log_file = raw.query_log_file.as_ref().filter(|file| !file.is_empty());
         let query_log_file = log_file.map(|file| report.resolve(file));
-        let body_size = raw.body_size_limit.as_ref().and_then(|size| report.check(size, parse_size(size)));
+        let body_size = raw.body_size_limit.as_ref().and_then(|size| report.check(size, config::parse_size(size)));
         GlobalConfig {
             scrape_interval_ms,
             scrape_timeout_ms,

@@ -15,6 +15,7 @@ use crate::body::Buffers;
 use crate::client::ScrapeClient;
 use crate::metadata::{MetadataCache, Texts};
 use crate::metrics::Metrics;
+use crate::placement::Placements;
 use crate::scrape_config::ScrapeConfig;
 use crate::target::Target;
 use crate::threads::Threads;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) timestamp_tolerance_ms: i64,
     /// Moves all scrapes of this node against those of its replica.
     pub(crate) seed: AtomicU64,
+    /// Who scrapes what, where targets are shared.
+    pub(crate) placements: Placements,
     pub(crate) shutdown: CancellationToken,
 }
 

@@ -6,7 +6,7 @@
 //!
 //! It exists rather than a library because the cost of a sample is decided here, and because what Prometheus promises
 //! about `up`, stale markers and relabelling has to hold to the letter. Not here: what a text line means (`exposition`),
-//! where samples go (`storage`), how targets are shared between shards.
+//! where samples go (`storage`), how targets are shared between shards (a [`Placement`] says it).
 
 #[cfg(feature = "bench")]
 pub mod bench;
@@ -19,6 +19,7 @@ mod job;
 mod manager;
 mod metadata;
 mod metrics;
+mod placement;
 mod pool;
 mod protocols;
 mod report;
@@ -26,7 +27,6 @@ mod schedule;
 mod scrape_config;
 mod scrape_loop;
 mod series_cache;
-mod size;
 mod status;
 mod target;
 mod threads;
@@ -37,6 +37,7 @@ pub use global_config::{GlobalConfig, Limits, NameValidation, RawGlobalConfig};
 pub use job::Health;
 pub use manager::{ApplyError, Manager, Options};
 pub use metadata::MetricMetadata;
+pub use placement::{Place, Placement, Placements};
 pub use protocols::{Escaping, Protocol};
 pub use scrape_config::{RawScrapeConfig, Scheme, ScrapeConfig};
-pub use status::{DroppedTarget, TargetMetadata, TargetStatus, TargetsSnapshot};
+pub use status::{DroppedTarget, PlacedTarget, TargetMetadata, TargetStatus, TargetsSnapshot};

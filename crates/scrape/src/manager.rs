@@ -16,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::body::Buffers;
-use crate::job::{Job, Shared, TargetState};
+use crate::job::{Health, Job, Shared, TargetState};
 use crate::metadata::Texts;
 use crate::metrics::Metrics;
+use crate::placement::{self, Place, Placements};
 use crate::pool::{Pool, PoolStatus, prepare};
 use crate::scrape_config::ScrapeConfig;
-use crate::status::{DroppedTarget, TargetMetadata, TargetStatus, TargetsSnapshot};
+use crate::status::{DroppedTarget, PlacedTarget, TargetMetadata, TargetStatus, TargetsSnapshot};
 use crate::threads::Threads;
 
 /// What a manager is built from.
@@ -39,6 +40,8 @@ pub struct Options {
     pub store_metadata: bool,
     /// How many threads scrape.
     pub threads: usize,
+    /// Who scrapes what, where targets are shared; without it every target is scraped here.
+    pub placements: Option<Placements>,
     /// How other machines call this one; it takes the place of `localhost` in [`TargetStatus::global_url`].
     pub hostname: Option<String>,
 }
@@ -90,6 +93,7 @@ impl Manager {
             texts,
             timestamp_tolerance_ms: options.timestamp_tolerance_ms,
             seed: AtomicU64::new(0),
+            placements: options.placements.unwrap_or_else(placement::alone),
             shutdown: CancellationToken::new(),
         };
         Ok(Manager {
@@ -151,6 +155,34 @@ impl Manager {
             snapshot.dropped_counts.insert(name.clone(), status.dropped_count);
         }
         snapshot
+    }
+
+    /// Whether every target that is scraped here has been scraped since the start, and every source of targets has answered.
+    pub fn has_scraped_all(&self) -> bool {
+        let is_done = |status: &Arc<parking_lot::Mutex<PoolStatus>>| {
+            let status = status.lock();
+            let is_scraped = |state: &Arc<TargetState>| state.last.lock().health != Health::Unknown;
+            status.answers.are_complete() && status.active.iter().all(is_scraped)
+        };
+        self.statuses.lock().values().all(is_done)
+    }
+
+    /// All targets that are shared, scraped here or not, with who scrapes them now.
+    pub fn placed_targets(&self) -> Vec<PlacedTarget> {
+        let placement = self.shared.placements.borrow().clone();
+        let mut all = Vec::new();
+        for (job, status) in self.statuses.lock().iter() {
+            let status = status.lock();
+            let here = status.active.iter().map(|state| state.plan.load().target.clone());
+            for target in here.chain(status.elsewhere.iter().cloned()) {
+                let place = placement.place(job, &target.url, placement::key_of(&target));
+                if let Place::Shared { owners, is_here } = place {
+                    let (labels, scrape_url) = (target.labels, target.url.to_string());
+                    all.push(PlacedTarget { scrape_pool: job.clone(), labels, scrape_url, owners, is_here });
+                }
+            }
+        }
+        all
     }
 
     /// What all targets say about their metrics.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use config::HttpClientError;
-use discovery::{Discovery, TargetGroup};
+use discovery::{Answers, Discovery, TargetGroup};
 use model::Labels;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::ScrapeClient;
 use crate::job::{Job, Plan, Shared, TargetState};
 use crate::metrics::{ConfigLabel, JobLabel};
+use crate::placement::{self, Place};
 use crate::scrape_config::ScrapeConfig;
 use crate::scrape_loop;
 use crate::target::{Outcome, Target, TargetKey, targets_of};
@@ -25,6 +26,10 @@ pub(crate) struct PoolStatus {
     pub(crate) active: Vec<Arc<TargetState>>,
     pub(crate) dropped: Vec<Labels>,
     pub(crate) dropped_count: u64,
+    /// Targets that other nodes scrape.
+    pub(crate) elsewhere: Vec<Target>,
+    /// Whether the sources have told their targets.
+    pub(crate) answers: Answers,
 }
 
 /// A job that runs. Dropping it doesn't stop it: see [`Pool::retire`].
@@ -98,6 +103,8 @@ impl Keeper {
     async fn run(mut self, mut changes: mpsc::Receiver<Change>) {
         let Some(first) = changes.recv().await else { return };
         let mut job = first.job;
+        let mut placements = self.shared.placements.clone();
+        placements.mark_unchanged();
         let mut discovery = self.discover(&job).await;
         self.sync(&job, &discovery);
         let _ = first.done.send(());
@@ -116,6 +123,7 @@ impl Keeper {
                     let _ = change.done.send(());
                 }
                 () = discovery.changed() => self.sync(&job, &discovery),
+                () = placement::changed(&mut placements) => self.sync(&job, &discovery),
                 Some(ended) = self.tasks.join_next() => log_panic(&ended),
             }
         }
@@ -136,11 +144,15 @@ impl Keeper {
             0 => usize::MAX,
             limit => usize::try_from(limit).unwrap_or(usize::MAX),
         };
+        let placement = self.shared.placements.borrow().clone();
         let groups: Vec<&TargetGroup> = groups.iter().flat_map(|groups| groups.iter()).collect();
         for outcome in groups.iter().flat_map(|group| targets_of(group, config)) {
             match outcome {
                 Outcome::Scraped(target) => {
-                    wanted.insert(target.key(), *target);
+                    match placement.place(&config.job_name, &target.url, placement::key_of(&target)) {
+                        Place::Shared { is_here: false, .. } => status.elsewhere.push(*target),
+                        Place::Shared { .. } | Place::Unshared => drop(wanted.insert(target.key(), *target)),
+                    }
                 }
                 Outcome::Dropped(discovered) => {
                     status.dropped_count += 1;
@@ -155,6 +167,7 @@ impl Keeper {
         }
         job.forced_error.store(target_limit_error(config, wanted.len()));
         self.replace(wanted, job);
+        status.answers = discovery.answers();
         status.active = self.running.values().map(|running| Arc::clone(&running.state)).collect();
         let label = JobLabel { scrape_job: config.job_name.clone() };
         self.shared.metrics.pool_targets.get_or_create(&label).set(self.running.len() as i64);

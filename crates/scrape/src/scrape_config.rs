@@ -1,6 +1,7 @@
 //! One entry of `scrape_configs`: where a job's targets are found and how they are scraped.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use config::{DurationMs, HttpClientConfig, Position, Report, Spanned};
 use discovery::Sources;
@@ -9,7 +10,6 @@ use serde::Deserialize;
 
 use crate::global_config::{GlobalConfig, Limits, NameValidation};
 use crate::protocols::{Escaping, Protocol, validate_protocols};
-use crate::size::parse_size;
 
 discovery::with_sources! {
     /// An entry of `scrape_configs` as written.
@@ -48,6 +48,13 @@ discovery::with_sources! {
         pub relabel_configs: Vec<Spanned<RawRelabelConfig>>,
         pub metric_relabel_configs: Vec<Spanned<RawRelabelConfig>>,
     }
+}
+
+/// A file of `scrape_config_files`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawScrapeConfigFile {
+    scrape_configs: Vec<Spanned<RawScrapeConfig>>,
 }
 
 /// `http` or `https`.
@@ -126,13 +133,32 @@ impl ScrapeConfig {
         self.relabel_configs.extend(RelabelConfig::constant(name, value));
     }
 
-    /// Checks all jobs of a file, their names against each other included.
+    /// Checks all jobs of a configuration: `raw` are those in its own file, `files` are patterns of files that have more
+    /// (`scrape_config_files`). Paths in these are relative to the file that names them.
     pub fn validate_all(
         raw: Vec<Spanned<RawScrapeConfig>>,
+        files: &[PathBuf],
         global: &GlobalConfig,
         report: &mut Report,
     ) -> Vec<ScrapeConfig> {
-        let mut configs: Vec<ScrapeConfig> = Vec::with_capacity(raw.len());
+        let mut configs = Vec::with_capacity(raw.len());
+        ScrapeConfig::extend(&mut configs, raw, global, report);
+        for file in report.take(config::matching_files(files)).unwrap_or_default() {
+            let mut own = Report::new(&file);
+            let raw: Option<RawScrapeConfigFile> =
+                own.take(config::read_file(&file).and_then(|text| config::load(&text, &file)));
+            ScrapeConfig::extend(&mut configs, raw.unwrap_or_default().scrape_configs, global, &mut own);
+            report.take(own.finish(()));
+        }
+        configs
+    }
+
+    fn extend(
+        configs: &mut Vec<ScrapeConfig>,
+        raw: Vec<Spanned<RawScrapeConfig>>,
+        global: &GlobalConfig,
+        report: &mut Report,
+    ) {
         for raw in raw {
             let name = raw.job_name.clone();
             let config = ScrapeConfig::validate(raw, global, report);
@@ -143,7 +169,6 @@ impl ScrapeConfig {
             }
             configs.push(config);
         }
-        configs
     }
 
     /// Checks a job; what the job leaves open is taken from `global`.
@@ -202,7 +227,7 @@ fn times(raw: &RawScrapeConfig, job: &str, global: &GlobalConfig, report: &mut R
 }
 
 fn limits(raw: &RawScrapeConfig, global: &Limits, report: &mut Report) -> Limits {
-    let body_size = raw.body_size_limit.as_ref().and_then(|size| report.check(size, parse_size(size)));
+    let body_size = raw.body_size_limit.as_ref().and_then(|size| report.check(size, config::parse_size(size)));
     // 0 is "not given" in Prometheus as well: the global bound then counts.
     let or = |value: Option<u64>, global: u64| value.filter(|limit| *limit > 0).unwrap_or(global);
     Limits {

@@ -1,6 +1,7 @@
 //! What the API shows about targets.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{Labels, Timestamp};
 
@@ -54,6 +55,21 @@ pub struct DroppedTarget {
     pub discovered_labels: Labels,
     /// The job.
     pub scrape_pool: String,
+}
+
+/// A target that several nodes share.
+#[derive(Debug, Clone)]
+pub struct PlacedTarget {
+    /// The job.
+    pub scrape_pool: String,
+    /// The labels of its series.
+    pub labels: Labels,
+    /// What is fetched.
+    pub scrape_url: String,
+    /// Who scrapes it, the first in line first.
+    pub owners: Vec<Arc<str>>,
+    /// Whether this node does.
+    pub is_here: bool,
 }
 
 /// What one target says about its metrics.

@@ -48,5 +48,5 @@ pub use index::{Index, IndexedChunk, IndexedSeries};
 pub use lock::LockError;
 pub use matching::{Numbers, Postings, Run, matching_series};
 pub use meta::{BlockCompaction, BlockId, BlockMeta, BlockParent, BlockStats, MetaError};
-pub use options::{OpenError, Options};
+pub use options::{OpenError, Options, Retention};
 pub use wal::WalCompression;

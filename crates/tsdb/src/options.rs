@@ -61,6 +61,15 @@ impl Options {
     }
 }
 
+/// How long and how much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// In milliseconds; 0 keeps samples for ever.
+    pub ms: i64,
+    /// The bytes that blocks and logs may take; 0 for any number.
+    pub bytes: u64,
+}
+
 /// Why a database can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

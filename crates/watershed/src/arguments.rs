@@ -89,6 +89,9 @@ pub(crate) struct NodeFlags {
     /// Configuration file.
     #[arg(long = "config.file", default_value = "prometheus.yml")]
     pub(crate) config_file: PathBuf,
+    /// How often the configuration's files are looked at with --enable-feature=auto-reload-config, and loaded where one has changed.
+    #[arg(long = "config.auto-reload-interval", default_value = "30s", value_parser = parse_positive)]
+    pub(crate) auto_reload_interval_ms: i64,
     /// Directory of the database.
     #[arg(long = "storage.tsdb.path", default_value = "data")]
     pub(crate) data_dir: PathBuf,

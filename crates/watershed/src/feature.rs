@@ -6,6 +6,8 @@ use promql::ParseOptions;
 /// What is off unless it is asked for. Features of Prometheus that are always on here are taken and change nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Feature {
+    /// Load the configuration anew when one of its files has changed.
+    AutoReloadConfig,
     /// Store what targets say of their metrics with the series, in the write-ahead log as well.
     MetadataWalRecords,
     /// Always on.
@@ -30,6 +32,7 @@ pub(crate) enum Feature {
 impl Feature {
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Feature::AutoReloadConfig => "auto-reload-config",
             Feature::MetadataWalRecords => "metadata-wal-records",
             Feature::ExemplarStorage => "exemplar-storage",
             Feature::PromqlExperimentalFunctions => "promql-experimental-functions",

@@ -21,6 +21,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("promql", 4),
     ("scrape", 4),
     ("rules", 5),
+    ("sharding", 5),
     ("api", 6),
     ("alert", 7),
     ("daemon", 8),

@@ -8,6 +8,7 @@ mod query;
 mod routes;
 mod rules;
 mod series;
+mod sharding;
 mod status;
 mod targets;
 mod tree;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::{admin, consistency, exemplars, metadata, query, rules, series, status, targets, tree};
+use super::{admin, consistency, exemplars, metadata, query, rules, series, sharding, status, targets, tree};
 use crate::node::Node;
 
 /// Everything below `/api/v1`.
@@ -26,6 +26,7 @@ pub(crate) fn router() -> Router<Arc<Node>> {
         .route("/alerts", get(rules::alerts))
         .route("/hierarchy", get(status::hierarchy))
         .route("/consistency", get(consistency::consistency))
+        .route("/sharding", get(sharding::sharding))
         .route("/status/buildinfo", get(status::build_info))
         .route("/status/runtimeinfo", get(status::runtime_info))
         .route("/status/config", get(status::config))

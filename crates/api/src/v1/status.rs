@@ -8,7 +8,7 @@ use axum::http::Uri;
 use model::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tsdb::CardinalityStats;
+use tsdb::{CardinalityStats, Retention};
 
 use crate::envelope::{Answer, ApiError, ErrorType};
 use crate::hierarchy::Snapshot;
@@ -51,7 +51,7 @@ pub(crate) async fn runtime_info(State(node): State<Arc<Node>>) -> Answer<Value>
         "startTime": node.facts.start_time.to_rfc3339(),
         "CWD": node.facts.working_directory,
         "serverTime": node.clock.now().to_rfc3339(),
-        "storageRetention": node.facts.retention,
+        "storageRetention": retention(node.db.retention()),
         "timeSeriesCount": head.series,
         "ready": node.readiness().is_ok(),
     }))
@@ -116,4 +116,11 @@ pub(crate) async fn hierarchy(State(node): State<Arc<Node>>) -> Result<Answer<Sn
 /// Says which path isn't there, in the envelope that API clients expect.
 pub(crate) async fn no_such_endpoint(uri: Uri) -> ApiError {
     ApiError { kind: ErrorType::NotFound, message: format!("no endpoint {}", uri.path()) }
+}
+
+/// How long and how much is kept, for example `15d or 512MiB`; empty where all is kept for ever.
+fn retention(retention: Retention) -> String {
+    let time = (retention.ms > 0).then(|| model::format_duration(retention.ms));
+    let size = (retention.bytes > 0).then(|| model::format_size(retention.bytes));
+    time.into_iter().chain(size).collect::<Vec<_>>().join(" or ")
 }

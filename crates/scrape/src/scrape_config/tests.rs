@@ -15,7 +15,7 @@ fn read(text: &str) -> Result<(GlobalConfig, Vec<ScrapeConfig>), config::Errors>
     let mut report = Report::new("/etc/w/p.yml");
     let environment = |name: &str| (name == "ZONE").then(|| "eu".to_owned());
     let global = GlobalConfig::validate(file.global, environment, &mut report);
-    let configs = ScrapeConfig::validate_all(file.scrape_configs, &global, &mut report);
+    let configs = ScrapeConfig::validate_all(file.scrape_configs, &[], &global, &mut report);
     report.finish((global, configs))
 }
 

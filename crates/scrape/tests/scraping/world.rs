@@ -25,6 +25,7 @@ impl World {
             clock: Arc::new(SystemClock),
             storage: Arc::new(store.clone()),
             discovery: Environment::new(&mut registry),
+            placements: None,
             timestamp_tolerance_ms: 2,
             store_metadata: false,
             threads: 2,
@@ -100,6 +101,6 @@ pub(crate) fn job(address: &str, words: &str) -> String {
 pub(crate) fn configs(jobs: &[String]) -> Vec<ScrapeConfig> {
     let mut report = Report::new("p.yml");
     let raw: Vec<Spanned<RawScrapeConfig>> = jobs.iter().map(|job| config::load(job, "p.yml").unwrap()).collect();
-    let configs = ScrapeConfig::validate_all(raw, &GlobalConfig::default(), &mut report);
+    let configs = ScrapeConfig::validate_all(raw, &[], &GlobalConfig::default(), &mut report);
     report.finish(configs).unwrap()
 }

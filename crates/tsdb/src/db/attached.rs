@@ -9,6 +9,7 @@ use model::{Labels, Matcher, Metadata, TimeRange};
 use storage::{ExemplarQueryable, ExemplarSeries, QueryError};
 
 use super::state::Db;
+use crate::options::Retention;
 
 #[async_trait]
 impl ExemplarQueryable for Db {
@@ -31,6 +32,18 @@ impl Db {
     /// Changes how much older than the newest a late sample or exemplar may be, in milliseconds; 0 takes none.
     pub fn set_out_of_order_window(&self, window_ms: i64) {
         self.head.set_out_of_order_window(window_ms.max(0));
+    }
+
+    /// How long and how much is kept.
+    pub fn retention(&self) -> Retention {
+        *self.retention.read()
+    }
+
+    /// Changes it from the next round of maintenance on.
+    pub fn set_retention(&self, retention: Retention) {
+        *self.retention.write() = retention;
+        self.metrics.retention_limit_bytes.set(i64::try_from(retention.bytes).unwrap_or(i64::MAX));
+        self.metrics.retention_limit_seconds.set(retention.ms / 1000);
     }
 
     /// Writes full chunks of the head that wait in memory to their files, and costs nothing where none waits; commits write them

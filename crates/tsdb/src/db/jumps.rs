@@ -41,13 +41,13 @@ impl Db {
 
     /// The end that the retention time is counted back from: that of the newest block, but for what lies so far after all
     /// others that it would make every one of them too old; that has to cover a day first.
-    pub(super) fn end_for_retention(&self, newest_first: &[Arc<Block>]) -> Option<Timestamp> {
+    pub(super) fn end_for_retention(&self, newest_first: &[Arc<Block>], retention_ms: i64) -> Option<Timestamp> {
         let newest = self.blocks.load().end_in_order()?;
-        let settled_ms = SETTLED_MS.min(self.options.retention_ms);
+        let settled_ms = SETTLED_MS.min(retention_ms);
         let mut begin = newest;
         for block in newest_first.iter().map(|block| block.meta()).filter(|meta| meta.max_time <= newest) {
             let gap_ms = begin.as_ms().saturating_sub(block.max_time.as_ms());
-            if gap_ms > self.options.retention_ms && newest.as_ms().saturating_sub(begin.as_ms()) < settled_ms {
+            if gap_ms > retention_ms && newest.as_ms().saturating_sub(begin.as_ms()) < settled_ms {
                 return Some(block.max_time);
             }
             begin = begin.min(block.min_time);

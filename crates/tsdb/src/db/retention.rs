@@ -27,25 +27,27 @@ impl Db {
 
     /// What lies further back from the newest block's end than the retention time.
     fn beyond_time<'a>(&self, newest_first: &'a [Arc<Block>]) -> &'a [Arc<Block>] {
-        if self.options.retention_ms == 0 {
+        let retention_ms = self.retention().ms;
+        if retention_ms == 0 {
             return &[];
         }
         // A block that was put there with times of the far future must not be what makes all others too old.
-        let Some(newest) = self.end_for_retention(newest_first) else { return &[] };
-        let oldest_kept = newest.saturating_sub(self.options.retention_ms);
+        let Some(newest) = self.end_for_retention(newest_first, retention_ms) else { return &[] };
+        let oldest_kept = newest.saturating_sub(retention_ms);
         let kept = newest_first.partition_point(|block| block.meta().max_time > oldest_kept);
         &newest_first[kept..]
     }
 
     /// What doesn't fit under the limit once log, head chunks and all newer blocks are counted.
     fn beyond_size<'a>(&self, newest_first: &'a [Arc<Block>]) -> &'a [Arc<Block>] {
-        if self.options.retention_bytes == 0 || newest_first.is_empty() {
+        let bytes_max = self.retention().bytes;
+        if bytes_max == 0 || newest_first.is_empty() {
             return &[];
         }
         let mut bytes = self.head_disk_bytes();
         let kept = newest_first.iter().take_while(|block| {
             bytes += block.byte_len();
-            bytes <= self.options.retention_bytes
+            bytes <= bytes_max
         });
         &newest_first[kept.count()..]
     }

@@ -21,7 +21,7 @@ use crate::head::{CardinalityStats, Head, HeadOptions, HeadStats, Loading, Trans
 use crate::lock::DirLock;
 use crate::meta::{BlockId, BlockMeta};
 use crate::metrics::Metrics;
-use crate::options::{OpenError, Options};
+use crate::options::{OpenError, Options, Retention};
 
 /// A database on a directory: takes samples, answers questions, and keeps itself in order when it is told to (`maintain`).
 ///
@@ -29,6 +29,8 @@ use crate::options::{OpenError, Options};
 /// cut may take what the system had not written to disk yet, see `docs/format/wal.md`.
 pub struct Db {
     pub(super) options: Options,
+    /// What the options say at first.
+    pub(super) retention: RwLock<Retention>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) head: Arc<Head>,
     pub(super) loading: Loading,
@@ -84,8 +86,10 @@ impl Db {
         };
         let min_valid = in_blocks.unwrap_or(Timestamp::MIN);
         let head = Head::open(&dir, head_options, min_valid, Arc::clone(&clock), metrics.clone()).map_err(io_error)?;
+        let retention = Retention { ms: options.retention_ms, bytes: options.retention_bytes };
         let db = Arc::new(Db {
             options,
+            retention: RwLock::new(retention),
             clock,
             head: Arc::new(head),
             loading: Loading::default(),
@@ -101,8 +105,7 @@ impl Db {
             lock,
         });
         db.metrics.clean_start.set(i64::from(!db.lock.found_file()));
-        db.metrics.retention_limit_bytes.set(i64::try_from(db.options.retention_bytes).unwrap_or(i64::MAX));
-        db.metrics.retention_limit_seconds.set(db.options.retention_ms / 1000);
+        db.set_retention(retention);
         db.metrics.reloads.inc();
         db.show_blocks();
         Db::load(&db, min_valid)?;

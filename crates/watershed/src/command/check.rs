@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use config::Errors;
-use daemon::read_config;
+use daemon::Loaded;
 use promql::ParseOptions;
 use rules::{GroupDefaults, RuleSet};
 
@@ -40,21 +40,24 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
 /// A file with a `federation:` section is a global's, any other a shard's.
 fn check_config(file: &Path, language: ParseOptions) -> Result<String, Errors> {
     let is_global = fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with("federation:")));
-    let (tier, common) = if is_global {
-        ("a global", global::load(file, "global", language)?.common)
+    let (tier, common, notes) = if is_global {
+        let Loaded { common, notes, .. } = global::load(file, "global", language)?;
+        ("a global", common, notes)
     } else {
-        ("a shard", shard::load(file, language)?)
+        let Loaded { common, notes, .. } = shard::load(file, language)?;
+        ("a shard", common, notes)
     };
+    notes.iter().for_each(|note| tracing::warn!("{note}"));
     let groups = common.rules.groups.iter().filter(|group| group.file != Path::new(daemon::BUILT_IN)).count();
     Ok(format!("{tier} with {} scrape jobs and {groups} rule groups", common.scrape.len()))
 }
 
 fn check_rules(file: &Path, language: ParseOptions) -> Result<String, Errors> {
-    let set = RuleSet::check(file, &read_config(file)?, GroupDefaults { language, ..GroupDefaults::default() })?;
+    let set = RuleSet::check(file, &config::read_file(file)?, GroupDefaults { language, ..GroupDefaults::default() })?;
     let rules: usize = set.groups.iter().map(|group| group.rules.len()).sum();
     Ok(format!("{} groups with {rules} rules", set.groups.len()))
 }
 
 fn check_alert_config(file: &Path, _: ParseOptions) -> Result<String, Errors> {
-    alert::Config::load(&read_config(file)?, file).map(|_| "routes and receivers".to_owned())
+    alert::Config::load(&config::read_file(file)?, file).map(|_| "routes and receivers".to_owned())
 }

@@ -32,6 +32,10 @@ pub(crate) fn options(flags: &NodeFlags) -> Result<Options> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Options {
         config_file: flags.config_file.clone(),
+        auto_reload: flags
+            .features
+            .contains(&Feature::AutoReloadConfig)
+            .then(|| Duration::from_millis(flags.auto_reload_interval_ms.unsigned_abs())),
         data_dir: flags.data_dir.clone(),
         listener,
         external_url: flags.external_url.clone(),
@@ -109,9 +113,10 @@ fn log_options(flags: &LogFlags) -> LogOptions {
 fn shown(flags: &NodeFlags) -> BTreeMap<String, String> {
     let all = [
         ("config.file", flags.config_file.display().to_string()),
+        ("config.auto-reload-interval", format_duration(flags.auto_reload_interval_ms)),
         ("storage.tsdb.path", flags.data_dir.display().to_string()),
         ("storage.tsdb.retention.time", format_duration(retention_ms(flags))),
-        ("storage.tsdb.retention.size", daemon::format_size(flags.retention_bytes)),
+        ("storage.tsdb.retention.size", model::format_size(flags.retention_bytes)),
         ("storage.tsdb.min-block-duration", format_duration(flags.min_block_ms)),
         ("storage.tsdb.max-block-duration", format_duration(max_block_ms(flags))),
         ("storage.tsdb.wal-segment-size", format!("{}B", flags.log.segment_bytes)),
@@ -125,8 +130,8 @@ fn shown(flags: &NodeFlags) -> BTreeMap<String, String> {
         ("web.enable-admin-api", flags.enable_admin_api.to_string()),
         ("query.timeout", format_duration(flags.query_timeout_ms)),
         ("query.max-samples", flags.query_max_samples.to_string()),
-        ("query.max-bytes", daemon::format_size(flags.query_max_bytes)),
-        ("query.max-total-bytes", daemon::format_size(flags.query_max_total_bytes)),
+        ("query.max-bytes", model::format_size(flags.query_max_bytes)),
+        ("query.max-total-bytes", model::format_size(flags.query_max_total_bytes)),
         ("query.max-concurrency", flags.query_max_concurrency.to_string()),
         ("query.lookback-delta", format_duration(flags.query_lookback_ms)),
     ];

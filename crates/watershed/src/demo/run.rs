@@ -127,6 +127,7 @@ fn options(plan: &Plan, node: NodeFiles, address: SocketAddr) -> Result<Options>
         min_block_ms: plan.block_ms,
         max_block_ms: plan.block_ms,
         log: LogOptions::default(),
+        auto_reload: None,
         storage: StorageConfig::default(),
         store_metadata: false,
         engine: EngineOptions::default(),

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use daemon::read_config;
 use model::GoRegex;
 use promql::ParseOptions;
 use rules::unit_test::{Failure, Outcome, UnitTests};
@@ -47,7 +46,7 @@ fn tally(suite: &Suite) -> Tally {
 
 async fn run_file(file: &Path, language: ParseOptions, wanted: &[GoRegex], debug: bool) -> Result<Suite> {
     let mut suite = Suite { file: file.to_owned(), ..Suite::default() };
-    let tests = match read_config(file).and_then(|text| UnitTests::load(file, &text, language)) {
+    let tests = match config::read_file(file).and_then(|text| UnitTests::load(file, &text, language)) {
         Ok(tests) => tests,
         Err(errors) => {
             suite.error = Some(errors.to_string());

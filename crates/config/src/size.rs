@@ -19,7 +19,10 @@ const UNITS: [(&str, u64); 14] = [
 ];
 
 /// Reads `512KB`, `1.5MiB` or `0`; units count in 1024.
-pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+///
+/// # Errors
+/// It is none; the text says what it should be.
+pub fn parse_size(text: &str) -> Result<u64, String> {
     let invalid = || format!("not a valid size: {text:?} (want a number with a unit, as 512KB or 10MB)");
     let digits = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
     let number: f64 = text[..digits].parse().map_err(|_| invalid())?;

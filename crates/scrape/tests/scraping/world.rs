@@ -26,7 +26,7 @@ impl World {
             storage: Arc::new(store.clone()),
             discovery: Environment::new(&mut registry),
             timestamp_tolerance_ms: 2,
-            store_metadata: false,
+            store_metadata: true,
             threads: 2,
             hostname: None,
         };

@@ -6,6 +6,7 @@ import { AlertsPage } from './pages/alerts';
 import { HierarchyPage } from './pages/hierarchy';
 import { QueryPage } from './pages/query';
 import { RulesPage } from './pages/rules';
+import { ShardingPage } from './pages/sharding';
 import { StatusPage } from './pages/status';
 import { TargetsPage } from './pages/targets';
 import { Empty } from './parts/status';
@@ -20,6 +21,8 @@ interface Page {
   label: string;
   view: ComponentType;
   globalOnly?: boolean;
+  /** Reached from another page, which knows whether there is anything to see. */
+  unlisted?: boolean;
 }
 
 const PAGES: readonly Page[] = [
@@ -28,6 +31,7 @@ const PAGES: readonly Page[] = [
   { path: 'targets', label: 'Targets', view: TargetsPage },
   { path: 'rules', label: 'Rules', view: RulesPage },
   { path: 'hierarchy', label: 'Hierarchy', view: HierarchyPage, globalOnly: true },
+  { path: 'sharding', label: 'Sharding', view: ShardingPage, unlisted: true },
   { path: 'status', label: 'Status', view: StatusPage },
 ];
 
@@ -35,7 +39,7 @@ export function App() {
   const { path } = useStore(location);
   const ownTier = useStore(tier);
   const page = PAGES.find((each) => each.path === path);
-  const pages = PAGES.filter(({ globalOnly }) => !globalOnly || ownTier === 'global');
+  const pages = PAGES.filter(({ globalOnly, unlisted }) => !unlisted && (!globalOnly || ownTier === 'global'));
   useEffect(() => {
     if (page && page.path !== 'query') document.title = `${page.label} · Watershed`;
     window.scrollTo(0, 0);

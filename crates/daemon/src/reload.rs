@@ -111,7 +111,7 @@ impl<T: Tier> Reloader<T> {
         let query_log = Books::open_log(log_file)
             .map_err(|e| format!("cannot open the query log {}: {e}", log_file.unwrap_or(Path::new("")).display()))?;
         let scraping = self.scrape.apply(common.scrape, &common.global.external_labels).await;
-        scraping.map_err(|e| format!("{e}: {}", e.source))?;
+        scraping.map_err(|e| config::chain(&e))?;
         self.books.set_log(query_log);
         self.db.set_out_of_order_window(common.storage.out_of_order_window_ms);
         self.db.set_max_exemplars(common.storage.max_exemplars);

@@ -3,6 +3,7 @@
 
 use model::LabelsScratch;
 
+use crate::protobuf::{self, Content, DecodeError};
 use crate::{openmetrics, text};
 
 /// Prometheus's text format: every line, and the labels of every series.
@@ -43,4 +44,32 @@ fn read_in_pieces(input: &[u8], piece_bytes: usize) {
         }
         (start, line) = (start + parser.position(), parser.line());
     }
+}
+
+/// Protocol buffers: every family, and all that is in it.
+pub fn protobuf(input: &[u8]) -> bool {
+    let mut scratch = LabelsScratch::default();
+    protobuf::Parser::new(input).all(|family| family.is_ok_and(|family| read_family(&family, &mut scratch).is_ok()))
+}
+
+fn read_family(family: &protobuf::Family<'_>, scratch: &mut LabelsScratch) -> Result<(), DecodeError> {
+    for metric in family.metrics() {
+        let metric = metric?;
+        scratch.clear();
+        metric.labels(scratch)?;
+        match metric.content()? {
+            Content::Number { exemplar, .. } => exemplar.map_or(Ok(()), |exemplar| exemplar.labels(scratch))?,
+            Content::Summary(summary) => summary.quantiles().try_for_each(|quantile| quantile.map(drop))?,
+            Content::Histogram(histogram) => {
+                for bucket in histogram.buckets() {
+                    bucket?.exemplar.map_or(Ok(()), |exemplar| exemplar.labels(scratch))?;
+                }
+                histogram.exemplars().try_for_each(|exemplar| exemplar?.labels(scratch))?;
+                let native = histogram.native()?;
+                // Whether it contradicts itself is the storage's to say; it must not break it.
+                let _ = native.validate();
+            }
+        }
+    }
+    Ok(())
 }

@@ -5,10 +5,10 @@
 //! bytes of the series are the key under which the reader remembers what they stand for. Only a series that was not seen
 //! before is parsed into labels. The libraries that exist take every line apart, at a twentieth of the speed or less.
 //!
-//! All three formats are written, too. Protocol buffers are a few lines for the one message there is; a library would make a tree of
-//! objects of each answer first.
+//! All three formats are written, too. Of protocol buffers there is one message: reading it where it lies and writing it are a few
+//! lines, where a library would make a tree of objects of each answer first.
 //!
-//! Not done here: reading protocol buffers; fetching, decompression, limits on bodies and labels, which belong to the scrape.
+//! Not done here: fetching, decompression, limits on bodies and labels, which belong to the scrape.
 
 mod classic;
 mod escaping;

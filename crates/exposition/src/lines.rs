@@ -193,9 +193,7 @@ impl LineWriter {
 
     /// A bound of a bucket as the value of a label.
     pub fn bound(&self, bound: f64) -> String {
-        let mut out = Vec::new();
-        self.dialect.write_number(&mut out, bound);
-        String::from_utf8_lossy(&out).into_owned()
+        self.dialect.number(bound)
     }
 
     /// What every exposition ends with: in OpenMetrics `# EOF`.
@@ -207,6 +205,14 @@ impl LineWriter {
 }
 
 impl Dialect {
+    /// A number as it stands behind a sample. As the value of `le` and `quantile` the one of OpenMetrics is stored, whatever the target
+    /// shows.
+    pub fn number(self, value: f64) -> String {
+        let mut out = Vec::new();
+        self.write_number(&mut out, value);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
     /// A time in milliseconds.
     fn write_timestamp(self, out: &mut Vec<u8>, timestamp: i64) {
         match self {

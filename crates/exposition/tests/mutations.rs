@@ -1,4 +1,4 @@
-//! Both parsers on damaged input: no panic, and no more memory than the input justifies.
+//! All parsers on damaged input: no panic, and no more memory than the input justifies.
 
 use std::path::Path;
 
@@ -32,4 +32,14 @@ fn text_survives_damage() {
 #[test]
 fn openmetrics_survives_damage() {
     check("openmetrics", fuzzing::openmetrics);
+}
+
+#[test]
+fn protobuf_survives_damage() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds/protobuf");
+    mutation::replay("protobuf", &dir, BOUND, fuzzing::protobuf);
+    for seed in ["valid-kinds", "valid-native"] {
+        let seed = std::fs::read(dir.join(seed)).expect("a seed");
+        mutation::check("protobuf", &seed, BOUND, fuzzing::protobuf);
+    }
 }

@@ -29,10 +29,10 @@ pub use float::{
 };
 pub use go_regex::{GoRegex, GoSearch, RegexError};
 pub use histogram::{
-    Accumulator, Added, Amount, Bucket, Buckets, CUSTOM_BUCKETS_SCHEMA, CounterReset, EXPONENTIAL_SCHEMA_MAX,
-    EXPONENTIAL_SCHEMA_MIN, FloatHistogram, Histogram, HistogramError, HistogramMean, HistogramSum,
-    IncompatibleHistograms, NativeHistogram, Span, bucket_count, bucket_counts, bucket_deltas, bucket_indexes,
-    is_known_schema, is_valid_schema,
+    Accumulator, Added, Amount, Bucket, Buckets, CUSTOM_BUCKETS_SCHEMA, ClassicHistogram, ClassicPart, CounterReset,
+    EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, FloatHistogram, Histogram, HistogramError, HistogramMean,
+    HistogramSum, IncompatibleHistograms, NativeHistogram, Span, bucket_count, bucket_counts, bucket_deltas,
+    bucket_indexes, is_known_schema, is_valid_schema,
 };
 pub use kahan::Kahan;
 pub use labels::{

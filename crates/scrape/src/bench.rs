@@ -7,6 +7,7 @@ use storage::Appendable;
 
 use crate::ingest::{Counts, Ingest, append_stale};
 use crate::metadata::MetadataCache;
+use crate::protocols::Format;
 use crate::scrape_config::ScrapeConfig;
 use crate::series_cache::SeriesCache;
 
@@ -40,6 +41,7 @@ impl TargetReader {
         self.cache.begin();
         let result = Ingest {
             config: &self.config,
+            forms: self.config.histograms,
             labels: &self.labels,
             cache: &mut self.cache,
             scratch: &mut self.scratch,
@@ -47,8 +49,9 @@ impl TargetReader {
             appender: &mut *appender,
             time,
             counts: &mut counts,
+            exemplars: Vec::new(),
         }
-        .run(text);
+        .run(Format::Text, text);
         if let Err(error) = result {
             return Err(error.to_string());
         }

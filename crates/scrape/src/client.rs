@@ -16,7 +16,7 @@ use url::{Position, Url};
 
 use crate::body::{self, BodyError};
 use crate::connection::{Connection, Resting, is_same_origin};
-use crate::protocols::{accept_header, check_content_type};
+use crate::protocols::accept_header;
 use crate::scrape_config::ScrapeConfig;
 use crate::target::Target;
 
@@ -38,8 +38,6 @@ pub(crate) enum FetchError {
     Redirects,
     #[error("cannot follow the redirect to {0:?}")]
     Location(String),
-    #[error("{0}")]
-    ContentType(String),
     #[error("the scrape took longer than its timeout of {0}")]
     Timeout(String),
     #[error("{}", chain(.0))]
@@ -70,20 +68,20 @@ impl ScrapeClient {
             builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
         }
         let connector = builder.enable_http1().wrap_connector(http);
-        let accept = accept_header(&config.scrape_protocols, config.escaping);
+        let accept = accept_header(&config.scrape_protocols, config.names.escaping);
         let accept = HeaderValue::from_str(&accept).map_err(|_| HttpClientError::Header("Accept".to_owned()))?;
         Ok(ScrapeClient { connector, accept })
     }
 
-    /// Fetches the exposition into `buffer`, within `timeout` from the first byte sent to the last received. A connection that
-    /// can be used again is left in `kept`.
+    /// Fetches the exposition into `buffer`, within `timeout` from the first byte sent to the last received, and gives its
+    /// `Content-Type`. A connection that can be used again is left in `kept`.
     pub(crate) async fn fetch(
         &self,
         config: &ScrapeConfig,
         target: &Target,
         kept: &mut Option<Resting>,
         buffer: &mut Vec<u8>,
-    ) -> Result<(), FetchError> {
+    ) -> Result<Option<String>, FetchError> {
         let timeout = Duration::from_millis(target.timeout_ms.unsigned_abs());
         match tokio::time::timeout(timeout, self.fetch_unbounded(config, target, kept, buffer)).await {
             Ok(result) => result,
@@ -97,20 +95,20 @@ impl ScrapeClient {
         target: &Target,
         kept: &mut Option<Resting>,
         buffer: &mut Vec<u8>,
-    ) -> Result<(), FetchError> {
+    ) -> Result<Option<String>, FetchError> {
         let (mut connection, response) = self.follow(config, target, kept.take()).await?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));
         }
         let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        check_content_type(header(CONTENT_TYPE), config.fallback_protocol).map_err(FetchError::ContentType)?;
-        let encoding = header(CONTENT_ENCODING).map(str::to_owned);
+        let (content_type, encoding) =
+            (header(CONTENT_TYPE).map(str::to_owned), header(CONTENT_ENCODING).map(str::to_owned));
         let reading = body::read(response.into_body(), encoding.as_deref(), config.limits.body_size, buffer);
         connection.read(reading).await?;
         if target.interval_ms < IDLE_MAX_MS {
             *kept = connection.rest(&target.url).await;
         }
-        Ok(())
+        Ok(content_type)
     }
 
     /// The first answer that is no redirect, and the connection that its body comes over. Credentials don't follow to another

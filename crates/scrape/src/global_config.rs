@@ -7,20 +7,12 @@ use config::{DurationMs, Report, Spanned, expand_environment};
 use model::Labels;
 use serde::Deserialize;
 
-use crate::protocols::{Escaping, Protocol, validate_protocols};
+use crate::histograms::HistogramForms;
+use crate::names::{Escaping, NameRules, NameValidation};
+use crate::protocols::{Protocol, validate_protocols};
 
 const DEFAULT_INTERVAL_MS: i64 = 60_000;
 const DEFAULT_TIMEOUT_MS: i64 = 10_000;
-
-/// How names of metrics and labels are checked (`metric_name_validation_scheme`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NameValidation {
-    /// Any UTF-8.
-    Utf8,
-    /// Letters, digits, underscores and colons: known, not served.
-    Legacy,
-}
 
 /// `global` as written.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -30,9 +22,9 @@ pub struct RawGlobalConfig {
     pub scrape_interval: Option<Spanned<DurationMs>>,
     pub scrape_timeout: Option<Spanned<DurationMs>>,
     pub scrape_protocols: Option<Spanned<Vec<Protocol>>>,
-    pub scrape_native_histograms: Option<Spanned<bool>>,
-    pub convert_classic_histograms_to_nhcb: Option<Spanned<bool>>,
-    pub always_scrape_classic_histograms: Option<bool>,
+    pub scrape_native_histograms: bool,
+    pub convert_classic_histograms_to_nhcb: bool,
+    pub always_scrape_classic_histograms: bool,
     pub extra_scrape_metrics: Option<bool>,
     pub evaluation_interval: Option<Spanned<DurationMs>>,
     pub rule_query_offset: Option<DurationMs>,
@@ -47,7 +39,7 @@ pub struct RawGlobalConfig {
     pub label_value_length_limit: Option<u64>,
     pub keep_dropped_targets: Option<u64>,
     pub metric_name_validation_scheme: Option<Spanned<NameValidation>>,
-    pub metric_name_escaping_scheme: Option<Escaping>,
+    pub metric_name_escaping_scheme: Option<Spanned<Escaping>>,
 }
 
 /// Bounds on what a scrape may bring; 0 is no bound.
@@ -82,16 +74,20 @@ pub struct GlobalConfig {
     pub rule_query_offset_ms: i64,
     /// The labels that name this node to the outside, environment variables expanded.
     pub external_labels: Labels,
-    /// Formats that are asked for, in order.
-    pub scrape_protocols: Vec<Protocol>,
-    /// How unusual names are asked for.
-    pub escaping: Escaping,
+    /// Formats that are asked for, in order; where nothing is configured it follows from each job's histograms.
+    pub scrape_protocols: Option<Vec<Protocol>>,
+    /// Which names are taken, and how unusual ones are asked for.
+    pub names: NameRules,
+    /// Which forms of histograms are stored.
+    pub histograms: HistogramForms,
     /// Whether the series about limits and body size are stored as well.
     pub extra_scrape_metrics: bool,
     /// Bounds of each job.
     pub limits: Limits,
     /// Where queries are logged, if anywhere.
     pub query_log_file: Option<PathBuf>,
+    /// Where scrapes that fail are logged, if anywhere.
+    pub scrape_failure_log_file: Option<PathBuf>,
 }
 
 impl Default for GlobalConfig {
@@ -102,11 +98,13 @@ impl Default for GlobalConfig {
             evaluation_interval_ms: DEFAULT_INTERVAL_MS,
             rule_query_offset_ms: 0,
             external_labels: Labels::empty(),
-            scrape_protocols: vec![Protocol::PrometheusText100, Protocol::PrometheusText004],
-            escaping: Escaping::AllowUtf8,
+            scrape_protocols: None,
+            names: NameRules::default(),
+            histograms: HistogramForms::default(),
             extra_scrape_metrics: false,
             limits: Limits::default(),
             query_log_file: None,
+            scrape_failure_log_file: None,
         }
     }
 }
@@ -118,8 +116,6 @@ impl GlobalConfig {
         environment: impl Fn(&str) -> Option<String>,
         report: &mut Report,
     ) -> GlobalConfig {
-        refuse_unserved(&raw, report);
-        let defaults = GlobalConfig::default();
         let interval = |raw: &Option<Spanned<DurationMs>>| raw.as_ref().map(|d| d.0).filter(|ms| *ms > 0);
         let scrape_interval_ms = interval(&raw.scrape_interval).unwrap_or(DEFAULT_INTERVAL_MS);
         let scrape_timeout_ms = match interval(&raw.scrape_timeout) {
@@ -129,20 +125,22 @@ impl GlobalConfig {
         if let Some(timeout) = raw.scrape_timeout.as_ref().filter(|_| scrape_timeout_ms > scrape_interval_ms) {
             report.error(timeout, "global scrape timeout greater than scrape interval");
         }
-        let log_file = raw.query_log_file.as_ref().filter(|file| !file.is_empty());
-        let query_log_file = log_file.map(|file| report.resolve(file));
+        let names =
+            NameRules::global(raw.metric_name_validation_scheme.as_ref(), raw.metric_name_escaping_scheme.as_ref());
         let body_size = raw.body_size_limit.as_ref().and_then(|size| report.check(size, config::parse_size(size)));
         GlobalConfig {
             scrape_interval_ms,
             scrape_timeout_ms,
             evaluation_interval_ms: interval(&raw.evaluation_interval).unwrap_or(DEFAULT_INTERVAL_MS),
             rule_query_offset_ms: raw.rule_query_offset.unwrap_or_default().0,
-            external_labels: external_labels(raw.external_labels, environment, report),
-            scrape_protocols: match &raw.scrape_protocols {
-                Some(protocols) => validate_protocols(protocols, report),
-                None => defaults.scrape_protocols,
+            external_labels: external_labels(raw.external_labels, names.validation, environment, report),
+            scrape_protocols: raw.scrape_protocols.as_ref().map(|protocols| validate_protocols(protocols, report)),
+            names,
+            histograms: HistogramForms {
+                native: raw.scrape_native_histograms,
+                converted: raw.convert_classic_histograms_to_nhcb,
+                classic: raw.always_scrape_classic_histograms,
             },
-            escaping: raw.metric_name_escaping_scheme.unwrap_or_default(),
             extra_scrape_metrics: raw.extra_scrape_metrics.unwrap_or(false),
             limits: Limits {
                 body_size: body_size.unwrap_or(0),
@@ -153,29 +151,27 @@ impl GlobalConfig {
                 label_value_length: raw.label_value_length_limit.unwrap_or(0),
                 keep_dropped_targets: raw.keep_dropped_targets.unwrap_or(0),
             },
-            query_log_file,
+            query_log_file: log_file(raw.query_log_file.as_ref(), report),
+            scrape_failure_log_file: log_file(raw.scrape_failure_log_file.as_ref(), report),
         }
     }
 }
 
-fn refuse_unserved(raw: &RawGlobalConfig, report: &mut Report) {
-    let on = |value: &Option<Spanned<bool>>| value.clone().filter(|on| on.value);
-    report.unsupported("scrape_native_histograms", on(&raw.scrape_native_histograms).as_ref());
-    report.unsupported("convert_classic_histograms_to_nhcb", on(&raw.convert_classic_histograms_to_nhcb).as_ref());
-    report.unsupported("scrape_failure_log_file", raw.scrape_failure_log_file.as_ref());
-    let legacy = raw.metric_name_validation_scheme.as_ref().filter(|scheme| scheme.value == NameValidation::Legacy);
-    report.unsupported("metric_name_validation_scheme: legacy", legacy);
+/// The path of a log, if one is wanted.
+pub(crate) fn log_file(file: Option<&Spanned<String>>, report: &Report) -> Option<PathBuf> {
+    file.filter(|file| !file.is_empty()).map(|file| report.resolve(file))
 }
 
 fn external_labels(
     raw: BTreeMap<String, Spanned<String>>,
+    validation: NameValidation,
     environment: impl Fn(&str) -> Option<String>,
     report: &mut Report,
 ) -> Labels {
     let mut expanded = Vec::new();
     for (name, value) in raw {
-        if name.is_empty() {
-            report.error(&value, "the name of an external label is empty");
+        if !validation.takes_label(&name) {
+            report.error(&value, format_args!("{name:?} is not a valid label name"));
         }
         let (text, missing) = expand_environment(&value, &environment);
         for variable in missing {

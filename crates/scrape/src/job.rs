@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::body::Buffers;
 use crate::client::ScrapeClient;
+use crate::failure_log::FailureLogs;
 use crate::metadata::{MetadataCache, Texts};
 use crate::metrics::Metrics;
 use crate::placement::Placements;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) buffers: Buffers,
     pub(crate) texts: Arc<Texts>,
+    pub(crate) failure_logs: FailureLogs,
     /// How late a scrape may begin and still get the planned time as its timestamp, in milliseconds.
     pub(crate) timestamp_tolerance_ms: i64,
     /// Moves all scrapes of this node against those of its replica.

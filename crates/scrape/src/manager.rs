@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::body::Buffers;
+use crate::failure_log::{self, FailureLogs};
 use crate::job::{Health, Job, Shared, TargetState};
 use crate::metadata::Texts;
 use crate::metrics::Metrics;
@@ -48,13 +50,25 @@ pub struct Options {
 
 /// Why a configuration was not taken over; the one before goes on.
 #[derive(Debug, thiserror::Error)]
-#[error("scrape config {job:?}: cannot prepare its HTTP client")]
-pub struct ApplyError {
-    /// The job.
-    pub job: String,
-    /// The cause.
-    #[source]
-    pub source: HttpClientError,
+pub enum ApplyError {
+    /// Certificates or keys of a job cannot be used.
+    #[error("scrape config {job:?}: cannot prepare its HTTP client")]
+    Client {
+        /// The job.
+        job: String,
+        /// The cause.
+        #[source]
+        source: HttpClientError,
+    },
+    /// A log cannot be opened.
+    #[error("cannot open the scrape_failure_log_file {file:?}")]
+    FailureLog {
+        /// The log.
+        file: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
 }
 
 #[derive(Default)]
@@ -91,6 +105,7 @@ impl Manager {
             threads,
             buffers: Buffers::default(),
             texts,
+            failure_logs: FailureLogs::default(),
             timestamp_tolerance_ms: options.timestamp_tolerance_ms,
             seed: AtomicU64::new(0),
             placements: options.placements.unwrap_or_else(placement::alone),
@@ -107,21 +122,24 @@ impl Manager {
     /// Makes the running jobs those of `configs`. Jobs that are unchanged are not touched; of a changed one, targets with
     /// the same labels and URL go on; what is gone gets stale markers. `external_labels` move the scrapes of this
     /// node against those of its replica. All targets that stand in the
-    /// configuration or in files are known when this returns.
+    /// configuration or in files are known when this returns. Logs of failed scrapes are opened anew.
     ///
     /// # Errors
-    /// A job's certificates or keys cannot be used; nothing has changed then.
+    /// A job's certificates or keys cannot be used, or a log cannot be opened; nothing has changed then.
     pub async fn apply(&self, configs: Vec<ScrapeConfig>, external_labels: &Labels) -> Result<(), ApplyError> {
         let mut pools = self.pools.lock().await;
         let mut prepared: BTreeMap<String, Job> = BTreeMap::new();
+        let failure_logs =
+            failure_log::open(&configs).map_err(|(file, source)| ApplyError::FailureLog { file, source })?;
         let names: Vec<String> = configs.iter().map(|config| config.job_name.clone()).collect();
         for config in configs {
             let name = config.job_name.clone();
             if pools.running.get(&name).is_none_or(|pool| pool.config != config) {
-                let job = prepare(config).map_err(|source| ApplyError { job: name.clone(), source })?;
+                let job = prepare(config).map_err(|source| ApplyError::Client { job: name.clone(), source })?;
                 prepared.insert(name, job);
             }
         }
+        self.shared.failure_logs.replace(failure_logs);
         self.shared.set_seed(external_labels.stable_hash());
         let gone: Vec<String> = pools.running.keys().filter(|name| !names.contains(name)).cloned().collect();
         for name in gone {

@@ -1,4 +1,4 @@
-//! What a target says about its metrics: type and help.
+//! What a target says about its metrics: type, help and unit.
 //!
 //! Targets of a job say the same of the same metrics, so the text is held once for all of them ([`Texts`]), and a target
 //! shows its families in the same order each time, so the family that followed last time is looked at first.
@@ -25,7 +25,7 @@ pub struct MetricMetadata {
     pub kind: MetricType,
     /// What it means.
     pub help: String,
-    /// Its unit; the text format has none.
+    /// Its unit, empty where nobody said; the text format has none.
     pub unit: String,
 }
 
@@ -69,8 +69,9 @@ impl Texts {
 struct Family {
     metric: Arc<str>,
     help: Option<Arc<str>>,
+    unit: Option<Arc<str>>,
     kind: MetricType,
-    /// The lines that told help and type last, as hashes: what is told again in the same words isn't looked into.
+    /// The lines of text that told help and type last, as hashes: what is told again in the same words isn't looked into.
     lines: [u64; 2],
     seen: u32,
 }
@@ -86,18 +87,22 @@ pub(crate) struct MetadataCache {
     scrape: u32,
     /// The family that was told about last.
     at: usize,
-    /// Whether that family's metadata changed in this scrape and is to be stored.
+    /// The family whose type was told last in this scrape.
+    typed: Option<usize>,
+    /// Whether metadata of the family that was told about last changed in this scrape and is to be stored.
     changed: bool,
 }
 
 impl MetadataCache {
     pub(crate) fn new(texts: Arc<Texts>) -> Self {
-        MetadataCache { texts, families: Vec::new(), places: HashTable::new(), scrape: 0, at: 0, changed: false }
+        let (families, places) = (Vec::new(), HashTable::new());
+        MetadataCache { texts, families, places, scrape: 0, at: 0, typed: None, changed: false }
     }
 
     pub(crate) fn begin(&mut self) {
         self.scrape += 1;
         self.at = 0;
+        self.typed = None;
         self.changed = false;
     }
 
@@ -108,8 +113,14 @@ impl MetadataCache {
             return Ok(());
         }
         match line.parse()? {
-            Description::Help { metric, text } => self.set_help(&metric, &text, hash),
-            Description::Type { metric, kind } => self.set_kind(&metric, kind, hash),
+            Description::Help { metric, text } => {
+                self.set_help(&metric, &text);
+                self.families[self.at].lines[0] = hash;
+            }
+            Description::Type { metric, kind } => {
+                self.set_kind(&metric, kind);
+                self.families[self.at].lines[1] = hash;
+            }
             Description::Comment => {}
         }
         Ok(())
@@ -125,26 +136,51 @@ impl MetadataCache {
             self.at += 1;
             self.changed = false;
         }
-        self.families[self.at].seen = self.scrape;
+        let family = &mut self.families[self.at];
+        family.seen = self.scrape;
+        if family.lines[1] == line {
+            self.typed = Some(self.at);
+        }
         true
     }
 
-    fn set_help(&mut self, metric: &str, help: &str, line: u64) {
+    /// Takes note of a family's help.
+    pub(crate) fn set_help(&mut self, metric: &str, help: &str) {
         let at = self.find(metric);
-        self.families[at].lines[0] = line;
         if self.families[at].help.as_deref() != Some(help) {
             self.families[at].help = Some(self.texts.share(help));
             self.changed = self.texts.stored;
         }
     }
 
-    fn set_kind(&mut self, metric: &str, kind: MetricType, line: u64) {
+    /// Takes note of a family's type.
+    pub(crate) fn set_kind(&mut self, metric: &str, kind: MetricType) {
         let at = self.find(metric);
-        self.families[at].lines[1] = line;
+        self.typed = Some(at);
         if self.families[at].kind != kind {
             self.families[at].kind = kind;
             self.changed = self.texts.stored;
         }
+    }
+
+    /// Takes note of a family's unit.
+    pub(crate) fn set_unit(&mut self, metric: &str, unit: &str) {
+        let at = self.find(metric);
+        if self.families[at].unit.as_deref().unwrap_or_default() != unit {
+            self.families[at].unit = Some(self.texts.share(unit));
+            self.changed = self.texts.stored;
+        }
+    }
+
+    /// The type that was told last in this scrape.
+    #[inline]
+    pub(crate) fn told_kind(&self) -> MetricType {
+        self.typed.map_or(MetricType::Unknown, |at| self.families[at].kind)
+    }
+
+    /// The family whose type was told last in this scrape.
+    pub(crate) fn typed_family(&self) -> &str {
+        self.typed.map_or("", |at| &self.families[at].metric)
     }
 
     /// Whether the metadata of the family that was told about last changed in this scrape and is to be stored.
@@ -156,11 +192,12 @@ impl MetadataCache {
     /// The metadata that is to be stored with the series of a line: that of the family told about last, if the line is its own.
     pub(crate) fn of_line(&self, series: &[u8]) -> Option<Metadata> {
         let family = self.families.get(self.at).filter(|family| self.texts.stored && family.seen == self.scrape)?;
+        let (series, end) = series.strip_prefix(b"{\"").map_or((series, b'{'), |quoted| (quoted, b'"'));
         let rest = series.strip_prefix(family.metric.as_bytes())?;
-        let suffix = rest.split(|byte| *byte == b'{').next().unwrap_or(rest).trim_ascii_end();
+        let suffix = rest.split(|byte| *byte == end).next().unwrap_or(rest).trim_ascii_end();
         SUFFIXES.iter().any(|known| known.as_bytes() == suffix).then(|| Metadata {
             kind: family.kind,
-            unit: String::new(),
+            unit: family.unit.as_deref().unwrap_or_default().to_owned(),
             help: family.help.as_deref().unwrap_or_default().to_owned(),
         })
     }
@@ -186,7 +223,7 @@ impl MetadataCache {
                 metric: family.metric.to_string(),
                 kind: family.kind,
                 help: family.help.as_deref().unwrap_or_default().to_owned(),
-                unit: String::new(),
+                unit: family.unit.as_deref().unwrap_or_default().to_owned(),
             })
             .collect();
         list.sort_by(|a, b| a.metric.cmp(&b.metric));
@@ -212,7 +249,7 @@ impl MetadataCache {
             return *at as usize;
         }
         let (metric_text, kind) = (self.texts.share(metric), MetricType::Unknown);
-        let family = Family { metric: metric_text, help: None, kind, lines: [0; 2], seen: self.scrape };
+        let family = Family { metric: metric_text, help: None, unit: None, kind, lines: [0; 2], seen: self.scrape };
         self.families.push(family);
         let (families, at) = (&self.families, self.families.len() - 1);
         self.places.insert_unique(hash(metric), at as u32, |at| hash(&families[*at as usize].metric));
@@ -283,7 +320,7 @@ mod tests {
             cache.kind("a", "histogram");
             assert_eq!(cache.has_changed(), want_changed, "{text}");
             let of = |line: &str| cache.of_line(line.as_bytes()).map(|metadata| metadata.help);
-            for line in ["a", "a{x=\"1\"}", "a_bucket{le=\"1\"}", "a_sum", "a_count "] {
+            for line in ["a", "a{x=\"1\"}", "a_bucket{le=\"1\"}", "a_sum", "a_count ", "{\"a_sum\",x=\"1\"}"] {
                 assert_eq!(of(line).as_deref(), Some(text), "{line}");
             }
             for line in ["b", "ab", "a_b", "a_bucket_x{}"] {

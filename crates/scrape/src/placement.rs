@@ -62,6 +62,7 @@ mod tests {
     use model::Labels;
 
     use super::*;
+    use crate::histograms::HistogramForms;
 
     #[test]
     fn keys_are_the_same_in_every_version() {
@@ -71,6 +72,7 @@ mod tests {
             url: "http://10.0.0.7:9100/metrics?a=b".parse().expect("a URL"),
             interval_ms: 1,
             timeout_ms: 1,
+            histograms: HistogramForms::default(),
         };
         assert_eq!(key_of(&target), 0);
     }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use config::{DurationMs, HttpClientConfig, Position, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Ignored, Position, Report, Spanned};
 use discovery::Sources;
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
 use serde::Deserialize;
 
-use crate::global_config::{GlobalConfig, Limits, NameValidation};
-use crate::protocols::{Escaping, Protocol, validate_protocols};
+use crate::global_config::{GlobalConfig, Limits, log_file};
+use crate::histograms::{HistogramForms, HistogramLimits};
+use crate::names::{Escaping, NameRules, NameValidation};
+use crate::protocols::{Protocol, validate_protocols};
 
 discovery::with_sources! {
     /// An entry of `scrape_configs` as written.
@@ -21,13 +23,14 @@ discovery::with_sources! {
         pub scrape_interval: Option<Spanned<DurationMs>>,
         pub scrape_timeout: Option<Spanned<DurationMs>>,
         pub scrape_protocols: Option<Spanned<Vec<Protocol>>>,
-        pub scrape_fallback_protocol: Option<Spanned<Protocol>>,
-        pub scrape_native_histograms: Option<Spanned<bool>>,
-        pub convert_classic_histograms_to_nhcb: Option<Spanned<bool>>,
+        pub fallback_scrape_protocol: Option<Protocol>,
+        pub scrape_fallback_protocol: Option<Spanned<Ignored>>,
+        pub scrape_native_histograms: Option<bool>,
+        pub convert_classic_histograms_to_nhcb: Option<bool>,
         pub always_scrape_classic_histograms: Option<bool>,
         pub extra_scrape_metrics: Option<bool>,
-        pub native_histogram_bucket_limit: Option<u64>,
-        pub native_histogram_min_bucket_factor: Option<f64>,
+        pub native_histogram_bucket_limit: u64,
+        pub native_histogram_min_bucket_factor: f64,
         pub scrape_failure_log_file: Option<Spanned<String>>,
         pub metrics_path: Option<String>,
         pub scheme: Option<Spanned<String>>,
@@ -44,7 +47,7 @@ discovery::with_sources! {
         pub label_value_length_limit: Option<u64>,
         pub keep_dropped_targets: Option<u64>,
         pub metric_name_validation_scheme: Option<Spanned<NameValidation>>,
-        pub metric_name_escaping_scheme: Option<Escaping>,
+        pub metric_name_escaping_scheme: Option<Spanned<Escaping>>,
         pub relabel_configs: Vec<Spanned<RawRelabelConfig>>,
         pub metric_relabel_configs: Vec<Spanned<RawRelabelConfig>>,
     }
@@ -97,8 +100,14 @@ pub struct ScrapeConfig {
     pub scrape_protocols: Vec<Protocol>,
     /// The format of a target whose `Content-Type` is missing or unknown.
     pub fallback_protocol: Option<Protocol>,
-    /// How unusual names are asked for.
-    pub escaping: Escaping,
+    /// Which names are taken, and how unusual ones are asked for.
+    pub names: NameRules,
+    /// Which forms of histograms are stored, unless relabelling says otherwise.
+    pub histograms: HistogramForms,
+    /// How fine native histograms may be.
+    pub histogram_limits: HistogramLimits,
+    /// Where scrapes that fail are logged, if anywhere.
+    pub scrape_failure_log_file: Option<PathBuf>,
     /// Whether the series about limits and body size are stored as well.
     pub extra_scrape_metrics: bool,
     /// The path of the metrics, `/metrics`.
@@ -185,15 +194,33 @@ impl ScrapeConfig {
         refuse_proxy(&http, position, report);
         let is_relabelled = !raw.relabel_configs.is_empty();
         let sources = Sources::validate(raw.take_sources(), is_relabelled, report);
+        let histograms = HistogramForms {
+            native: raw.scrape_native_histograms.unwrap_or(global.histograms.native),
+            converted: raw.convert_classic_histograms_to_nhcb.unwrap_or(global.histograms.converted),
+            classic: raw.always_scrape_classic_histograms.unwrap_or(global.histograms.classic),
+        };
+        let scrape_protocols = raw.scrape_protocols.as_ref().map(|protocols| validate_protocols(protocols, report));
+        let failure_log = log_file(raw.scrape_failure_log_file.as_ref(), report);
         ScrapeConfig {
             scrape_interval_ms,
             scrape_timeout_ms,
-            scrape_protocols: match &raw.scrape_protocols {
-                Some(protocols) => validate_protocols(protocols, report),
-                None => global.scrape_protocols.clone(),
-            },
-            fallback_protocol: raw.scrape_fallback_protocol.map(|protocol| protocol.value),
-            escaping: raw.metric_name_escaping_scheme.unwrap_or(global.escaping),
+            scrape_protocols: scrape_protocols
+                .or_else(|| global.scrape_protocols.clone())
+                .unwrap_or_else(|| Protocol::defaults(histograms.native)),
+            fallback_protocol: raw.fallback_scrape_protocol,
+            names: NameRules::of_job(
+                raw.metric_name_validation_scheme.as_ref(),
+                raw.metric_name_escaping_scheme.as_ref(),
+                global.names,
+                position,
+                report,
+            ),
+            histograms,
+            histogram_limits: HistogramLimits::new(
+                raw.native_histogram_bucket_limit,
+                raw.native_histogram_min_bucket_factor,
+            ),
+            scrape_failure_log_file: failure_log.or_else(|| global.scrape_failure_log_file.clone()),
             extra_scrape_metrics: raw.extra_scrape_metrics.unwrap_or(global.extra_scrape_metrics),
             metrics_path: raw.metrics_path.filter(|p| !p.is_empty()).unwrap_or_else(|| "/metrics".to_owned()),
             scheme: raw.scheme.and_then(|s| report.check(&s, Scheme::parse(&s))).unwrap_or(Scheme::Http),
@@ -248,14 +275,8 @@ fn refuse_proxy(http: &HttpClientConfig, position: Position, report: &mut Report
 }
 
 fn refuse_unserved(raw: &RawScrapeConfig, report: &mut Report) {
-    let on = |value: &Option<Spanned<bool>>| value.clone().filter(|on| on.value);
-    report.unsupported("scrape_native_histograms", on(&raw.scrape_native_histograms).as_ref());
-    report.unsupported("convert_classic_histograms_to_nhcb", on(&raw.convert_classic_histograms_to_nhcb).as_ref());
-    report.unsupported("scrape_failure_log_file", raw.scrape_failure_log_file.as_ref());
-    let legacy = raw.metric_name_validation_scheme.as_ref().filter(|scheme| scheme.value == NameValidation::Legacy);
-    report.unsupported("metric_name_validation_scheme: legacy", legacy);
-    if let Some(fallback) = raw.scrape_fallback_protocol.as_ref().filter(|protocol| !protocol.is_served()) {
-        report.error(fallback, "this scrape_fallback_protocol is not supported yet: use PrometheusText0.0.4");
+    if let Some(old) = &raw.scrape_fallback_protocol {
+        report.error(old, "unknown key \"scrape_fallback_protocol\", did you mean \"fallback_scrape_protocol\"?");
     }
 }
 

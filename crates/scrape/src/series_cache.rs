@@ -1,4 +1,4 @@
-//! What the lines of a target stand for: remembered from scrape to scrape by a hash of their raw bytes.
+//! What the lines of a target stand for: remembered from scrape to scrape by a key, which is a hash of their raw bytes.
 //!
 //! The bytes themselves, two hundred for a usual line, were three quarters of what scraping held in memory. A line that was
 //! never seen is taken for another one only if their 64 bits are equal by chance: with ten thousand lines remembered, once
@@ -11,13 +11,16 @@
 //! It also knows which series end: a series is *live* if the last stored scrape brought it without a timestamp of its own,
 //! and a live series that the next scrape doesn't bring gets a stale marker. Scrapes are numbered; a failed one may have
 //! touched entries before it failed, so an entry keeps the number before its last as well.
+//!
+//! Two things are known of few lines, and lie beside the entries: the labels of series with native histograms, which are appended
+//! by labels, and of which histogram a line of a classic one is a part.
 
-use hashbrown::{HashSet, HashTable};
+use hashbrown::{HashMap, HashSet, HashTable};
+use model::{ClassicPart, Labels};
 use storage::SeriesRef;
-use xxhash_rust::xxh3::xxh3_64;
 
 const NONE: u32 = u32::MAX;
-/// In the place of a reference: relabelling drops the line. No storage gives it out.
+/// In the place of a reference: relabelling drops the line, or its series has no sample yet. No storage gives it out.
 const DROPPED: u64 = u64::MAX;
 /// Lines that may be remembered beyond twice those of the last scrape.
 const UNSEEN_MAX: usize = 1000;
@@ -27,6 +30,14 @@ const TABLE_SCRAPES: u32 = 4;
 /// The place of an entry; good until the end of the scrape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EntryId(u32);
+
+/// What a line tells of a classic histogram that becomes a native one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct PartOf {
+    /// The entry of the native one.
+    pub(crate) histogram: EntryId,
+    pub(crate) part: ClassicPart,
+}
 
 /// Thirty-two bytes, so that two share a cache line.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +60,14 @@ impl Entry {
     }
 }
 
+/// What is known of a series of native histograms besides its entry.
+#[derive(Debug)]
+struct HistogramEntry {
+    labels: Labels,
+    /// The last scrape that brought a histogram.
+    brought: u32,
+}
+
 /// Those that are not free, by hash.
 fn table_of(entries: &[Entry]) -> HashTable<u32> {
     let mut table = HashTable::with_capacity(entries.len());
@@ -67,6 +86,10 @@ pub(crate) struct SeriesCache {
     searched: u32,
     entries: Vec<Entry>,
     free: Vec<u32>,
+    /// Entries that stand for native histograms.
+    histograms: HashMap<u32, HistogramEntry, foldhash::fast::RandomState>,
+    /// Parallel to the entries, but only as long as the last that is a part of something.
+    parts: Vec<Option<PartOf>>,
     /// Live series whose lines were forgotten because the rules changed.
     orphans: Vec<SeriesRef>,
     /// The number of the scrape under way, from 1.
@@ -101,28 +124,28 @@ impl SeriesCache {
 
     /// Finds a line.
     #[inline]
-    pub(crate) fn find(&mut self, raw: &[u8]) -> Option<EntryId> {
-        let hash = xxh3_64(raw);
+    pub(crate) fn find(&mut self, key: u64) -> Option<EntryId> {
         let guess = match self.previous {
             Some(previous) => self.entries[previous as usize].next,
             None => self.first.unwrap_or(NONE),
         };
         if let Some(entry) = self.entries.get(guess as usize)
-            && entry.hash == hash
+            && entry.hash == key
         {
             self.previous = Some(guess);
             return Some(EntryId(guess));
         }
-        self.find_slow(hash)
+        let id = self.find_aside(key)?;
+        self.follow_with(id.0);
+        Some(id)
     }
 
-    fn find_slow(&mut self, hash: u64) -> Option<EntryId> {
+    /// Finds a line that doesn't follow the one before it.
+    pub(crate) fn find_aside(&mut self, key: u64) -> Option<EntryId> {
         self.searched = self.scrape;
         let entries = &self.entries;
         let table = self.table.get_or_insert_with(|| table_of(entries));
-        let id = *table.find(hash, |id| entries[*id as usize].hash == hash)?;
-        self.follow_with(id);
-        Some(EntryId(id))
+        table.find(key, |id| entries[*id as usize].hash == key).map(|id| EntryId(*id))
     }
 
     fn follow_with(&mut self, id: u32) {
@@ -134,8 +157,14 @@ impl SeriesCache {
     }
 
     /// Remembers a new line, which this scrape has; `None` for one that relabelling drops.
-    pub(crate) fn insert(&mut self, raw: &[u8], series: Option<SeriesRef>) -> EntryId {
-        let hash = xxh3_64(raw);
+    pub(crate) fn insert(&mut self, key: u64, series: Option<SeriesRef>) -> EntryId {
+        let id = self.insert_aside(key, series);
+        self.follow_with(id.0);
+        id
+    }
+
+    /// Remembers a new line that doesn't follow the one before it.
+    pub(crate) fn insert_aside(&mut self, hash: u64, series: Option<SeriesRef>) -> EntryId {
         let series = series.map_or(DROPPED, |series| series.0);
         let entry = Entry { hash, series, next: NONE, seen: self.scrape, tracked: 0, tracked_before: 0 };
         self.seen_count += 1;
@@ -155,8 +184,36 @@ impl SeriesCache {
         if let Some(table) = &mut self.table {
             table.insert_unique(hash, id, |id| self.entries[*id as usize].hash);
         }
-        self.follow_with(id);
         EntryId(id)
+    }
+
+    /// Notes that an entry stands for native histograms of the series with these labels.
+    pub(crate) fn set_histogram(&mut self, id: EntryId, labels: Labels) {
+        self.histograms.insert(id.0, HistogramEntry { labels, brought: 0 });
+    }
+
+    /// Notes that this scrape has a native histogram: the labels of its series, and whether the scrape had one already. `None` where
+    /// relabelling drops it.
+    pub(crate) fn bring(&mut self, id: EntryId) -> Option<(Labels, bool)> {
+        self.see(id);
+        let known = self.histograms.get_mut(&id.0)?;
+        let is_repeated = std::mem::replace(&mut known.brought, self.scrape) == self.scrape;
+        Some((known.labels.clone(), is_repeated))
+    }
+
+    /// Notes that a line is a part of a histogram.
+    pub(crate) fn set_part(&mut self, id: EntryId, part: PartOf) {
+        let at = id.0 as usize;
+        if self.parts.len() <= at {
+            self.parts.resize(at + 1, None);
+        }
+        self.parts[at] = Some(part);
+    }
+
+    /// Of which histogram a line is a part.
+    #[inline]
+    pub(crate) fn part(&self, id: EntryId) -> Option<PartOf> {
+        self.parts.get(id.0 as usize).copied().flatten()
     }
 
     /// The series of a line; `None` for one that relabelling drops.
@@ -240,6 +297,10 @@ impl SeriesCache {
                 occupied.remove();
             }
             *entry = Entry { hash: 0, series: DROPPED, next: NONE, seen: 0, tracked: 0, tracked_before: 0 };
+            self.histograms.remove(&id);
+            if let Some(part) = self.parts.get_mut(id as usize) {
+                *part = None;
+            }
             self.free.push(id);
         }
     }

@@ -7,6 +7,7 @@ use discovery::{TargetGroup, check_address};
 use model::{INSTANCE, JOB, Labels, LabelsBuilder, format_duration, parse_duration};
 use url::Url;
 
+use crate::histograms::HistogramForms;
 use crate::scrape_config::ScrapeConfig;
 
 const ADDRESS: &str = "__address__";
@@ -14,6 +15,9 @@ const METRICS_PATH: &str = "__metrics_path__";
 const SCHEME: &str = "__scheme__";
 const INTERVAL: &str = "__scrape_interval__";
 const TIMEOUT: &str = "__scrape_timeout__";
+const CONVERTED: &str = "__convert_classic_histograms_to_nhcb__";
+const CLASSIC: &str = "__always_scrape_classic_histograms__";
+const NATIVE: &str = "__scrape_native_histograms__";
 const PARAM_PREFIX: &str = "__param_";
 const META_PREFIX: &str = "__meta_";
 const RESERVED_PREFIX: &str = "__";
@@ -28,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) url: Url,
     pub(crate) interval_ms: i64,
     pub(crate) timeout_ms: i64,
+    /// Which forms of its histograms are stored.
+    pub(crate) histograms: HistogramForms,
 }
 
 /// What became of a discovered address.
@@ -79,6 +85,9 @@ fn set_defaults(labels: &mut LabelsBuilder, config: &ScrapeConfig) {
         (TIMEOUT, format_duration(config.scrape_timeout_ms)),
         (METRICS_PATH, config.metrics_path.clone()),
         (SCHEME, config.scheme.as_str().to_owned()),
+        (CONVERTED, config.histograms.converted.to_string()),
+        (CLASSIC, config.histograms.classic.to_string()),
+        (NATIVE, config.histograms.native.to_string()),
     ];
     for (name, value) in defaults {
         if labels.get(name).is_none() {
@@ -110,13 +119,38 @@ fn finish(labels: &mut LabelsBuilder, config: &ScrapeConfig, discovered: &Labels
             format_duration(interval_ms)
         ));
     }
+    let histograms = histogram_forms(labels, config.histograms)?;
     let url = url_of(labels, &address, &config.params)?;
     labels.retain(|name, _| !name.starts_with(META_PREFIX));
     if labels.get(INSTANCE).is_none() {
         labels.set(INSTANCE, &address);
     }
     labels.retain(|name, _| !name.starts_with(RESERVED_PREFIX));
-    Ok(Target { labels: labels.build(), discovered: discovered.clone(), url, interval_ms, timeout_ms })
+    Ok(Target { labels: labels.build(), discovered: discovered.clone(), url, interval_ms, timeout_ms, histograms })
+}
+
+/// What the labels say of histograms; one that relabelling took away says what the job says.
+fn histogram_forms(labels: &LabelsBuilder, job: HistogramForms) -> Result<HistogramForms, String> {
+    let flag = |name: &str, default: bool, words: &str| match labels.get(name) {
+        None => Ok(default),
+        Some(text) => {
+            parse_bool(text).ok_or_else(|| format!("error parsing {words}: {text:?} is neither true nor false"))
+        }
+    };
+    Ok(HistogramForms {
+        native: flag(NATIVE, job.native, "scrape native histograms")?,
+        converted: flag(CONVERTED, job.converted, "convert classic histograms to nhcb")?,
+        classic: flag(CLASSIC, job.classic, "always scrape classic histograms")?,
+    })
+}
+
+/// A flag in a label, in the words of Go.
+fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
 }
 
 fn url_of(labels: &LabelsBuilder, address: &str, params: &BTreeMap<String, Vec<String>>) -> Result<Url, String> {

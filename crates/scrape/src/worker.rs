@@ -8,20 +8,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{LabelsScratch, Timestamp};
+use storage::Appender;
 use tokio::time::Instant;
 
 use crate::body::BodyError;
 use crate::client::FetchError;
 use crate::connection::Resting;
+use crate::failure_log::Failure;
 use crate::ingest::{Counts, Ingest, IngestError, append_stale};
 use crate::job::{Health, LastScrape, Plan, Shared, TargetState};
+use crate::protocols::format_of;
 use crate::report::{ReportSeries, ScrapeReport};
 use crate::series_cache::SeriesCache;
 
 /// What the network brought.
 enum Fetched {
-    Body,
-    Failed { reason: String, is_body_limit: bool },
+    Body {
+        content_type: Option<String>,
+    },
+    Failed {
+        reason: String,
+        is_body_limit: bool,
+    },
+    /// Nothing was asked for.
+    Forbidden {
+        reason: String,
+    },
 }
 
 /// Scrapes one target again and again.
@@ -66,18 +78,17 @@ impl Worker {
         let mut buffer = self.shared.buffers.take();
         let fetched = self.fetch(&mut buffer).await;
         let duration = start.elapsed();
-        let text = if matches!(fetched, Fetched::Body) { buffer.as_slice() } else { &[] };
-        self.store(text, fetched, time, duration);
+        self.store(&buffer, fetched, time, duration);
         self.shared.buffers.give(buffer);
     }
 
     async fn fetch(&mut self, buffer: &mut Vec<u8>) -> Fetched {
         let Plan { job, target } = &*self.plan;
         if let Some(reason) = job.forced_error.load_full() {
-            return Fetched::Failed { reason: reason.to_string(), is_body_limit: false };
+            return Fetched::Forbidden { reason: reason.to_string() };
         }
         match job.client.fetch(&job.config, target, &mut self.connection, buffer).await {
-            Ok(()) => Fetched::Body,
+            Ok(content_type) => Fetched::Body { content_type },
             Err(error) => {
                 let is_body_limit = matches!(error, FetchError::Body(BodyError::Limit(_) | BodyError::Bound));
                 if is_body_limit {
@@ -98,6 +109,8 @@ impl Worker {
         if old.metric_relabel_configs != new.metric_relabel_configs
             || old.honor_labels != new.honor_labels
             || old.limits != new.limits
+            || old.names != new.names
+            || self.plan.target.histograms != plan.target.histograms
         {
             self.cache.forget_lines();
         }
@@ -107,27 +120,19 @@ impl Worker {
         self.plan = plan;
     }
 
-    fn store(&mut self, text: &[u8], fetched: Fetched, time: Timestamp, duration: Duration) {
+    fn store(&mut self, body: &[u8], fetched: Fetched, time: Timestamp, duration: Duration) {
         let plan = Arc::clone(&self.plan);
         let config = &plan.job.config;
         let mut counts = Counts::default();
         let mut appender = self.shared.storage.appender();
         self.cache.begin();
+        let is_logged = !matches!(fetched, Fetched::Forbidden { .. });
         let (error, body_bytes) = match fetched {
             Fetched::Failed { reason, is_body_limit } => (Some(reason), if is_body_limit { -1 } else { 0 }),
-            Fetched::Body => {
-                let result = Ingest {
-                    config,
-                    labels: &plan.target.labels,
-                    cache: &mut self.cache,
-                    scratch: &mut self.scratch,
-                    metadata: &mut self.state.metadata.lock(),
-                    appender: &mut *appender,
-                    time,
-                    counts: &mut counts,
-                }
-                .run(text);
-                (result.err().map(|e| self.refused(&e)), i64::try_from(text.len()).unwrap_or(i64::MAX))
+            Fetched::Forbidden { reason } => (Some(reason), 0),
+            Fetched::Body { content_type } => {
+                let result = self.ingest(&mut *appender, body, content_type.as_deref(), time, &mut counts);
+                (result.err(), i64::try_from(body.len()).unwrap_or(i64::MAX))
             }
         };
         let ended = match &error {
@@ -150,6 +155,9 @@ impl Worker {
         };
         self.report.append(&mut *appender, time, &report, config);
         self.is_reported = true;
+        if let Some(reason) = error.as_deref().filter(|_| is_logged) {
+            self.log_failure(reason);
+        }
         let error = match appender.commit() {
             Ok(()) => error,
             Err(e) => Some(config::chain(&e)),
@@ -157,11 +165,53 @@ impl Worker {
         self.tell(&counts, error, time, duration);
     }
 
+    /// Appends what a body has; an empty one has nothing, of whatever type it is.
+    fn ingest(
+        &mut self,
+        appender: &mut dyn Appender,
+        body: &[u8],
+        content_type: Option<&str>,
+        time: Timestamp,
+        counts: &mut Counts,
+    ) -> Result<(), String> {
+        if body.is_empty() {
+            return Ok(());
+        }
+        let Plan { job, target } = &*self.plan;
+        let format = format_of(content_type, job.config.fallback_protocol)?;
+        let result = Ingest {
+            config: &job.config,
+            forms: target.histograms,
+            labels: &target.labels,
+            cache: &mut self.cache,
+            scratch: &mut self.scratch,
+            metadata: &mut self.state.metadata.lock(),
+            appender,
+            time,
+            counts,
+            exemplars: Vec::new(),
+        }
+        .run(format, body);
+        result.map_err(|error| self.refused(&error))
+    }
+
+    /// Notes a failed scrape in the job's log, if it has one.
+    fn log_failure(&self, reason: &str) {
+        let Plan { job, target } = &*self.plan;
+        let config = &job.config;
+        if let Some(path) = &config.scrape_failure_log_file {
+            let time = self.shared.clock.now();
+            let failure = Failure { time, job: &config.job_name, target: target.url.as_str(), reason };
+            self.shared.failure_logs.add(path, failure);
+        }
+    }
+
     fn refused(&self, error: &IngestError) -> String {
         match error {
             IngestError::SampleLimit(_) => self.shared.metrics.sample_limit.inc(),
-            IngestError::LabelLimit(_) => self.shared.metrics.label_limits.inc(),
-            IngestError::Parse(_) | IngestError::Series { .. } => 0,
+            IngestError::BucketLimit(_) => self.shared.metrics.bucket_limit.inc(),
+            IngestError::LabelLimit { .. } => self.shared.metrics.label_limits.inc(),
+            IngestError::Parse(_) | IngestError::Decode(_) | IngestError::Series { .. } => 0,
         };
         error.to_string()
     }
@@ -174,6 +224,7 @@ impl Worker {
         metrics.out_of_order.inc_by(counts.out_of_order);
         metrics.duplicate.inc_by(counts.duplicate);
         metrics.out_of_bounds.inc_by(counts.out_of_bounds);
+        metrics.exemplars_out_of_order.inc_by(counts.exemplars_out_of_order);
         let skipped = counts.out_of_order + counts.duplicate + counts.out_of_bounds;
         let url = self.plan.target.url.as_str();
         if skipped > 0 && !self.has_skipped {

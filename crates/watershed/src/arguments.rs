@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::parse_duration;
 
-use crate::feature::Feature;
+use crate::feature::{Feature, FeatureParser};
 use crate::memory;
 use crate::test_arguments::Test;
 use crate::tsdb_arguments::Tsdb;
@@ -80,7 +80,7 @@ pub(crate) struct WithExpressions {
     #[command(flatten)]
     pub(crate) files: Files,
     /// Features that the node has, separated by commas; may be repeated.
-    #[arg(long = "enable-feature", value_enum, value_delimiter = ',')]
+    #[arg(long = "enable-feature", value_parser = FeatureParser, value_delimiter = ',')]
     pub(crate) features: Vec<Feature>,
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct NodeFlags {
     #[command(flatten)]
     pub(crate) log: LogFlags,
     /// Features to turn on, separated by commas; may be repeated.
-    #[arg(long = "enable-feature", value_enum, value_delimiter = ',')]
+    #[arg(long = "enable-feature", value_parser = FeatureParser, value_delimiter = ',')]
     pub(crate) features: Vec<Feature>,
     /// Address to listen on.
     #[arg(long = "web.listen-address", default_value = "0.0.0.0:9090", value_parser = parse_listen_address)]

@@ -1,7 +1,25 @@
 //! The features behind `--enable-feature`.
 
-use clap::ValueEnum;
+use std::ffi::OsStr;
+
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Command, ValueEnum};
 use promql::ParseOptions;
+
+/// Features of Prometheus that change what is stored of a scrape and are not served: why they are refused.
+const REFUSED: [(&str, &str); 4] = [
+    (
+        "created-timestamp-zero-ingestion",
+        "no zeros are stored at the start timestamps that targets show; the _created lines of OpenMetrics are stored as samples",
+    ),
+    ("st-storage", "start timestamps that targets show are not stored with their samples"),
+    (
+        "st-synthesis",
+        "no start timestamps are made up: counters are stored as targets show them, the first sample included",
+    ),
+    ("type-and-unit-labels", "what targets say of their metrics is metadata and does not become labels"),
+];
 
 /// What is off unless it is asked for. Features of Prometheus that are always on here are taken and change nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,5 +74,42 @@ impl Feature {
             delayed_name_removal: has(Feature::PromqlDelayedNameRemoval),
             start_timestamps: has(Feature::UseStartTimestamps),
         }
+    }
+}
+
+/// Reads the name of a feature; of some that Prometheus has it says why there is no such thing here.
+#[derive(Clone)]
+pub(crate) struct FeatureParser;
+
+impl TypedValueParser for FeatureParser {
+    type Value = Feature;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Feature, clap::Error> {
+        if let Some((name, reason)) = REFUSED.iter().find(|(name, _)| value == *name) {
+            let message = format!("--enable-feature={name} is not supported: {reason}\n");
+            return Err(clap::Error::raw(ErrorKind::InvalidValue, message).with_cmd(command));
+        }
+        EnumValueParser::<Feature>::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Feature::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_read_or_refused_with_a_reason() {
+        let read = |word: &str| FeatureParser.parse_ref(&Command::new("w"), None, OsStr::new(word));
+        assert_eq!(read("exemplar-storage").ok(), Some(Feature::ExemplarStorage));
+        for (name, reason) in REFUSED {
+            let error = read(name).expect_err(name).to_string();
+            assert!(error.contains(name) && error.contains(reason), "{error}");
+        }
+        let error = read("exemplar").expect_err("no feature").to_string();
+        assert!(error.contains("possible values"), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use model::GoRegex;
 
-use crate::feature::Feature;
+use crate::feature::{Feature, FeatureParser};
 
 const PROMQL_EXAMPLE: &str = "\
 Example:
@@ -79,7 +79,7 @@ pub(crate) struct Rules {
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
     /// Features that the rules and tests may use, separated by commas; may be repeated.
-    #[arg(long = "enable-feature", value_enum, value_delimiter = ',')]
+    #[arg(long = "enable-feature", value_parser = FeatureParser, value_delimiter = ',')]
     pub(crate) features: Vec<Feature>,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct Promql {
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// Features that the queries may use, separated by commas; may be repeated.
-    #[arg(long = "enable-feature", value_enum, value_delimiter = ',')]
+    #[arg(long = "enable-feature", value_parser = FeatureParser, value_delimiter = ',')]
     pub(crate) features: Vec<Feature>,
 }
 

@@ -82,6 +82,36 @@ export interface Targets {
   droppedTargetCounts?: Record<string, number> | null;
 }
 
+/** Who scrapes what, where several shards share their targets. */
+export interface Sharding {
+  name: string;
+  state: string;
+  replicationFactor: number;
+  takeoverAfterSeconds: number;
+  members: ShardingMember[];
+  targets: SharedTarget[];
+  targetCount: number;
+}
+
+export interface ShardingMember {
+  name: string;
+  /** Empty for the shard that answers. */
+  url: string;
+  state: string;
+  lastAnswerSeconds: number | null;
+  lastError: string;
+  serving: string[];
+  targetCount: number;
+}
+
+export interface SharedTarget {
+  scrapePool: string;
+  labels: Labels;
+  scrapeUrl: string;
+  owners: string[];
+  isHere: boolean;
+}
+
 export interface Alert {
   labels: Labels;
   annotations: Labels;

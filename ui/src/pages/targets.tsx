@@ -20,6 +20,7 @@ import { ExternalLink } from '../parts/link';
 import { LabelTags } from '../parts/series';
 import { Ago, Badge, Empty, ErrorBox, Loaded, toneOf } from '../parts/status';
 import { type Filters, stateShown, useFilters } from './filters';
+import { SharingNote } from './sharding';
 
 /** Targets of one pool rendered before a person asks for the rest. */
 const POOL_SHOWN = 100;
@@ -36,6 +37,7 @@ export function TargetsPage() {
       <Loaded polled={polled}>
         {({ activeTargets, droppedTargetCounts }) => (
           <>
+            <SharingNote />
             <Pools targets={activeTargets} filters={filters} />
             <Dropped counts={droppedTargetCounts ?? null} />
           </>

@@ -12,6 +12,9 @@ export type Tone = 'good' | 'warn' | 'bad' | 'none' | 'info';
 
 const TONES: Readonly<Record<string, Tone>> = {
   up: 'good',
+  serving: 'good',
+  joining: 'warn',
+  silent: 'bad',
   ok: 'good',
   inactive: 'good',
   pending: 'warn',

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use model::Labels;
 use scrape::PlacedTarget;
 use serde::Serialize;
+use serde_json::Value;
 use sharding::{MemberStatus, Snapshot, Standing};
 
 use crate::envelope::{Answer, ApiError, ErrorType};
@@ -54,24 +55,24 @@ struct Target {
 }
 
 /// All members and who has what; targets of one job (`scrapePool`), of one shard (`member`), no more than `limit`. With `scope=self` what
-/// this shard says of itself, which is what members ask for.
+/// this shard says of itself, which is what members ask for. Where nothing is shared, null.
 pub(crate) async fn sharding(State(node): State<Arc<Node>>, params: Params) -> Result<Response, ApiError> {
-    let not_here = || {
-        let message = "this node shares its targets with nobody: its configuration has no section sharding".into();
-        ApiError { kind: ErrorType::NotFound, message }
-    };
-    let sharding = node.sharding.as_ref().ok_or_else(not_here)?;
+    let sharding = node.sharding.as_ref();
     match params.get("scope") {
         None => {}
         Some("self") => {
-            let word = sharding.word(node.scrape.has_scraped_all()).ok_or_else(not_here)?;
-            return Ok(Answer::new(word).into_response());
+            let word = sharding.and_then(|sharding| sharding.word(node.scrape.has_scraped_all()));
+            let message = "this node shares its targets with nobody: its configuration has no section sharding";
+            let not_here = || ApiError { kind: ErrorType::NotFound, message: message.to_owned() };
+            return Ok(Answer::new(word.ok_or_else(not_here)?).into_response());
         }
         Some(other) => {
             return Err(ApiError::parameter("scope", format_args!("{other:?} is not known, only self is")));
         }
     }
-    let snapshot = sharding.snapshot().ok_or_else(not_here)?;
+    let Some(snapshot) = sharding.and_then(|sharding| sharding.snapshot()) else {
+        return Ok(Answer::new(Value::Null).into_response());
+    };
     let limit = match params.count("limit")? {
         0 => usize::MAX,
         limit => limit,

@@ -1,9 +1,8 @@
 //! Histograms under operators.
 
 use super::accumulator::{Accumulator, Added, HistogramSum, IncompatibleHistograms};
-use super::cells;
 use super::float::FloatHistogram;
-use super::shape::{CounterReset, Span};
+use super::shape::CounterReset;
 
 impl FloatHistogram {
     /// The sum of two histograms.
@@ -55,26 +54,6 @@ impl FloatHistogram {
         let buckets = self.positive.iter_mut().chain(&mut self.negative);
         [&mut self.zero_count, &mut self.count, &mut self.sum].into_iter().chain(buckets).for_each(change);
     }
-
-    /// The same without empty buckets.
-    #[must_use]
-    pub fn compacted(mut self) -> Self {
-        let sides = [
-            (&mut self.buckets.positive_spans, &mut self.positive),
-            (&mut self.buckets.negative_spans, &mut self.negative),
-        ];
-        for (spans, counts) in sides {
-            if !is_compact(spans, counts) {
-                (*spans, *counts) = cells::to_spans(&cells::of::<f64>(spans, counts));
-            }
-        }
-        self
-    }
-}
-
-fn is_compact(spans: &[Span], counts: &[f64]) -> bool {
-    let whole = spans.iter().enumerate().all(|(at, span)| span.length > 0 && (at == 0 || span.offset > 0));
-    whole && counts.iter().all(|count| *count != 0.0)
 }
 
 /// A mean of histograms: their sum divided by their number, or, once the sum would overflow, a mean that moves with every one.

@@ -14,22 +14,23 @@ pub(super) fn of<A: Amount>(spans: &[Span], counts: &[f64]) -> Cells<A> {
 
 /// The spans and counts of all buckets that aren't empty.
 pub(super) fn to_spans<A: Amount>(cells: &[(i64, A)]) -> (Vec<Span>, Vec<f64>) {
-    let (mut spans, mut counts): (Vec<Span>, Vec<f64>) = (Vec::new(), Vec::with_capacity(cells.len()));
+    let filled = || cells.iter().map(|(index, amount)| (*index, amount.total())).filter(|(_, total)| *total != 0.0);
+    (spans_of(filled().map(|(index, _)| index)), filled().map(|(_, total)| total).collect())
+}
+
+/// The spans of buckets with these indexes, which ascend.
+pub(super) fn spans_of(indexes: impl Iterator<Item = i64>) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
     let mut next = 0;
-    for (index, amount) in cells {
-        let total = amount.total();
-        if total == 0.0 {
-            continue;
-        }
+    for index in indexes {
         match spans.last_mut() {
-            Some(span) if *index == next => span.length += 1,
+            Some(span) if index == next => span.length += 1,
             // Indexes come from spans, whose offsets are as long; sums of offsets that don't fit are no valid histogram's.
             _ => spans.push(Span { offset: (index - next).clamp(i32::MIN.into(), i32::MAX.into()) as i32, length: 1 }),
         }
-        counts.push(total);
         next = index + 1;
     }
-    (spans, counts)
+    spans
 }
 
 /// Adds counts to the buckets of the same indexes; both sides ascend, and an index may come again.

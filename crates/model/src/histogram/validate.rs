@@ -12,6 +12,12 @@ use crate::float::format_float;
 #[error("{0}")]
 pub struct HistogramError(String);
 
+impl HistogramError {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        HistogramError(text.into())
+    }
+}
+
 fn error<T>(text: impl Into<String>) -> Result<T, HistogramError> {
     Err(HistogramError(text.into()))
 }

@@ -67,10 +67,11 @@ fn takes_every_word_that_is_served() {
   honor_timestamps: false
   track_timestamps_staleness: true
   scrape_protocols: [PrometheusProto, OpenMetricsText1.0.0, OpenMetricsText0.0.1, PrometheusText1.0.0, PrometheusText0.0.4]
-  scrape_fallback_protocol: PrometheusText0.0.4
-  scrape_native_histograms: false
+  fallback_scrape_protocol: PrometheusText0.0.4
+  scrape_native_histograms: true
   always_scrape_classic_histograms: true
-  convert_classic_histograms_to_nhcb: false
+  convert_classic_histograms_to_nhcb: true
+  scrape_failure_log_file: failed.json
   extra_scrape_metrics: true
   native_histogram_bucket_limit: 10
   native_histogram_min_bucket_factor: 1.1
@@ -82,8 +83,8 @@ fn takes_every_word_that_is_served() {
   label_name_length_limit: 1
   label_value_length_limit: 1
   keep_dropped_targets: 1
-  metric_name_validation_scheme: utf8
-  metric_name_escaping_scheme: allow-utf-8
+  metric_name_validation_scheme: legacy
+  metric_name_escaping_scheme: values
   tls_config: {server_name: x.example, insecure_skip_verify: true}
   http_headers: {X-Scope: {values: [a]}}
   authorization: {credentials: t}
@@ -124,16 +125,28 @@ fn refuses_with_the_place() {
         ],
     );
     check(&job("scheme: ftp"), &["3:11: unknown scheme \"ftp\", expected http or https"]);
+    check(&job("scrape_protocols: []"), &["3:21: scrape_protocols cannot be empty"]);
     check(
-        &job("scrape_protocols: [PrometheusProto]"),
-        &["3:21: scrape_protocols has none that is supported yet: add PrometheusText0.0.4 or PrometheusText1.0.0"],
+        &job("scrape_protocols: [OpenMetricsText1.0.0, PrometheusProto, OpenMetricsText1.0.0]"),
+        &["3:21: duplicated protocol in scrape_protocols"],
+    );
+    check(
+        &job("scrape_fallback_protocol: PrometheusText0.0.4"),
+        &["3:29: unknown key \"scrape_fallback_protocol\", did you mean \"fallback_scrape_protocol\"?"],
+    );
+    check(
+        &job("fallback_scrape_protocol: prometheusproto"),
+        &["3:29: unknown value \"prometheusproto\", did you mean \"PrometheusProto\"?"],
+    );
+    check(
+        &job("metric_name_validation_scheme: legacy\n  metric_name_escaping_scheme: allow-utf-8"),
+        &["4:32: utf8 metric names requested but validation scheme is not set to UTF8"],
     );
     check(
         &job("scrape_protocols: [PrometheusText]"),
         &["3:22: unknown value \"PrometheusText\", expected one of: OpenMetricsText0.0.1, OpenMetricsText1.0.0, \
            PrometheusProto, PrometheusText0.0.4, PrometheusText1.0.0"],
     );
-    check(&job("scrape_native_histograms: true"), &["3:29: scrape_native_histograms is not supported yet"]);
     check(&job("body_size_limit: 5"), &["3:20: not a valid size: \"5\" (want a number with a unit, as 512KB or 10MB)"]);
     check(&job("static_configs: [{targets: ['http://x']}]"), &["3:31: \"http://x\" is not a valid hostname"]);
     check(
@@ -145,10 +158,47 @@ fn refuses_with_the_place() {
     );
     check(&job("proxy_url: http://p:1"), &["2:3: proxy_url is not supported yet for scraping"]);
     check(
-        "global: {scrape_interval: 5s, scrape_timeout: 6s, scrape_failure_log_file: q}",
-        &[
-            "1:47: global scrape timeout greater than scrape interval",
-            "1:76: scrape_failure_log_file is not supported yet",
-        ],
+        "global: {scrape_interval: 5s, scrape_timeout: 6s, metric_name_validation_scheme: legacy, external_labels: {a.b: c}}",
+        &["1:47: global scrape timeout greater than scrape interval", "1:113: \"a.b\" is not a valid label name"],
     );
+}
+
+#[test]
+fn formats_follow_histograms_and_global() {
+    use Protocol::{OpenMetricsText001, OpenMetricsText100, PrometheusProto, PrometheusText004, PrometheusText100};
+    let check = |global: &str, job: &str, want: &[Protocol]| {
+        let (_, configs) = read(&format!("global: {{{global}}}\nscrape_configs: [{{job_name: a, {job}}}]\n")).unwrap();
+        assert_eq!(configs[0].scrape_protocols, want, "{global} {job}");
+    };
+    let text = [OpenMetricsText100, OpenMetricsText001, PrometheusText100, PrometheusText004];
+    let all = [PrometheusProto, OpenMetricsText100, OpenMetricsText001, PrometheusText100, PrometheusText004];
+    check("", "", &text);
+    check("", "scrape_native_histograms: true", &all);
+    check("scrape_native_histograms: true", "", &all);
+    check("scrape_native_histograms: true", "scrape_native_histograms: false", &text);
+    check("scrape_protocols: [PrometheusText0.0.4]", "scrape_native_histograms: true", &[PrometheusText004]);
+    check("scrape_protocols: [PrometheusText0.0.4]", "scrape_protocols: [PrometheusProto]", &[PrometheusProto]);
+}
+
+#[test]
+fn histograms_and_their_log_follow_global() {
+    let (_, configs) = read(
+        "global: {convert_classic_histograms_to_nhcb: true, always_scrape_classic_histograms: true, scrape_failure_log_file: a}
+scrape_configs:
+- job_name: a
+- job_name: b
+  always_scrape_classic_histograms: false
+  scrape_failure_log_file: /b
+  native_histogram_bucket_limit: 7
+  native_histogram_min_bucket_factor: 2
+",
+    )
+    .unwrap();
+    let (a, b) = (&configs[0], &configs[1]);
+    assert_eq!(a.histograms, HistogramForms { native: false, converted: true, classic: true });
+    assert_eq!(b.histograms, HistogramForms { native: false, converted: true, classic: false });
+    assert_eq!(a.histogram_limits, HistogramLimits { buckets: 0, schema: 8 });
+    assert_eq!(b.histogram_limits, HistogramLimits { buckets: 7, schema: 0 });
+    let log = |config: &ScrapeConfig| config.scrape_failure_log_file.clone();
+    assert_eq!((log(a), log(b)), (Some("/etc/w/a".into()), Some("/b".into())));
 }

@@ -24,7 +24,7 @@ fn makes_labels_and_url() {
     assert_eq!((target.interval_ms, target.timeout_ms), (60_000, 10_000));
     assert_eq!(
         target.discovered.to_string(),
-        r#"{__address__="h:9100", __metrics_path__="/metrics", __scheme__="http", __scrape_interval__="1m", __scrape_timeout__="10s", env="prod", job="j"}"#
+        r#"{__address__="h:9100", __always_scrape_classic_histograms__="false", __convert_classic_histograms_to_nhcb__="false", __metrics_path__="/metrics", __scheme__="http", __scrape_interval__="1m", __scrape_native_histograms__="false", __scrape_timeout__="10s", env="prod", job="j"}"#
     );
 }
 
@@ -57,6 +57,25 @@ fn interval_and_timeout_can_be_relabelled() {
         Err("scrape timeout cannot be greater than scrape interval (\"6s\" > \"5s\")".to_owned())
     );
     assert_eq!(only(&format!("{yaml}0s}}")), Err("scrape timeout cannot be 0".to_owned()));
+}
+
+#[test]
+fn forms_of_histograms_can_be_relabelled() {
+    let check = |label: &str, value: &str, want: Result<HistogramForms, &str>| {
+        let yaml = format!(
+            "{{job_name: j, scrape_native_histograms: true, static_configs: [{{targets: ['h:1']}}], \
+             relabel_configs: [{{target_label: {label}, replacement: '{value}'}}]}}"
+        );
+        let got = only(&yaml).map(|target| target.histograms);
+        assert_eq!(got, want.map_err(str::to_owned), "{label} {value}");
+    };
+    let job = HistogramForms { native: true, ..HistogramForms::default() };
+    check(NATIVE, "F", Ok(HistogramForms::default()));
+    check(NATIVE, "", Ok(job));
+    check(CONVERTED, "1", Ok(HistogramForms { converted: true, ..job }));
+    check(CLASSIC, "true", Ok(HistogramForms { classic: true, ..job }));
+    let wrong = "error parsing always scrape classic histograms: \"yes\" is neither true nor false";
+    check(CLASSIC, "yes", Err(wrong));
 }
 
 #[test]

@@ -4,7 +4,10 @@
 
 mod behaviour;
 mod discovery;
+mod failure_log;
+mod formats;
 mod network;
+mod protobuf;
 mod server;
 mod store;
 mod world;

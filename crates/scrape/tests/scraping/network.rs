@@ -29,7 +29,9 @@ async fn asks_as_prometheus_does() {
         format!("user-agent: Watershed/{}\r\n", env!("CARGO_PKG_VERSION")),
         "accept-encoding: gzip\r\n".to_owned(),
         "x-prometheus-scrape-timeout-seconds: 0.15\r\n".to_owned(),
-        "accept: text/plain;version=1.0.0;escaping=allow-utf-8;q=0.9,text/plain;version=0.0.4;q=0.8,*/*;q=0.1\r\n"
+        "accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+         application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+         text/plain;version=0.0.4;q=0.3,*/*;q=0.2\r\n"
             .to_owned(),
         format!("host: {}\r\n", server.address),
     ];
@@ -63,7 +65,7 @@ async fn bad_answers_fail_with_their_reason() {
     let half = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\na 1\n".to_vec();
     check(Answer::Raw(half), "", "the body broke off").await;
     check(Answer::with("500 Oops", b"a 1\n"), "", "server returned HTTP status 500 Internal Server Error").await;
-    check(Answer::with("200 OK", b"a 1\n"), "", "sent no Content-Type").await;
+    check(Answer::with("200 OK", b"a 1\n"), "", "sending blank Content-Type").await;
     check(Answer::with("200 OK\r\nContent-Type: text/html", b"a 1\n"), "", "unsupported Content-Type \"text/html\"")
         .await;
     check(Answer::Raw(b"nonsense\r\n\r\n".to_vec()), "", "GET http://").await;
@@ -76,7 +78,7 @@ async fn bad_answers_fail_with_their_reason() {
 #[tokio::test]
 async fn a_missing_content_type_is_taken_with_a_fallback() {
     let (world, _server) =
-        World::with(Answer::with("200 OK", b"a 1\n"), "scrape_fallback_protocol: PrometheusText0.0.4").await;
+        World::with(Answer::with("200 OK", b"a 1\n"), "fallback_scrape_protocol: PrometheusText0.0.4").await;
     world.wait_up(1.0).await;
 }
 

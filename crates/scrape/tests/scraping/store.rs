@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Labels, Timestamp, is_stale};
+use model::{Exemplar, Histogram, Labels, Metadata, NativeHistogram, Timestamp, is_stale};
 use parking_lot::Mutex;
+use storage::chunk::Value;
 use storage::{AppendError, Appendable, Appender, CommitError, SeriesRef};
 use tokio::sync::watch;
 
@@ -12,7 +13,9 @@ use tokio::sync::watch;
 struct Data {
     refs: HashMap<Labels, u64>,
     /// By reference: labels and samples in order.
-    series: Vec<(Labels, Vec<(i64, f64)>)>,
+    series: Vec<(Labels, Vec<(i64, Value)>)>,
+    exemplars: Vec<(Labels, Exemplar)>,
+    metadata: HashMap<Labels, Metadata>,
     /// Transactions that were stored, each as `labels → value`.
     commits: Vec<Vec<(Labels, i64, f64)>>,
     /// References below this one are unknown: what a storage does that has dropped its oldest series.
@@ -49,11 +52,36 @@ impl Store {
         }
     }
 
-    /// Samples of the series that prints as `labels`.
+    /// Samples of the series that prints as `labels`, histograms as their sums.
     pub(crate) fn samples(&self, labels: &str) -> Vec<(i64, f64)> {
+        self.values(labels).iter().map(|(time, value)| (*time, number(value))).collect()
+    }
+
+    /// The same as they are.
+    pub(crate) fn values(&self, labels: &str) -> Vec<(i64, Value)> {
         let data = self.data.lock();
         let found = data.series.iter().find(|(l, _)| l.to_string() == labels);
         found.map(|(_, samples)| samples.clone()).unwrap_or_default()
+    }
+
+    /// The last histogram of a series.
+    pub(crate) fn histogram(&self, labels: &str) -> Option<NativeHistogram> {
+        match self.values(labels).pop() {
+            Some((_, Value::Histogram(histogram))) => Some(histogram),
+            _ => None,
+        }
+    }
+
+    /// The exemplars of a series: their labels as text, values and times.
+    pub(crate) fn exemplars(&self, labels: &str) -> Vec<(String, f64, i64)> {
+        let data = self.data.lock();
+        let of_series = data.exemplars.iter().filter(|(l, _)| l.to_string() == labels);
+        of_series.map(|(_, e)| (e.labels.to_string(), e.value, e.time.as_ms())).collect()
+    }
+
+    pub(crate) fn metadata(&self, labels: &str) -> Option<Metadata> {
+        let data = self.data.lock();
+        data.metadata.iter().find(|(l, _)| l.to_string() == labels).map(|(_, metadata)| metadata.clone())
     }
 
     /// The last value of a series.
@@ -98,45 +126,95 @@ impl Store {
 
 impl Appendable for Store {
     fn appender(&self) -> Box<dyn Appender> {
-        Box::new(Transaction { store: self.clone(), staged: Vec::new() })
+        let (staged, exemplars, metadata) = Default::default();
+        Box::new(Transaction { store: self.clone(), staged, exemplars, metadata })
+    }
+}
+
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::Float(value) => *value,
+        Value::Histogram(histogram) => histogram.to_float().sum,
     }
 }
 
 struct Transaction {
     store: Store,
-    staged: Vec<(u64, i64, f64)>,
+    staged: Vec<(u64, i64, Value)>,
+    exemplars: Vec<(u64, Exemplar)>,
+    metadata: Vec<(u64, Metadata)>,
 }
 
-impl Appender for Transaction {
-    fn append(&mut self, labels: &Labels, time: Timestamp, value: f64) -> Result<SeriesRef, AppendError> {
-        let id = {
-            let mut data = self.store.data.lock();
-            data.appends_by_labels += 1;
-            let next = data.series.len() as u64;
-            let id = *data.refs.entry(labels.clone()).or_insert(next);
-            if id == next {
-                data.series.push((labels.clone(), Vec::new()));
-            }
-            id
-        };
-        self.append_ref(SeriesRef(id), time, value)?;
-        Ok(SeriesRef(id))
+impl Transaction {
+    /// The series with these labels, which is made if it is new.
+    fn series(&self, labels: &Labels) -> u64 {
+        let mut data = self.store.data.lock();
+        let next = data.series.len() as u64;
+        let id = *data.refs.entry(labels.clone()).or_insert(next);
+        if id == next {
+            data.series.push((labels.clone(), Vec::new()));
+        }
+        id
     }
 
-    fn append_ref(&mut self, series: SeriesRef, time: Timestamp, value: f64) -> Result<(), AppendError> {
+    fn stage(&mut self, series: SeriesRef, time: Timestamp, mut value: Value) -> Result<(), AppendError> {
         let data = self.store.data.lock();
         let known = usize::try_from(series.0).ok().and_then(|id| data.series.get(id));
         let (_, samples) = known.filter(|_| series.0 >= data.forgotten).ok_or(AppendError::UnknownSeries(series))?;
-        let staged = self.staged.iter().rev().find(|(id, ..)| *id == series.0).map(|(_, time, value)| (*time, *value));
-        match staged.or(samples.last().copied()) {
+        let of_series = |(id, time, value): &(u64, i64, Value)| (*id == series.0).then(|| (*time, value.clone()));
+        let last = self.staged.iter().rev().find_map(of_series).or(samples.last().cloned());
+        if matches!(last, Some((_, Value::Histogram(_)))) && is_stale(number(&value)) {
+            value = Value::Histogram(Histogram::stale().into());
+        }
+        match last {
             Some((last, _)) if last > time.as_ms() => return Err(AppendError::OutOfOrder),
             Some((last, old)) if last == time.as_ms() => {
-                let is_same = old.to_bits() == value.to_bits();
+                let is_same = number(&old).to_bits() == number(&value).to_bits();
                 return if is_same { Ok(()) } else { Err(AppendError::DuplicateTimestamp) };
             }
             _ => {}
         }
         self.staged.push((series.0, time.as_ms(), value));
+        Ok(())
+    }
+}
+
+impl Appender for Transaction {
+    fn append(&mut self, labels: &Labels, time: Timestamp, value: f64) -> Result<SeriesRef, AppendError> {
+        self.store.data.lock().appends_by_labels += 1;
+        let series = SeriesRef(self.series(labels));
+        self.stage(series, time, Value::Float(value)).map(|()| series)
+    }
+
+    fn append_ref(&mut self, series: SeriesRef, time: Timestamp, value: f64) -> Result<(), AppendError> {
+        self.stage(series, time, Value::Float(value))
+    }
+
+    fn append_histogram(
+        &mut self,
+        labels: &Labels,
+        time: Timestamp,
+        histogram: NativeHistogram,
+    ) -> Result<SeriesRef, AppendError> {
+        histogram.validate().map_err(|error| AppendError::InvalidHistogram(error.to_string()))?;
+        let series = SeriesRef(self.series(labels));
+        self.stage(series, time, Value::Histogram(histogram)).map(|()| series)
+    }
+
+    fn append_exemplar(&mut self, series: SeriesRef, exemplar: &Exemplar) -> Result<(), AppendError> {
+        let data = self.store.data.lock();
+        let labels = &data.series[series.0 as usize].0;
+        match data.exemplars.iter().rev().find(|(l, _)| l == labels) {
+            Some((_, last)) if last == exemplar => return Ok(()),
+            Some((_, last)) if last.time > exemplar.time => return Err(AppendError::OutOfOrder),
+            _ => {}
+        }
+        self.exemplars.push((series.0, exemplar.clone()));
+        Ok(())
+    }
+
+    fn append_metadata(&mut self, series: SeriesRef, metadata: &Metadata) -> Result<(), AppendError> {
+        self.metadata.push((series.0, metadata.clone()));
         Ok(())
     }
 
@@ -146,8 +224,16 @@ impl Appender for Transaction {
             let mut commit = Vec::new();
             for (id, time, value) in self.staged {
                 let (labels, samples) = &mut data.series[id as usize];
+                commit.push((labels.clone(), time, number(&value)));
                 samples.push((time, value));
-                commit.push((labels.clone(), time, value));
+            }
+            for (id, exemplar) in self.exemplars {
+                let labels = data.series[id as usize].0.clone();
+                data.exemplars.push((labels, exemplar));
+            }
+            for (id, metadata) in self.metadata {
+                let labels = data.series[id as usize].0.clone();
+                data.metadata.insert(labels, metadata);
             }
             data.commits.push(commit);
             data.commits.len()

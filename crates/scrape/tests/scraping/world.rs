@@ -27,7 +27,7 @@ impl World {
             discovery: Environment::new(&mut registry),
             placements: None,
             timestamp_tolerance_ms: 2,
-            store_metadata: false,
+            store_metadata: true,
             threads: 2,
             hostname: None,
         };

@@ -15,8 +15,8 @@ use crate::group::TargetGroup;
 use crate::http::HttpSource;
 use crate::kubernetes::config::KubernetesSdConfig;
 use crate::kubernetes::follow::follow as follow_kubernetes;
-use crate::kubernetes::hub::Shared;
 use crate::refresh::follow_asked;
+use crate::sharing::Shared;
 use crate::sources::{Source, Sources};
 
 /// How long a source that takes the place of another is waited for.
@@ -105,7 +105,7 @@ impl Discovery {
     /// A source that others of the node may have as well.
     fn share(&self, config: &KubernetesSdConfig) -> Arc<Shared> {
         let hub = &self.environment.kubernetes;
-        hub.source(config, |board, stop| {
+        hub.sources.source(config, |board, stop| {
             tokio::spawn(follow_kubernetes(hub.clone(), config.clone(), board, stop));
         })
     }

@@ -16,10 +16,13 @@ mod file_watch;
 mod group;
 mod http;
 mod kubernetes;
+mod meta_labels;
 mod metrics;
+mod patience;
 mod refresh;
 pub mod relabel;
 mod resolver;
+mod sharing;
 mod sources;
 mod sources_raw;
 

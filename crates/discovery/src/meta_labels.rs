@@ -40,6 +40,18 @@ impl MetaLabels {
         self.set_named(object, "", name, value)
     }
 
+    /// Sets a label `<prefix><object><name>` for each name.
+    pub(crate) fn set_all<'a>(
+        &mut self,
+        object: &str,
+        pairs: impl IntoIterator<Item = (&'a String, &'a String)>,
+    ) -> &mut Self {
+        for (name, value) in pairs {
+            self.set_sanitized(object, name, value);
+        }
+        self
+    }
+
     /// Sets a label with another prefix.
     pub(crate) fn set_plain(&mut self, name: &str, value: &str) -> &mut Self {
         self.labels.push(name, value);

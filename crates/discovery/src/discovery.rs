@@ -8,15 +8,17 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::board::{Bell, Board};
+use crate::consul::follow::follow as follow_consul;
 use crate::dns::DnsSource;
+use crate::docker::source::DockerSource;
 use crate::environment::Environment;
 use crate::file_watch::FileWatch;
 use crate::group::TargetGroup;
 use crate::http::HttpSource;
-use crate::kubernetes::config::KubernetesSdConfig;
 use crate::kubernetes::follow::follow as follow_kubernetes;
-use crate::kubernetes::hub::Shared;
+use crate::nomad::NomadSource;
 use crate::refresh::follow_asked;
+use crate::sharing::Shared;
 use crate::sources::{Source, Sources};
 
 /// How long a source that takes the place of another is waited for.
@@ -85,14 +87,13 @@ impl Discovery {
 
     async fn run(&self, source: Source) -> Running {
         let bell = Arc::new(Bell(self.changed.clone()));
-        let (board, follower) = match &source {
-            Source::Kubernetes(config) => {
-                let shared = self.share(config);
+        let (board, follower) = match self.share(&source) {
+            Some(shared) => {
                 shared.board.tell(&bell);
                 self.changed.notify_one(); // for what is known already
                 (shared.board.clone(), Follower::Shared { _source: shared })
             }
-            Source::File(_) | Source::Dns(_) | Source::Http(_) => {
+            None => {
                 let (stop, board) = (CancellationToken::new(), Arc::<Board>::default());
                 board.tell(&bell);
                 self.run_alone(source.clone(), &board, &stop).await;
@@ -102,12 +103,18 @@ impl Discovery {
         Running { source, board, _bell: bell, _follower: follower }
     }
 
-    /// A source that others of the node may have as well.
-    fn share(&self, config: &KubernetesSdConfig) -> Arc<Shared> {
-        let hub = &self.environment.kubernetes;
-        hub.source(config, |board, stop| {
-            tokio::spawn(follow_kubernetes(hub.clone(), config.clone(), board, stop));
-        })
+    /// A source that others of the node may have as well, if it is of such a kind.
+    fn share(&self, source: &Source) -> Option<Arc<Shared>> {
+        let Environment { kubernetes: hub, consul, metrics, .. } = &*self.environment;
+        match source {
+            Source::Kubernetes(config) => Some(hub.sources.source(config, |board, stop| {
+                tokio::spawn(follow_kubernetes(hub.clone(), (**config).clone(), board, stop));
+            })),
+            Source::Consul(config) => Some(consul.source(config, |board, stop| {
+                tokio::spawn(follow_consul((**config).clone(), metrics.consul.clone(), board, stop));
+            })),
+            _ => None,
+        }
     }
 
     async fn run_alone(&self, source: Source, board: &Arc<Board>, stop: &CancellationToken) {
@@ -126,7 +133,19 @@ impl Discovery {
                 let source = HttpSource { config: *config, environment, owner };
                 tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
             }
-            Source::Kubernetes(_) => {}
+            Source::Nomad(config) => {
+                let source = NomadSource { config: *config, environment, owner };
+                tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
+            }
+            Source::Docker(config) => {
+                let source = DockerSource { config: *config, environment, owner };
+                tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
+            }
+            Source::DockerSwarm(config) => {
+                let source = DockerSource { config: *config, environment, owner };
+                tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
+            }
+            Source::Kubernetes(_) | Source::Consul(_) => {}
         }
     }
 

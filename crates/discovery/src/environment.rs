@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
+use crate::consul::config::ConsulSdConfig;
 use crate::kubernetes::access::InCluster;
 use crate::kubernetes::hub::Hub;
 use crate::metrics::Metrics;
 use crate::resolver::Dns;
+use crate::sharing::Sharing;
 
-/// Metrics, whom to ask about names, and what is followed in Kubernetes clusters.
+/// Metrics, whom to ask about names, and what is followed in Kubernetes clusters and in Consul.
 #[derive(Debug)]
 pub struct Environment {
     pub(crate) metrics: Metrics,
     pub(crate) dns: Dns,
     pub(crate) kubernetes: Arc<Hub>,
+    pub(crate) consul: Sharing<ConsulSdConfig>,
 }
 
 impl Environment {
@@ -32,6 +35,6 @@ impl Environment {
     pub fn with(dns: Dns, in_cluster: InCluster, registry: &mut Registry) -> Arc<Self> {
         let metrics = Metrics::new(registry);
         let kubernetes = Arc::new(Hub::new(in_cluster, metrics.kubernetes.clone()));
-        Arc::new(Environment { metrics, dns, kubernetes })
+        Arc::new(Environment { metrics, dns, kubernetes, consul: Sharing::default() })
     }
 }

@@ -18,7 +18,6 @@ mod kind;
 mod kubeconfig;
 mod meta;
 mod object;
-mod patience;
 mod reflection;
 mod role;
 mod selector;

@@ -5,12 +5,14 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use crate::consul::metrics::ConsulMetrics;
+
 /// The labels of a series about the sources of one kind that somebody has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct SourceLabels {
     /// The job, or who else has the sources.
     pub(crate) config: String,
-    /// `dns` or `http`.
+    /// As `dns`.
     pub(crate) mechanism: String,
 }
 
@@ -66,19 +68,23 @@ pub(crate) struct Metrics {
     pub(crate) dns_lookups: Counter,
     pub(crate) dns_lookup_failures: Counter,
     pub(crate) http_failures: Counter,
+    pub(crate) nomad_failures: Counter,
     refresh_failures: Family<SourceLabels, Counter>,
     pub(crate) kubernetes: KubernetesMetrics,
+    pub(crate) consul: ConsulMetrics,
 }
 
 impl Metrics {
     /// Creates them and makes them known to `registry`.
     pub(crate) fn new(registry: &mut Registry) -> Self {
-        let metrics = Metrics { kubernetes: KubernetesMetrics::new(registry), ..Metrics::default() };
+        let (kubernetes, consul) = (KubernetesMetrics::new(registry), ConsulMetrics::new(registry));
+        let metrics = Metrics { kubernetes, consul, ..Metrics::default() };
         let counters = [
             ("prometheus_sd_file_read_errors", "Files of targets that could not be read", &metrics.file_read_errors),
             ("prometheus_sd_dns_lookups", "Lookups of names in the DNS", &metrics.dns_lookups),
             ("prometheus_sd_dns_lookup_failures", "Lookups of names that failed", &metrics.dns_lookup_failures),
             ("prometheus_sd_http_failures", "Lists of targets that a server didn't tell", &metrics.http_failures),
+            ("prometheus_sd_nomad_failures", "Rounds of questions to Nomad that failed", &metrics.nomad_failures),
         ];
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::{DurationMs, Report, Spanned};
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
@@ -16,6 +17,16 @@ pub(crate) trait Asked: Send + Sync + 'static {
 
     /// One round of questions. What fails is logged and counted there, with the words of the source.
     fn ask(&self) -> impl Future<Output = Round> + Send;
+}
+
+/// How often a source shall be asked.
+pub(crate) fn interval(raw: Option<Spanned<DurationMs>>, default: Duration, report: &mut Report) -> Duration {
+    raw.map_or(default, |interval| {
+        if interval.0 <= 0 {
+            report.error(&interval, "refresh_interval must be longer than 0");
+        }
+        interval.to_std()
+    })
 }
 
 /// Asks at once and at each interval until it is stopped. A part that fails keeps what it had.

@@ -2,11 +2,14 @@
 
 use config::{Report, Spanned};
 
+use crate::consul::config::ConsulSdConfig;
 use crate::dns::DnsSdConfig;
+use crate::docker::config::{DockerSdConfig, DockerSwarmSdConfig};
 use crate::file::FileSdConfig;
 use crate::group::TargetGroup;
 use crate::http::HttpSdConfig;
 use crate::kubernetes::config::KubernetesSdConfig;
+use crate::nomad::NomadSdConfig;
 use crate::sources_raw::RawSources;
 
 /// Where targets are found, validated.
@@ -26,10 +29,15 @@ pub enum Source {
     Dns(DnsSdConfig),
     Http(Box<HttpSdConfig>),
     Kubernetes(Box<KubernetesSdConfig>),
+    Consul(Box<ConsulSdConfig>),
+    Nomad(Box<NomadSdConfig>),
+    Docker(Box<DockerSdConfig>),
+    DockerSwarm(Box<DockerSwarmSdConfig>),
 }
 
 /// What is served, as a refusal of the rest tells it.
-const SERVED: &str = "static_configs, file_sd_configs, http_sd_configs, dns_sd_configs and kubernetes_sd_configs";
+const SERVED: &str = "static_configs, file_sd_configs, http_sd_configs, dns_sd_configs, kubernetes_sd_configs, consul_sd_configs, \
+                      nomad_sd_configs, docker_sd_configs and dockerswarm_sd_configs";
 
 impl Sources {
     /// Checks what was written. An address with a slash in `static_configs` is refused where nothing can relabel it.
@@ -58,6 +66,22 @@ impl Sources {
         for Spanned { value, position } in raw.kubernetes_sd_configs {
             let config = KubernetesSdConfig::validate(value, position, report);
             found.extend(config.map(|config| Source::Kubernetes(Box::new(config))));
+        }
+        for Spanned { value, position } in raw.consul_sd_configs {
+            let config = ConsulSdConfig::validate(value, position, report);
+            found.extend(config.map(|config| Source::Consul(Box::new(config))));
+        }
+        for Spanned { value, position } in raw.nomad_sd_configs {
+            let config = NomadSdConfig::validate(value, position, report);
+            found.extend(config.map(|config| Source::Nomad(Box::new(config))));
+        }
+        for Spanned { value, position } in raw.docker_sd_configs {
+            let config = DockerSdConfig::validate(value, position, report);
+            found.extend(config.map(|config| Source::Docker(Box::new(config))));
+        }
+        for Spanned { value, position } in raw.dockerswarm_sd_configs {
+            let config = DockerSwarmSdConfig::validate(value, position, report);
+            found.extend(config.map(|config| Source::DockerSwarm(Box::new(config))));
         }
         Sources { fixed, found }
     }

@@ -2,11 +2,14 @@
 
 use config::{Position, Spanned};
 
+use crate::consul::config::RawConsulSdConfig;
 use crate::dns::RawDnsSdConfig;
+use crate::docker::config::{RawDockerSdConfig, RawDockerSwarmSdConfig};
 use crate::file::RawFileSdConfig;
 use crate::group::RawTargetGroup;
 use crate::http::RawHttpSdConfig;
 use crate::kubernetes::config::RawKubernetesSdConfig;
+use crate::nomad::RawNomadSdConfig;
 
 /// The keys that say where targets are found, as written.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +20,10 @@ pub struct RawSources {
     pub dns_sd_configs: Vec<Spanned<RawDnsSdConfig>>,
     pub http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
     pub kubernetes_sd_configs: Vec<Spanned<RawKubernetesSdConfig>>,
+    pub consul_sd_configs: Vec<Spanned<RawConsulSdConfig>>,
+    pub nomad_sd_configs: Vec<Spanned<RawNomadSdConfig>>,
+    pub docker_sd_configs: Vec<Spanned<RawDockerSdConfig>>,
+    pub dockerswarm_sd_configs: Vec<Spanned<RawDockerSwarmSdConfig>>,
     /// Those that Prometheus knows and this doesn't.
     pub unserved: Vec<(&'static str, Position)>,
 }
@@ -29,6 +36,10 @@ impl RawSources {
             self.dns_sd_configs.first().map(|source| source.position),
             self.http_sd_configs.first().map(|source| source.position),
             self.kubernetes_sd_configs.first().map(|source| source.position),
+            self.consul_sd_configs.first().map(|source| source.position),
+            self.nomad_sd_configs.first().map(|source| source.position),
+            self.docker_sd_configs.first().map(|source| source.position),
+            self.dockerswarm_sd_configs.first().map(|source| source.position),
         ];
         firsts.into_iter().flatten().next()
     }
@@ -43,12 +54,12 @@ macro_rules! with_sources {
         $crate::with_sources! {
             @unserved
             [
-                aws_sd_configs azure_sd_configs consul_sd_configs digitalocean_sd_configs docker_sd_configs
-                dockerswarm_sd_configs ec2_sd_configs ecs_sd_configs elasticache_sd_configs eureka_sd_configs gce_sd_configs
-                hetzner_sd_configs ionos_sd_configs kuma_sd_configs lightsail_sd_configs linode_sd_configs
-                marathon_sd_configs msk_sd_configs nerve_sd_configs nomad_sd_configs oci_sd_configs openstack_sd_configs
-                outscale_sd_configs ovhcloud_sd_configs puppetdb_sd_configs rds_sd_configs scaleway_sd_configs
-                serverset_sd_configs stackit_sd_configs triton_sd_configs uyuni_sd_configs vultr_sd_configs
+                aws_sd_configs azure_sd_configs digitalocean_sd_configs ec2_sd_configs ecs_sd_configs
+                elasticache_sd_configs eureka_sd_configs gce_sd_configs hetzner_sd_configs ionos_sd_configs
+                kuma_sd_configs lightsail_sd_configs linode_sd_configs marathon_sd_configs msk_sd_configs
+                nerve_sd_configs oci_sd_configs openstack_sd_configs outscale_sd_configs ovhcloud_sd_configs
+                puppetdb_sd_configs rds_sd_configs scaleway_sd_configs serverset_sd_configs stackit_sd_configs
+                triton_sd_configs uyuni_sd_configs vultr_sd_configs
             ]
             $(#[$meta])*
             $vis struct $name { $($body)* }
@@ -69,6 +80,14 @@ macro_rules! with_sources {
                 pub http_sd_configs: Vec<$crate::config::Spanned<$crate::RawHttpSdConfig>>,
                 /// Targets in Kubernetes clusters.
                 pub kubernetes_sd_configs: Vec<$crate::config::Spanned<$crate::RawKubernetesSdConfig>>,
+                /// Instances of services in Consul.
+                pub consul_sd_configs: Vec<$crate::config::Spanned<$crate::RawConsulSdConfig>>,
+                /// Instances of services in Nomad.
+                pub nomad_sd_configs: Vec<$crate::config::Spanned<$crate::RawNomadSdConfig>>,
+                /// Containers of Docker daemons.
+                pub docker_sd_configs: Vec<$crate::config::Spanned<$crate::RawDockerSdConfig>>,
+                /// Services, tasks and nodes of Docker swarms.
+                pub dockerswarm_sd_configs: Vec<$crate::config::Spanned<$crate::RawDockerSwarmSdConfig>>,
                 $(
                     /// Known, not served.
                     pub $unserved: Option<$crate::config::Spanned<$crate::config::Ignored>>,
@@ -86,6 +105,10 @@ macro_rules! with_sources {
                     dns_sd_configs: ::std::mem::take(&mut self.dns_sd_configs),
                     http_sd_configs: ::std::mem::take(&mut self.http_sd_configs),
                     kubernetes_sd_configs: ::std::mem::take(&mut self.kubernetes_sd_configs),
+                    consul_sd_configs: ::std::mem::take(&mut self.consul_sd_configs),
+                    nomad_sd_configs: ::std::mem::take(&mut self.nomad_sd_configs),
+                    docker_sd_configs: ::std::mem::take(&mut self.docker_sd_configs),
+                    dockerswarm_sd_configs: ::std::mem::take(&mut self.dockerswarm_sd_configs),
                     unserved: unserved.into_iter().filter_map(|(key, value)| Some((key, value?.position))).collect(),
                 }
             }

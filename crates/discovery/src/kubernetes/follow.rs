@@ -14,9 +14,9 @@ use crate::kubernetes::config::{KubernetesSdConfig, Role};
 use crate::kubernetes::dirt::Dirt;
 use crate::kubernetes::hub::Hub;
 use crate::kubernetes::kind::Kind;
-use crate::kubernetes::patience::after_failures;
 use crate::kubernetes::reflection::Reflection;
 use crate::kubernetes::view::View;
+use crate::patience::after_failures;
 
 /// Who reads the groups goes through all of them at each change, so changes are shown the less often the more groups there are.
 const REST_OF_A_GROUP: Duration = Duration::from_micros(500);

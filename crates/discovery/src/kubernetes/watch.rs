@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::kubernetes::access::{ApiServer, InCluster};
 use crate::kubernetes::client::{ApiError, Client, Query};
 use crate::kubernetes::object::record::{Event, Record, event, page};
-use crate::kubernetes::patience::{after_failures, of_watch};
 use crate::kubernetes::store::{Changes, Store};
 use crate::metrics::KubernetesMetrics;
+use crate::patience::{after_failures, of_watch};
 
 /// Objects on a page of a list.
 const PAGE_OBJECTS: u32 = 500;

@@ -7,13 +7,9 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
 use crate::api_server::ApiServer;
-use crate::{sources, targets, text, validate, wait_for};
+use crate::{eventually, install_crypto, metric, sources, targets, validate, wait_for};
 
 const ROLES: [&str; 6] = ["node", "pod", "service", "endpoints", "endpointslice", "ingress"];
-
-fn install_crypto() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default(); // another test may have done so
-}
 
 fn pod(name: &str, ip: &str) -> Value {
     json!({
@@ -32,22 +28,6 @@ fn line(name: &str, ip: &str) -> String {
 async fn wait_for_pods(discovery: &Discovery, want: &[(&str, &str)]) {
     let lines: Vec<String> = want.iter().map(|(name, ip)| line(name, ip)).collect();
     wait_for(discovery, &lines.iter().map(String::as_str).collect::<Vec<_>>()).await;
-}
-
-/// The value of a metric in the text of all.
-fn metric(registry: &Registry, series: &str) -> u64 {
-    let text = text(registry);
-    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
-    value.unwrap_or_else(|| panic!("no {series} in {text}"))
-}
-
-async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let waiting = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap_or_else(|_| panic!("waited for {what}"));
 }
 
 #[tokio::test]

@@ -1,8 +1,14 @@
 //! Sources over real sockets and files.
 
 mod api_server;
+mod consul;
+mod consul_server;
+mod docker;
+mod docker_swarm;
 mod kubernetes;
 mod name_server;
+mod nomad;
+mod web;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,10 +61,30 @@ async fn wait_for(discovery: &Discovery, want: &[&str]) {
     }
 }
 
+fn install_crypto() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default(); // another test may have done so
+}
+
 fn text(registry: &Registry) -> String {
     let mut out = String::new();
     prometheus_client::encoding::text::encode(&mut out, registry).expect("text");
     out
+}
+
+/// The value of a metric in the text of all.
+fn metric(registry: &Registry, series: &str) -> u64 {
+    let text = text(registry);
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
+    value.unwrap_or_else(|| panic!("no {series} in {text}"))
+}
+
+async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap_or_else(|_| panic!("waited for {what}"));
 }
 
 fn a(address: [u8; 4]) -> RData {
@@ -159,7 +185,7 @@ async fn a_source_that_is_unchanged_goes_on() {
 
 #[tokio::test]
 async fn a_server_tells_targets() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    install_crypto();
     let body = Arc::new(std::sync::Mutex::new((
         200,
         "application/json",
@@ -185,21 +211,15 @@ async fn a_server_tells_targets() {
     let (one, two) = (format!(r#"a:1 {{__meta_url="{url}", x="y"}}"#), format!(r#"b:2 {{__meta_url="{url}", x="y"}}"#));
     wait_for(&discovery, &[&one, &two]).await;
     for bad in [(500, "application/json", "[]"), (200, "text/html", "[]"), (200, "application/json", "[{]")] {
-        let before = failures(&registry);
+        let before = metric(&registry, "prometheus_sd_http_failures_total");
         *body.lock().expect("no panic") = bad;
-        while failures(&registry) < before + 2 {
+        while metric(&registry, "prometheus_sd_http_failures_total") < before + 2 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(targets(&discovery), [one.as_str(), two.as_str()], "its last targets stay");
     }
     *body.lock().expect("no panic") = (200, "application/json; charset=utf-8", "[]");
     wait_for(&discovery, &[]).await;
-}
-
-fn failures(registry: &Registry) -> u64 {
-    let text = text(registry);
-    let line = text.lines().find_map(|line| line.strip_prefix("prometheus_sd_http_failures_total "));
-    line.and_then(|count| count.parse().ok()).expect("a counter")
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use model::Labels;
 use serde::Deserialize;
 
-use crate::kubernetes::meta::{MetaLabels, NAMESPACE, ObjectMeta, or_default};
+use crate::kubernetes::meta::{NAMESPACE, ObjectMeta, meta_labels};
 use crate::kubernetes::object::address_list::{Address, AddressList, Port, Subset, TargetRef};
+use crate::meta_labels::or_default;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -44,7 +45,7 @@ struct PortWire {
 
 /// The endpoints and the labels that all their targets have.
 pub(crate) fn read(wire: EndpointsWire) -> (Labels, AddressList) {
-    let mut labels = MetaLabels::default();
+    let mut labels = meta_labels();
     labels.set(NAMESPACE, &wire.metadata.namespace).describe("endpoints", &wire.metadata);
     let list = AddressList {
         service: Some(wire.metadata.name.into()),
@@ -61,13 +62,13 @@ fn subset(wire: SubsetWire) -> Subset {
 }
 
 fn port(wire: PortWire) -> Port {
-    let mut labels = MetaLabels::default();
+    let mut labels = meta_labels();
     labels.set("endpoint_port_name", &wire.name).set("endpoint_port_protocol", &wire.protocol);
     Port { number: Some(wire.port), protocol: Some(wire.protocol.into()), labels: labels.build() }
 }
 
 fn address(wire: AddressWire, ready: &str) -> Address {
-    let mut labels = MetaLabels::default();
+    let mut labels = meta_labels();
     labels.set("endpoint_ready", ready).set("endpoint_hostname", &wire.hostname);
     if let Some(target) = &wire.target_ref {
         labels.set("endpoint_address_target_kind", &target.kind).set("endpoint_address_target_name", &target.name);

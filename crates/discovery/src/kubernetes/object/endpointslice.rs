@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use model::Labels;
 use serde::Deserialize;
 
-use crate::kubernetes::meta::{MetaLabels, NAMESPACE, ObjectMeta, or_default};
+use crate::kubernetes::meta::{NAMESPACE, ObjectMeta, meta_labels};
 use crate::kubernetes::object::address_list::{Address, AddressList, Port, Subset, TargetRef};
+use crate::meta_labels::or_default;
 
 /// The label in which a slice names its service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -57,7 +58,7 @@ struct PortWire {
 /// The slice and the labels that all its targets have.
 pub(crate) fn read(wire: EndpointSliceWire) -> (Labels, AddressList) {
     let EndpointSliceWire { mut metadata, address_type, endpoints, ports } = wire;
-    let mut labels = MetaLabels::default();
+    let mut labels = meta_labels();
     labels
         .set(NAMESPACE, &metadata.namespace)
         .set("endpointslice_address_type", &address_type)
@@ -73,7 +74,7 @@ pub(crate) fn read(wire: EndpointSliceWire) -> (Labels, AddressList) {
 }
 
 fn port(wire: &PortWire) -> Port {
-    let mut labels = MetaLabels::default();
+    let mut labels = meta_labels();
     let texts = [
         ("endpointslice_port_name", wire.name.as_deref()),
         ("endpointslice_port_protocol", wire.protocol.as_deref()),
@@ -89,7 +90,7 @@ fn port(wire: &PortWire) -> Port {
 }
 
 fn address(wire: EndpointWire) -> Address {
-    let mut labels = MetaLabels::default();
+    let mut labels = meta_labels();
     let texts = [
         ("endpointslice_endpoint_hostname", wire.hostname.as_deref()),
         ("endpointslice_endpoint_node_name", wire.node_name.as_deref()),

@@ -3,7 +3,8 @@
 use model::Labels;
 use serde::Deserialize;
 
-use crate::kubernetes::meta::{MetaLabels, NAMESPACE, ObjectMeta, or_default};
+use crate::kubernetes::meta::{NAMESPACE, ObjectMeta, meta_labels};
+use crate::meta_labels::or_default;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -61,7 +62,7 @@ pub(crate) struct Rule {
 /// The rules of an ingress and the labels that all its targets have.
 pub(crate) fn read(wire: IngressWire) -> (Labels, Box<[Rule]>) {
     let IngressWire { metadata, spec } = wire;
-    let mut labels = MetaLabels::default();
+    let mut labels = meta_labels();
     labels
         .set(NAMESPACE, &metadata.namespace)
         .set("ingress_class_name", spec.ingress_class_name.as_deref().unwrap_or_default())

@@ -3,7 +3,8 @@
 use model::Labels;
 use serde::Deserialize;
 
-use crate::kubernetes::meta::{MetaLabels, ObjectMeta, host_port, or_default};
+use crate::kubernetes::meta::{ObjectMeta, meta_labels};
+use crate::meta_labels::{host_port, or_default};
 
 /// The types of addresses, the best one first.
 const PREFERENCE: [&str; 6] = ["InternalIP", "InternalDNS", "ExternalIP", "ExternalDNS", "LegacyHostIP", "Hostname"];
@@ -73,7 +74,7 @@ pub(crate) struct Node {
 /// The node and the labels that it gives to pods on it too.
 pub(crate) fn read(wire: NodeWire) -> (Labels, Node) {
     let NodeWire { metadata, spec, status } = wire;
-    let mut own = MetaLabels::default();
+    let mut own = meta_labels();
     own.set("node_provider_id", &spec.provider_id).set_plain(model::INSTANCE, &metadata.name);
     for condition in &status.conditions {
         own.set_sanitized("node_condition_", &condition.kind.to_lowercase(), &condition.status.to_lowercase());
@@ -83,7 +84,7 @@ pub(crate) fn read(wire: NodeWire) -> (Labels, Node) {
     }
     let best = PREFERENCE.iter().find_map(|kind| status.addresses.iter().find(|address| address.kind == *kind));
     let port = status.daemon_endpoints.kubelet_endpoint.port;
-    let mut labels = MetaLabels::default();
+    let mut labels = meta_labels();
     labels.describe("node", &metadata);
     (labels.build(), Node { address: best.map(|best| host_port(&best.address, port).into()), own: own.build() })
 }

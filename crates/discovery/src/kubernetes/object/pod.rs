@@ -3,7 +3,8 @@
 use model::Labels;
 use serde::Deserialize;
 
-use crate::kubernetes::meta::{MetaLabels, ObjectMeta, Owner, or_default};
+use crate::kubernetes::meta::{ObjectMeta, Owner, meta_labels};
+use crate::meta_labels::or_default;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -105,7 +106,7 @@ pub(crate) struct Port {
 /// The pod and the labels that it gives to all its targets.
 pub(crate) fn read(wire: PodWire) -> (Labels, Pod) {
     let PodWire { metadata, spec, status } = wire;
-    let mut labels = MetaLabels::default();
+    let mut labels = meta_labels();
     let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
     labels
         .set("pod_ip", &status.pod_ip)

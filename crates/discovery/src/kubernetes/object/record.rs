@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::kubernetes::kind::Kind;
-use crate::kubernetes::meta::{MetaLabels, ObjectMeta, Owner};
+use crate::kubernetes::meta::{ObjectMeta, Owner, meta_labels};
 use crate::kubernetes::object::address_list::AddressList;
 use crate::kubernetes::object::endpoints::{self, EndpointsWire};
 use crate::kubernetes::object::endpointslice::{self, EndpointSliceWire};
@@ -136,7 +136,7 @@ fn read_ingress(wire: IngressWire) -> Read {
 }
 
 fn read_namespace(wire: Other) -> Read {
-    let labels = |wire: Other| MetaLabels::default().describe_unnamed("namespace", &wire.metadata).build();
+    let labels = |wire: Other| meta_labels().describe_unnamed("namespace", &wire.metadata).build();
     read(wire, |wire| &wire.metadata, |wire| (labels(wire), Body::Namespace))
 }
 

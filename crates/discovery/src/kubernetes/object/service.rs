@@ -3,7 +3,8 @@
 use model::Labels;
 use serde::Deserialize;
 
-use crate::kubernetes::meta::{MetaLabels, NAMESPACE, ObjectMeta, or_default};
+use crate::kubernetes::meta::{NAMESPACE, ObjectMeta, meta_labels};
+use crate::meta_labels::or_default;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -80,9 +81,9 @@ pub(crate) struct Port {
 /// The service and the labels that it gives to its endpoints too.
 pub(crate) fn read(wire: ServiceWire) -> (Labels, Service) {
     let ServiceWire { metadata, spec, status } = wire;
-    let mut labels = MetaLabels::default();
+    let mut labels = meta_labels();
     labels.set(NAMESPACE, &metadata.namespace).describe("service", &metadata);
-    let mut kind = MetaLabels::default();
+    let mut kind = meta_labels();
     kind.set("service_type", &spec.kind);
     match spec.kind.as_str() {
         "ExternalName" => kind.set("service_external_name", &spec.external_name),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crate::group::TargetGroup;
 use crate::kubernetes::kind::Kind;
-use crate::kubernetes::meta::{MetaLabels, host_port, key, namespace_of};
+use crate::kubernetes::meta::{key, meta_labels, namespace_of};
 use crate::kubernetes::object::address_list::{Address, AddressList, Port};
 use crate::kubernetes::object::record::{Body, Record};
 use crate::kubernetes::role::joins::Joins;
 use crate::kubernetes::role::pod::{set_container, set_port};
+use crate::meta_labels::{MetaLabels, host_port};
 
 /// A pod behind some of the addresses.
 struct Seen {
@@ -20,7 +21,7 @@ struct Seen {
 
 /// The targets of endpoints or of a slice of them.
 pub(crate) fn targets(namespace: &str, record: &Record, list: &AddressList, joins: &mut Joins<'_>) -> Vec<TargetGroup> {
-    let mut all = MetaLabels::default();
+    let mut all = meta_labels();
     if let Some(service) = list.service.as_deref().and_then(|name| joins.find(Kind::Service, &key(namespace, name))) {
         if repeats(list, &service) {
             return Vec::new();

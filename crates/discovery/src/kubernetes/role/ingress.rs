@@ -2,14 +2,14 @@
 
 use crate::group::TargetGroup;
 use crate::kubernetes::kind::Kind;
-use crate::kubernetes::meta::MetaLabels;
+use crate::kubernetes::meta::meta_labels;
 use crate::kubernetes::object::ingress::Rule;
 use crate::kubernetes::object::record::Record;
 use crate::kubernetes::role::joins::Joins;
 
 /// The targets of an ingress.
 pub(crate) fn targets(namespace: &str, record: &Record, rules: &[Rule], joins: &mut Joins<'_>) -> Vec<TargetGroup> {
-    let mut all = MetaLabels::default();
+    let mut all = meta_labels();
     all.join(&record.labels);
     joins.join(&mut all, Kind::Namespace, namespace);
     let target = |rule: &Rule, path: &str| {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::kubernetes::dirt::Name;
 use crate::kubernetes::kind::Kind;
-use crate::kubernetes::meta::{MetaLabels, key};
+use crate::kubernetes::meta::key;
 use crate::kubernetes::object::record::{Body, Record};
 use crate::kubernetes::store::Store;
+use crate::meta_labels::MetaLabels;
 
 /// What is looked up while the targets of one object are made.
 #[derive(Debug)]

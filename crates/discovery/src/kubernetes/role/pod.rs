@@ -2,17 +2,18 @@
 
 use crate::group::TargetGroup;
 use crate::kubernetes::kind::Kind;
-use crate::kubernetes::meta::{MetaLabels, NAMESPACE, host_port};
+use crate::kubernetes::meta::{NAMESPACE, meta_labels};
 use crate::kubernetes::object::pod::{Container, Pod, Port};
 use crate::kubernetes::object::record::Record;
 use crate::kubernetes::role::joins::Joins;
+use crate::meta_labels::{MetaLabels, host_port};
 
 /// The targets of a pod; none while it has no address, nor where its node is joined and isn't among those that were selected.
 pub(crate) fn targets(namespace: &str, record: &Record, pod: &Pod, joins: &mut Joins<'_>) -> Vec<TargetGroup> {
     if pod.ip.is_empty() {
         return Vec::new();
     }
-    let mut all = MetaLabels::default();
+    let mut all = meta_labels();
     joins.join_pod(&mut all, namespace, record);
     all.set(NAMESPACE, namespace);
     if joins.has(Kind::Node) {

@@ -2,14 +2,15 @@
 
 use crate::group::TargetGroup;
 use crate::kubernetes::kind::Kind;
-use crate::kubernetes::meta::{MetaLabels, host_port};
+use crate::kubernetes::meta::meta_labels;
 use crate::kubernetes::object::record::Record;
 use crate::kubernetes::object::service::Service;
 use crate::kubernetes::role::joins::Joins;
+use crate::meta_labels::host_port;
 
 /// The targets of a service.
 pub(crate) fn targets(namespace: &str, record: &Record, service: &Service, joins: &mut Joins<'_>) -> Vec<TargetGroup> {
-    let mut all = MetaLabels::default();
+    let mut all = meta_labels();
     all.join(&record.labels).join(&service.kind);
     joins.join(&mut all, Kind::Namespace, namespace);
     let target = |port: &crate::kubernetes::object::service::Port| {

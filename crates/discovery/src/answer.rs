@@ -55,6 +55,12 @@ impl Answer {
     }
 }
 
+/// Sends a request. The status and the body, whatever the status is.
+pub(crate) async fn of_any_status(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), AnswerError> {
+    let response = request.send().await.map_err(failed)?;
+    Ok((response.status(), read(response).await?))
+}
+
 async fn read(mut response: Response) -> Result<Vec<u8>, AnswerError> {
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(failed)? {

@@ -7,12 +7,15 @@ use futures::future::join_all;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::azure::source::AzureSource;
 use crate::board::{Bell, Board};
 use crate::consul::follow::follow as follow_consul;
 use crate::dns::DnsSource;
 use crate::docker::source::DockerSource;
+use crate::ec2::source::Ec2Source;
 use crate::environment::Environment;
 use crate::file_watch::FileWatch;
+use crate::gce::source::GceSource;
 use crate::group::TargetGroup;
 use crate::http::HttpSource;
 use crate::kubernetes::follow::follow as follow_kubernetes;
@@ -143,6 +146,18 @@ impl Discovery {
             }
             Source::DockerSwarm(config) => {
                 let source = DockerSource { config: *config, environment, owner };
+                tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
+            }
+            Source::Ec2(config) => {
+                let source = Ec2Source::new(*config, environment, owner);
+                tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
+            }
+            Source::Gce(config) => {
+                let source = GceSource::new(*config, environment, owner);
+                tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
+            }
+            Source::Azure(config) => {
+                let source = AzureSource::new(*config, environment, owner);
                 tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
             }
             Source::Kubernetes(_) | Source::Consul(_) => {}

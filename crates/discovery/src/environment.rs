@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
+use crate::cloud::surroundings::Surroundings;
 use crate::consul::config::ConsulSdConfig;
 use crate::kubernetes::access::InCluster;
 use crate::kubernetes::hub::Hub;
@@ -11,13 +12,14 @@ use crate::metrics::Metrics;
 use crate::resolver::Dns;
 use crate::sharing::Sharing;
 
-/// Metrics, whom to ask about names, and what is followed in Kubernetes clusters and in Consul.
+/// Metrics, whom to ask about names, what is followed in Kubernetes clusters and in Consul, and what clouds are told of the machine.
 #[derive(Debug)]
 pub struct Environment {
     pub(crate) metrics: Metrics,
     pub(crate) dns: Dns,
     pub(crate) kubernetes: Arc<Hub>,
     pub(crate) consul: Sharing<ConsulSdConfig>,
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Environment {
@@ -33,8 +35,17 @@ impl Environment {
 
     /// Another resolver than the machine's, and another cluster than the one this runs in.
     pub fn with(dns: Dns, in_cluster: InCluster, registry: &mut Registry) -> Arc<Self> {
+        Environment::build(dns, in_cluster, Surroundings::system(), registry)
+    }
+
+    /// Other surroundings than the machine's, for sources in clouds.
+    pub fn with_surroundings(surroundings: Surroundings, registry: &mut Registry) -> Arc<Self> {
+        Environment::build(Dns::system(), InCluster::system(), surroundings, registry)
+    }
+
+    fn build(dns: Dns, in_cluster: InCluster, surroundings: Surroundings, registry: &mut Registry) -> Arc<Self> {
         let metrics = Metrics::new(registry);
         let kubernetes = Arc::new(Hub::new(in_cluster, metrics.kubernetes.clone()));
-        Arc::new(Environment { metrics, dns, kubernetes, consul: Sharing::default() })
+        Arc::new(Environment { metrics, dns, kubernetes, consul: Sharing::default(), surroundings })
     }
 }

@@ -75,7 +75,8 @@ impl MetaLabels {
     }
 }
 
-fn sanitized(character: char) -> char {
+/// A character as the names of labels may have it: an underscore where they may not.
+pub(crate) fn sanitized(character: char) -> char {
     if character.is_ascii_alphanumeric() { character } else { '_' }
 }
 

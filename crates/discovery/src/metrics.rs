@@ -12,7 +12,7 @@ use crate::consul::metrics::ConsulMetrics;
 pub(crate) struct SourceLabels {
     /// The job, or who else has the sources.
     pub(crate) config: String,
-    /// As `dns`.
+    /// As `dns` or `ec2`.
     pub(crate) mechanism: String,
 }
 
@@ -69,6 +69,8 @@ pub(crate) struct Metrics {
     pub(crate) dns_lookup_failures: Counter,
     pub(crate) http_failures: Counter,
     pub(crate) nomad_failures: Counter,
+    pub(crate) azure_failures: Counter,
+    pub(crate) azure_cache_hits: Counter,
     refresh_failures: Family<SourceLabels, Counter>,
     pub(crate) kubernetes: KubernetesMetrics,
     pub(crate) consul: ConsulMetrics,
@@ -85,6 +87,12 @@ impl Metrics {
             ("prometheus_sd_dns_lookup_failures", "Lookups of names that failed", &metrics.dns_lookup_failures),
             ("prometheus_sd_http_failures", "Lists of targets that a server didn't tell", &metrics.http_failures),
             ("prometheus_sd_nomad_failures", "Rounds of questions to Nomad that failed", &metrics.nomad_failures),
+            ("prometheus_sd_azure_failures", "Lists of Azure's machines that failed", &metrics.azure_failures),
+            (
+                "prometheus_sd_azure_cache_hit",
+                "Network interfaces of Azure's machines that were known already",
+                &metrics.azure_cache_hits,
+            ),
         ];
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());

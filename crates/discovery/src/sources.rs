@@ -2,10 +2,13 @@
 
 use config::{Report, Spanned};
 
+use crate::azure::config::AzureSdConfig;
 use crate::consul::config::ConsulSdConfig;
 use crate::dns::DnsSdConfig;
 use crate::docker::config::{DockerSdConfig, DockerSwarmSdConfig};
+use crate::ec2::config::Ec2SdConfig;
 use crate::file::FileSdConfig;
+use crate::gce::config::GceSdConfig;
 use crate::group::TargetGroup;
 use crate::http::HttpSdConfig;
 use crate::kubernetes::config::KubernetesSdConfig;
@@ -33,11 +36,15 @@ pub enum Source {
     Nomad(Box<NomadSdConfig>),
     Docker(Box<DockerSdConfig>),
     DockerSwarm(Box<DockerSwarmSdConfig>),
+    Ec2(Box<Ec2SdConfig>),
+    Gce(Box<GceSdConfig>),
+    Azure(Box<AzureSdConfig>),
 }
 
 /// What is served, as a refusal of the rest tells it.
 const SERVED: &str = "static_configs, file_sd_configs, http_sd_configs, dns_sd_configs, kubernetes_sd_configs, consul_sd_configs, \
-                      nomad_sd_configs, docker_sd_configs and dockerswarm_sd_configs";
+                      nomad_sd_configs, docker_sd_configs, dockerswarm_sd_configs, ec2_sd_configs, aws_sd_configs with the role \
+                      ec2, gce_sd_configs and azure_sd_configs";
 
 impl Sources {
     /// Checks what was written. An address with a slash in `static_configs` is refused where nothing can relabel it.
@@ -82,6 +89,19 @@ impl Sources {
         for Spanned { value, position } in raw.dockerswarm_sd_configs {
             let config = DockerSwarmSdConfig::validate(value, position, report);
             found.extend(config.map(|config| Source::DockerSwarm(Box::new(config))));
+        }
+        for Spanned { value, position } in raw.ec2_sd_configs {
+            found.extend(Ec2SdConfig::validate(value, position, report).map(|ec2| Source::Ec2(Box::new(ec2))));
+        }
+        for Spanned { value, position } in raw.aws_sd_configs {
+            found.extend(Ec2SdConfig::validate_aws(value, position, report).map(|ec2| Source::Ec2(Box::new(ec2))));
+        }
+        for Spanned { value, position } in raw.gce_sd_configs {
+            found.push(Source::Gce(Box::new(GceSdConfig::validate(value, position, report))));
+        }
+        for Spanned { value, position } in raw.azure_sd_configs {
+            let config = AzureSdConfig::validate(value, position, report);
+            found.extend(config.map(|config| Source::Azure(Box::new(config))));
         }
         Sources { fixed, found }
     }

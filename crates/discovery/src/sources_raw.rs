@@ -2,10 +2,13 @@
 
 use config::{Position, Spanned};
 
+use crate::azure::config::RawAzureSdConfig;
 use crate::consul::config::RawConsulSdConfig;
 use crate::dns::RawDnsSdConfig;
 use crate::docker::config::{RawDockerSdConfig, RawDockerSwarmSdConfig};
+use crate::ec2::config::RawEc2SdConfig;
 use crate::file::RawFileSdConfig;
+use crate::gce::config::RawGceSdConfig;
 use crate::group::RawTargetGroup;
 use crate::http::RawHttpSdConfig;
 use crate::kubernetes::config::RawKubernetesSdConfig;
@@ -24,6 +27,10 @@ pub struct RawSources {
     pub nomad_sd_configs: Vec<Spanned<RawNomadSdConfig>>,
     pub docker_sd_configs: Vec<Spanned<RawDockerSdConfig>>,
     pub dockerswarm_sd_configs: Vec<Spanned<RawDockerSwarmSdConfig>>,
+    pub ec2_sd_configs: Vec<Spanned<RawEc2SdConfig>>,
+    pub aws_sd_configs: Vec<Spanned<RawEc2SdConfig>>,
+    pub gce_sd_configs: Vec<Spanned<RawGceSdConfig>>,
+    pub azure_sd_configs: Vec<Spanned<RawAzureSdConfig>>,
     /// Those that Prometheus knows and this doesn't.
     pub unserved: Vec<(&'static str, Position)>,
 }
@@ -40,6 +47,10 @@ impl RawSources {
             self.nomad_sd_configs.first().map(|source| source.position),
             self.docker_sd_configs.first().map(|source| source.position),
             self.dockerswarm_sd_configs.first().map(|source| source.position),
+            self.ec2_sd_configs.first().map(|source| source.position),
+            self.aws_sd_configs.first().map(|source| source.position),
+            self.gce_sd_configs.first().map(|source| source.position),
+            self.azure_sd_configs.first().map(|source| source.position),
         ];
         firsts.into_iter().flatten().next()
     }
@@ -54,12 +65,11 @@ macro_rules! with_sources {
         $crate::with_sources! {
             @unserved
             [
-                aws_sd_configs azure_sd_configs digitalocean_sd_configs ec2_sd_configs ecs_sd_configs
-                elasticache_sd_configs eureka_sd_configs gce_sd_configs hetzner_sd_configs ionos_sd_configs
-                kuma_sd_configs lightsail_sd_configs linode_sd_configs marathon_sd_configs msk_sd_configs
-                nerve_sd_configs oci_sd_configs openstack_sd_configs outscale_sd_configs ovhcloud_sd_configs
-                puppetdb_sd_configs rds_sd_configs scaleway_sd_configs serverset_sd_configs stackit_sd_configs
-                triton_sd_configs uyuni_sd_configs vultr_sd_configs
+                digitalocean_sd_configs ecs_sd_configs elasticache_sd_configs eureka_sd_configs hetzner_sd_configs
+                ionos_sd_configs kuma_sd_configs lightsail_sd_configs linode_sd_configs marathon_sd_configs
+                msk_sd_configs nerve_sd_configs oci_sd_configs openstack_sd_configs outscale_sd_configs
+                ovhcloud_sd_configs puppetdb_sd_configs rds_sd_configs scaleway_sd_configs serverset_sd_configs
+                stackit_sd_configs triton_sd_configs uyuni_sd_configs vultr_sd_configs
             ]
             $(#[$meta])*
             $vis struct $name { $($body)* }
@@ -88,6 +98,14 @@ macro_rules! with_sources {
                 pub docker_sd_configs: Vec<$crate::config::Spanned<$crate::RawDockerSdConfig>>,
                 /// Services, tasks and nodes of Docker swarms.
                 pub dockerswarm_sd_configs: Vec<$crate::config::Spanned<$crate::RawDockerSwarmSdConfig>>,
+                /// Targets in EC2.
+                pub ec2_sd_configs: Vec<$crate::config::Spanned<$crate::RawEc2SdConfig>>,
+                /// The same by another word.
+                pub aws_sd_configs: Vec<$crate::config::Spanned<$crate::RawEc2SdConfig>>,
+                /// Targets in Google Compute Engine.
+                pub gce_sd_configs: Vec<$crate::config::Spanned<$crate::RawGceSdConfig>>,
+                /// Targets in Azure.
+                pub azure_sd_configs: Vec<$crate::config::Spanned<$crate::RawAzureSdConfig>>,
                 $(
                     /// Known, not served.
                     pub $unserved: Option<$crate::config::Spanned<$crate::config::Ignored>>,
@@ -109,6 +127,10 @@ macro_rules! with_sources {
                     nomad_sd_configs: ::std::mem::take(&mut self.nomad_sd_configs),
                     docker_sd_configs: ::std::mem::take(&mut self.docker_sd_configs),
                     dockerswarm_sd_configs: ::std::mem::take(&mut self.dockerswarm_sd_configs),
+                    ec2_sd_configs: ::std::mem::take(&mut self.ec2_sd_configs),
+                    aws_sd_configs: ::std::mem::take(&mut self.aws_sd_configs),
+                    gce_sd_configs: ::std::mem::take(&mut self.gce_sd_configs),
+                    azure_sd_configs: ::std::mem::take(&mut self.azure_sd_configs),
                     unserved: unserved.into_iter().filter_map(|(key, value)| Some((key, value?.position))).collect(),
                 }
             }

@@ -1,11 +1,16 @@
 //! Sources over real sockets and files.
 
 mod api_server;
+mod azure;
+mod cloud_server;
 mod consul;
 mod consul_server;
 mod docker;
 mod docker_swarm;
+mod ec2;
+mod gce;
 mod kubernetes;
+mod moto;
 mod name_server;
 mod nomad;
 mod web;

@@ -119,9 +119,9 @@ fn refuses_with_the_place() {
         &job("vultr_sd_configs: [{api: x}]\n  kubernetes_sd_configs: [{role: pods}]"),
         &[
             "3:21: vultr_sd_configs is not served: targets are found by static_configs, file_sd_configs, http_sd_configs, \
-             dns_sd_configs, kubernetes_sd_configs, consul_sd_configs, nomad_sd_configs, docker_sd_configs and \
-             dockerswarm_sd_configs. Let whoever knows these targets write them into a file for file_sd_configs, or answer \
-             http_sd_configs with them",
+             dns_sd_configs, kubernetes_sd_configs, consul_sd_configs, nomad_sd_configs, docker_sd_configs, \
+             dockerswarm_sd_configs, ec2_sd_configs, aws_sd_configs with the role ec2, gce_sd_configs and azure_sd_configs. Let \
+             whoever knows these targets write them into a file for file_sd_configs, or answer http_sd_configs with them",
             "4:34: unknown Kubernetes SD role \"pods\", expected one of: pod, service, endpoints, endpointslice, node, ingress",
         ],
     );

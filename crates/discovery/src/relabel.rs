@@ -1,9 +1,15 @@
 //! Relabelling: rules that change, keep or drop label sets, for targets, series and alerts.
 
+mod steps;
+
+use std::fmt;
+
 use config::{Position, Report, Spanned};
 use md5::{Digest, Md5};
 use model::{GoRegex, LabelsBuilder};
 use serde::Deserialize;
+
+pub use steps::{Step, steps};
 
 const DEFAULT_SEPARATOR: &str = ";";
 const DEFAULT_REGEX: &str = "(.*)";
@@ -110,6 +116,25 @@ impl PartialEq for RelabelConfig {
         let texts =
             |c: &RelabelConfig| (c.separator.clone(), c.pattern.clone(), c.target_label.clone(), c.replacement.clone());
         key(self) == key(other) && self.source_labels == other.source_labels && texts(self) == texts(other)
+    }
+}
+
+impl fmt::Display for RelabelConfig {
+    /// The rule on one line, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.action.as_str())?;
+        if !self.source_labels.is_empty() {
+            write!(f, " [{}]", self.source_labels.join(", "))?;
+        }
+        match self.action {
+            Action::Replace if self.is_constant => write!(f, " {} = {:?}", self.target_label, self.replacement),
+            Action::Replace => write!(f, " =~ {:?} -> {} = {:?}", self.pattern, self.target_label, self.replacement),
+            Action::Keep | Action::Drop | Action::LabelDrop | Action::LabelKeep => write!(f, " =~ {:?}", self.pattern),
+            Action::KeepEqual | Action::DropEqual => write!(f, " == {}", self.target_label),
+            Action::HashMod => write!(f, " modulo {} -> {}", self.modulus, self.target_label),
+            Action::LabelMap => write!(f, " =~ {:?} -> {:?}", self.pattern, self.replacement),
+            Action::Lowercase | Action::Uppercase => write!(f, " -> {}", self.target_label),
+        }
     }
 }
 

@@ -46,3 +46,4 @@ pub use placement::{Place, Placement, Placements};
 pub use protocols::Protocol;
 pub use scrape_config::{RawScrapeConfig, Scheme, ScrapeConfig};
 pub use status::{DroppedTarget, PlacedTarget, TargetMetadata, TargetStatus, TargetsSnapshot};
+pub use target::{Scraped, Trial};

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 
 use config::HttpClientError;
 use discovery::Environment;
+use discovery::relabel::RelabelConfig;
 use model::{Clock, Labels};
 use prometheus_client::registry::Registry;
 use storage::Appendable;
@@ -201,6 +202,11 @@ impl Manager {
             }
         }
         all
+    }
+
+    /// The rules for targets of a job, if there is one.
+    pub fn relabel_configs(&self, job: &str) -> Option<Vec<RelabelConfig>> {
+        self.statuses.lock().get(job).map(|status| status.lock().relabel_configs.clone())
     }
 
     /// What all targets say about their metrics.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use config::HttpClientError;
+use discovery::relabel::RelabelConfig;
 use discovery::{Answers, Discovery, TargetGroup};
 use model::Labels;
 use parking_lot::Mutex;
@@ -26,6 +27,8 @@ pub(crate) struct PoolStatus {
     pub(crate) active: Vec<Arc<TargetState>>,
     pub(crate) dropped: Vec<Labels>,
     pub(crate) dropped_count: u64,
+    /// What decided about them.
+    pub(crate) relabel_configs: Vec<RelabelConfig>,
     /// Targets that other nodes scrape.
     pub(crate) elsewhere: Vec<Target>,
     /// Whether the sources have told their targets.
@@ -168,6 +171,7 @@ impl Keeper {
         job.forced_error.store(target_limit_error(config, wanted.len()));
         self.replace(wanted, job);
         status.answers = discovery.answers();
+        status.relabel_configs = config.relabel_configs.clone();
         status.active = self.running.values().map(|running| Arc::clone(&running.state)).collect();
         let label = JobLabel { scrape_job: config.job_name.clone() };
         self.shared.metrics.pool_targets.get_or_create(&label).set(self.running.len() as i64);

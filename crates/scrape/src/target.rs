@@ -78,6 +78,46 @@ pub(crate) fn targets_of<'a>(group: &'a TargetGroup, config: &'a ScrapeConfig) -
     })
 }
 
+/// What becomes of a target, for people.
+#[derive(Debug)]
+pub struct Trial {
+    /// Its labels before relabelling, defaults of the job among them.
+    pub discovered: Labels,
+    /// `None` where relabelling drops it, otherwise how it is scraped, or why it can't be.
+    pub outcome: Option<Result<Scraped, String>>,
+}
+
+/// How a target is scraped.
+#[derive(Debug)]
+pub struct Scraped {
+    /// The labels of its series.
+    pub labels: Labels,
+    /// What is fetched.
+    pub url: String,
+    /// How often, in milliseconds.
+    pub interval_ms: i64,
+    /// How long it may take, in milliseconds.
+    pub timeout_ms: i64,
+}
+
+impl Trial {
+    /// Tries what a job does with a target that is found with these labels.
+    pub fn of(config: &ScrapeConfig, labels: &Labels) -> Trial {
+        let mut builder = LabelsBuilder::new(labels);
+        set_defaults(&mut builder, config);
+        let discovered = builder.build();
+        let outcome = process(&config.relabel_configs, &mut builder).then(|| {
+            finish(&mut builder, config, &discovered).map(|target| Scraped {
+                labels: target.labels,
+                url: target.url.into(),
+                interval_ms: target.interval_ms,
+                timeout_ms: target.timeout_ms,
+            })
+        });
+        Trial { discovered, outcome }
+    }
+}
+
 fn set_defaults(labels: &mut LabelsBuilder, config: &ScrapeConfig) {
     let defaults = [
         (JOB, config.job_name.clone()),

@@ -66,6 +66,39 @@ pub(crate) enum Check {
     Rules(WithExpressions),
     /// Alertmanager configuration files.
     AlertConfig(Files),
+    /// What relabelling does to a target, or to a series, rule by rule.
+    ///
+    /// The exit code is 1 where the target is dropped or can't be scraped.
+    #[command(after_long_help = RELABEL_EXAMPLE)]
+    Relabel(CheckRelabel),
+}
+
+const RELABEL_EXAMPLE: &str = "\
+Example:
+  watershed check relabel --config.file=prometheus.yml --job=pods \\
+    __address__=10.0.0.7:8080 __meta_kubernetes_namespace=shop __meta_kubernetes_pod_name=cart-1";
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckRelabel {
+    /// The configuration that has the job.
+    #[arg(long = "config.file", default_value = "prometheus.yml")]
+    pub(crate) config_file: PathBuf,
+    /// The job.
+    #[arg(long)]
+    pub(crate) job: String,
+    /// Try metric_relabel_configs on the labels of a series instead of relabel_configs on those of a target.
+    #[arg(long)]
+    pub(crate) metrics: bool,
+    /// Labels as they are before, name=value.
+    #[arg(required = true, value_parser = parse_label)]
+    pub(crate) labels: Vec<(String, String)>,
+}
+
+fn parse_label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("want name=value".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

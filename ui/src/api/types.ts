@@ -71,6 +71,24 @@ export interface Target {
   scrapeTimeout?: string;
 }
 
+/** A relabelling rule, in the words of the configuration. */
+export interface RelabelRule {
+  action: string;
+  source_labels?: string[];
+  separator: string;
+  regex: string;
+  modulus?: number;
+  target_label?: string;
+  replacement: string;
+}
+
+/** What one rule made of a target's labels; nothing is left behind the one that drops it. */
+export interface RelabelStep {
+  rule: RelabelRule;
+  output: Labels;
+  keep: boolean;
+}
+
 export interface DroppedTarget {
   discoveredLabels: Labels;
   scrapePool?: string;

@@ -58,8 +58,8 @@ function SharingOfShard() {
   const own = data.members.find(({ name }) => name === data.name);
   return (
     <Notice tone={silent > 0 ? 'warn' : 'info'}>
-      {data.members.length} shards share {formatCount(data.targetCount)}{' '}
-      {data.targetCount === 1 ? 'target' : 'targets'}, {formatCount(own?.targetCount ?? 0)} of them here.{' '}
+      {data.members.length} shards share {formatCount(data.targetCount)} {data.targetCount === 1 ? 'target' : 'targets'}
+      , {formatCount(own?.targetCount ?? 0)} of them here.{' '}
       {silent > 0 && `${silent} ${silent === 1 ? 'is' : 'are'} silent. `}
       <a href={href('sharding')} data-route>
         Who has what
@@ -126,7 +126,11 @@ function MemberRow({ member, own, onShow }: { member: ShardingMember; own: boole
           </button>
         </td>
         <td data-label="Last answer">
-          {own ? '–' : member.lastAnswerSeconds === null ? 'never' : `${formatSeconds(round(member.lastAnswerSeconds))} ago`}
+          {own
+            ? '–'
+            : member.lastAnswerSeconds === null
+              ? 'never'
+              : `${formatSeconds(round(member.lastAnswerSeconds))} ago`}
         </td>
         <td data-label="Sees serving">{member.serving.join(', ') || '–'}</td>
       </tr>
@@ -179,7 +183,10 @@ function Targets({ data, filters }: { data: Sharding; filters: Filters }) {
           </thead>
           <tbody>
             {shown.map((target) => (
-              <tr key={`${target.scrapePool} ${target.scrapeUrl} ${JSON.stringify(target.labels)}`} data-testid="shared-target">
+              <tr
+                key={`${target.scrapePool} ${target.scrapeUrl} ${JSON.stringify(target.labels)}`}
+                data-testid="shared-target"
+              >
                 <td data-label="Endpoint">
                   <ExternalLink address={target.scrapeUrl} />
                 </td>

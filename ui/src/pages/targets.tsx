@@ -20,6 +20,7 @@ import { ExternalLink } from '../parts/link';
 import { LabelTags } from '../parts/series';
 import { Ago, Badge, Empty, ErrorBox, Loaded, toneOf } from '../parts/status';
 import { type Filters, stateShown, useFilters } from './filters';
+import { RelabelSteps } from './relabel-steps';
 import { SharingNote } from './sharding';
 
 /** Targets of one pool rendered before a person asks for the rest. */
@@ -197,6 +198,8 @@ function TargetRow({ target }: { target: Target }) {
               )}
             </div>
             <LabelTags labels={target.discoveredLabels} />
+            <div class="muted">Relabelling, rule by rule</div>
+            <RelabelSteps pool={target.scrapePool} discovered={target.discoveredLabels} />
           </td>
         </tr>
       )}
@@ -233,6 +236,22 @@ function Dropped({ counts }: { counts: Record<string, number> | null }) {
   );
 }
 
+function DroppedItem({ target }: { target: DroppedTarget }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <li>
+      <LabelTags labels={target.discoveredLabels} />{' '}
+      {target.scrapePool && (
+        <button type="button" class="fold small" aria-expanded={open} onClick={() => setOpen(!open)}>
+          <span class="fold-mark" aria-hidden="true" />
+          why
+        </button>
+      )}
+      {open && target.scrapePool && <RelabelSteps pool={target.scrapePool} discovered={target.discoveredLabels} />}
+    </li>
+  );
+}
+
 // There may be far more dropped targets than active ones: they are asked for only here, and once.
 function DroppedList() {
   const [targets, setTargets] = useState<DroppedTarget[] | null>(null);
@@ -260,9 +279,7 @@ function DroppedList() {
     <>
       <ul class="dropped">
         {shown.map((target, i) => (
-          <li key={i}>
-            <LabelTags labels={target.discoveredLabels} />
-          </li>
+          <DroppedItem key={i} target={target} />
         ))}
       </ul>
       {rest > 0 && (

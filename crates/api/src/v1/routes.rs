@@ -21,6 +21,7 @@ pub(crate) fn router() -> Router<Arc<Node>> {
         .route("/label/{name}/values", get(series::label_values))
         .route("/metadata", get(metadata::metrics))
         .route("/targets", get(targets::targets))
+        .route("/targets/relabel_steps", get(targets::relabel_steps))
         .route("/targets/metadata", get(metadata::targets))
         .route("/rules", get(rules::groups))
         .route("/alerts", get(rules::alerts))

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use model::Labels;
-use scrape::{TargetStatus, TargetsSnapshot};
+use scrape::{TargetStatus, TargetsSnapshot, relabel};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::envelope::{Answer, ApiError};
 use crate::node::Node;
@@ -66,6 +67,20 @@ pub(crate) async fn targets(State(node): State<Arc<Node>>, params: Params) -> Re
             .collect(),
         dropped_target_counts: dropped_counts.into_iter().filter(|(name, _)| wanted(name)).collect(),
     }))
+}
+
+/// What each rule of a job does to the labels of a target: `labels` is a JSON object, `scrapePool` the job.
+pub(crate) async fn relabel_steps(State(node): State<Arc<Node>>, params: Params) -> Result<Answer<Value>, ApiError> {
+    let missing = |name: &str| ApiError::bad_data(format!("no {name} parameter provided"));
+    let pool = params.get("scrapePool").ok_or_else(|| missing("scrapePool"))?;
+    let labels = params.get("labels").ok_or_else(|| missing("labels"))?;
+    let labels: BTreeMap<String, String> =
+        serde_json::from_str(labels).map_err(|e| ApiError::bad_data(format!("error parsing labels: {e}")))?;
+    let unknown = || ApiError::bad_data(format!("error retrieving scrape config: scrape pool {pool:?} not found"));
+    let rules = node.scrape.relabel_configs(pool).ok_or_else(unknown)?;
+    let steps = relabel::steps(&rules, &Labels::from_pairs(&labels));
+    let steps = steps.iter().map(|step| json!({"rule": step.rule, "output": step.labels, "keep": step.is_kept}));
+    Ok(Answer::new(json!({ "steps": steps.collect::<Vec<_>>() })))
 }
 
 fn active_json(target: TargetStatus) -> ActiveTarget {

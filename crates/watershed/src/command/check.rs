@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use config::Errors;
-use daemon::Loaded;
+use daemon::{CommonConfig, Loaded};
 use promql::ParseOptions;
 use rules::{GroupDefaults, RuleSet};
 
+use super::relabel;
 use crate::arguments::{Check, Files, WithExpressions};
 use crate::feature::Feature;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
     let (Files { files }, features, check_file): (_, &[Feature], CheckFile) = match check {
         Check::Config(WithExpressions { files, features }) => (files, features, check_config),
         Check::Rules(WithExpressions { files, features }) => (files, features, check_rules),
+        Check::Relabel(flags) => return relabel::run(flags),
         Check::AlertConfig(files) => (files, &[], check_alert_config),
     };
     let language = Feature::language(features);
@@ -38,7 +40,7 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
 }
 
 /// A file with a `federation:` section is a global's, any other a shard's.
-fn check_config(file: &Path, language: ParseOptions) -> Result<String, Errors> {
+pub(super) fn load(file: &Path, language: ParseOptions) -> Result<(&'static str, CommonConfig), Errors> {
     let is_global = fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with("federation:")));
     let (tier, common, notes) = if is_global {
         let Loaded { common, notes, .. } = global::load(file, "global", language)?;
@@ -48,6 +50,11 @@ fn check_config(file: &Path, language: ParseOptions) -> Result<String, Errors> {
         ("a shard", common, notes)
     };
     notes.iter().for_each(|note| tracing::warn!("{note}"));
+    Ok((tier, common))
+}
+
+fn check_config(file: &Path, language: ParseOptions) -> Result<String, Errors> {
+    let (tier, common) = load(file, language)?;
     let groups = common.rules.groups.iter().filter(|group| group.file != Path::new(daemon::BUILT_IN)).count();
     Ok(format!("{tier} with {} scrape jobs and {groups} rule groups", common.scrape.len()))
 }

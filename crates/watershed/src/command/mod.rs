@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod global;
 mod node;
+mod relabel;
 pub(crate) mod shard;
 pub(crate) mod test;
 pub(crate) mod tsdb;

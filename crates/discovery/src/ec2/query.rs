@@ -73,7 +73,13 @@ impl Passing for QueryError {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Refusal {
-    errors: Option<Box<Refusal>>,
+    errors: Errors,
+    error: Option<Reason>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Errors {
     error: Reason,
 }
 
@@ -123,7 +129,7 @@ impl Query<'_> {
 
 fn refused(status: StatusCode, body: &[u8], credentials: Option<&Credentials>) -> QueryError {
     let refusal: Refusal = quick_xml::de::from_reader(body).unwrap_or_default();
-    let Reason { code, message } = refusal.errors.map_or(refusal.error, |inner| inner.error);
+    let Reason { code, message } = refusal.error.unwrap_or(refusal.errors.error);
     let message = message.trim().lines().next().unwrap_or_default();
     let message = credentials.map_or_else(|| message.to_owned(), |credentials| credentials.blot(message));
     let reason = [code.as_str(), &message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
@@ -156,5 +162,8 @@ mod tests {
         check(sts, ": SignatureDoesNotMatch: It differs: <secret> <secret>", false, true);
         check("garbage", "", false, false);
         check("<html><body>no</body></html>", "", false, false);
+        // However deep an answer is nested, it takes no stack.
+        check(&"<Errors>".repeat(300_000), "", false, false);
+        check(&"<a>".repeat(300_000), "", false, false);
     }
 }

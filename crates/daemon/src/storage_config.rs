@@ -19,6 +19,7 @@ pub struct RawStorage {
 struct RawTsdb {
     out_of_order_time_window: Option<DurationMs>,
     retention: RawRetention,
+    chunk_encoding: RawChunkEncoding,
     stale_series_compaction_threshold: Option<Spanned<Ignored>>,
 }
 
@@ -28,6 +29,12 @@ struct RawRetention {
     time: Option<DurationMs>,
     size: Option<Spanned<String>>,
     percentage: Option<Spanned<Ignored>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawChunkEncoding {
+    floats: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,6 +84,17 @@ impl StorageConfig {
         let threshold = raw.tsdb.stale_series_compaction_threshold.as_ref();
         let instead = "series that have ended leave memory with the block that is cut of them. Remove the key";
         report.unserved("storage.tsdb.stale_series_compaction_threshold", threshold, instead);
+        match raw.tsdb.chunk_encoding.floats.as_ref().map(|floats| (floats, floats.as_str())) {
+            None | Some((_, "xor")) => {}
+            Some((floats, "xor2")) => report.error(
+                floats,
+                "storage.tsdb.chunk_encoding.floats: xor2 is not served: chunks of it are read, and xor is written, which \
+                 every Prometheus reads. Write xor, or remove the key",
+            ),
+            Some((floats, other)) => {
+                report.error(floats, format_args!("unknown chunk encoding {other:?}, expected xor or xor2"));
+            }
+        }
         let size = size.as_ref().and_then(|size| report.check(size, config::parse_size(size)));
         // As in Prometheus, 0 is "not given".
         let retention_ms = time.as_ref().map(|time| time.0).filter(|ms| *ms > 0);
@@ -145,6 +163,8 @@ mod tests {
         check("tsdb: {retention: {percentage: 10}}", "storage.tsdb.retention.percentage is not served: say with size");
         check("tsdb: {retention: {size: 10}}", "1:26: not a valid size: \"10\"");
         check("tsdb: {stale_series_compaction_threshold: 0.5}", "is not served: series that have ended");
+        check("tsdb: {chunk_encoding: {floats: xor2}}", "xor is written, which every Prometheus reads");
+        check("tsdb: {chunk_encoding: {floats: XOR}}", "1:32: unknown chunk encoding \"XOR\", expected xor or xor2");
         check("exemplars: {max: 1}", "max");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bucket::RawBucket;
-use config::{Errors, Ignored, Report, Spanned};
+use config::{Errors, Ignored, ProxyEnvironment, Report, Spanned};
 use daemon::{Loaded, RawAlerting, RawBuiltIns, RawCommon, RawStorage, read_config};
 use federation::{GLOBAL_LABEL, PeerConfig, RawPeer};
 use promql::ParseOptions;
@@ -50,7 +50,7 @@ pub struct GlobalOwnConfig {
 pub fn load(file: &Path, default_name: &str, language: ParseOptions) -> Result<Loaded<GlobalOwnConfig>, Errors> {
     let text = read_config(file)?;
     let raw: RawConfig = config::load(&text, file)?;
-    let mut report = Report::new(file);
+    let mut report = Report::new(file).with_proxies(ProxyEnvironment::read(|name| std::env::var(name).ok()));
     for (key, value) in [("retention", &raw.retention), ("remote_write", &raw.remote_write)] {
         report.unsupported(key, value.as_ref());
     }

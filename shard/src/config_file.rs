@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use config::{Errors, Ignored, Report, Spanned};
+use config::{Errors, Ignored, ProxyEnvironment, Report, Spanned};
 use daemon::{CommonConfig, RawAlerting, RawBuiltIns, RawCommon, RawStorage, read_config};
 use promql::ParseOptions;
 use scrape::{RawGlobalConfig, RawScrapeConfig};
@@ -36,7 +36,7 @@ struct RawConfig {
 pub fn load(file: &Path, language: ParseOptions) -> Result<CommonConfig, Errors> {
     let text = read_config(file)?;
     let raw: RawConfig = config::load(&text, file)?;
-    let mut report = Report::new(file);
+    let mut report = Report::new(file).with_proxies(ProxyEnvironment::read(|name| std::env::var(name).ok()));
     let unserved = [
         ("scrape_config_files", &raw.scrape_config_files),
         ("remote_write", &raw.remote_write),

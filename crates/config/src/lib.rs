@@ -14,6 +14,10 @@ mod error;
 mod header;
 mod http_client;
 mod http_raw;
+mod no_proxy;
+mod oauth2;
+mod proxy;
+mod proxy_environment;
 mod redact;
 mod secret;
 mod spanned;
@@ -28,8 +32,12 @@ pub use error::{Error, Errors, Report};
 pub use header::{Authorization, BasicAuth, ExtraHeader, HttpClientError, SecretSource};
 pub use http_client::HttpClientConfig;
 pub use http_raw::{
-    Ignored, RawAuthorization, RawBasicAuth, RawExtraHeader, RawHeaders, RawHttpClientConfig, RawTlsConfig,
+    Ignored, RawAuthorization, RawBasicAuth, RawConnectHeaders, RawExtraHeader, RawHeaders, RawHttpClientConfig,
+    RawOAuth2, RawTlsConfig,
 };
+pub use oauth2::OAuth2Config;
+pub use proxy::{Proxy, ProxyConfig, ProxyScheme};
+pub use proxy_environment::ProxyEnvironment;
 pub use redact::redact;
 pub use secret::Secret;
 pub use spanned::{Position, Spanned};

@@ -30,9 +30,11 @@ impl AlertingConfig {
     /// What is wrong in the file of `alerting.local`.
     pub(crate) fn validate(raw: RawAlerting, inhibitions: &[Inhibition], report: &mut Report) -> Result<Self, Errors> {
         let section = raw.validate(report);
+        let proxies = report.proxy_environment();
         let read = |local: &alert::LocalConfig| {
             let file = &local.config_file;
-            read_config(file).and_then(|text| alert::Config::load(&text, file))
+            let own = Report::new(file).with_proxies(proxies.clone());
+            read_config(file).and_then(|text| alert::Config::load(&text, own))
         };
         let mut local = section.local.as_ref().map(read).transpose()?;
         for Inhibition { source, target, equal } in inhibitions {

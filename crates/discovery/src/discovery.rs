@@ -140,7 +140,7 @@ impl Discovery {
             }
             Source::Http(config) => {
                 let interval = config.interval();
-                let asked = Asked::Http(Box::new(HttpSource { config: *config, environment, owner }));
+                let asked = Asked::Http(Box::new(HttpSource::new(*config, environment, owner)));
                 tokio::spawn(asked.follow(interval, board.clone(), stop.clone()));
             }
             Source::Kubernetes(_) => {}

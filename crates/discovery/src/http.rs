@@ -1,10 +1,11 @@
 //! `http_sd_configs`: a server tells the targets, in the form of files of targets.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use config::{DurationMs, HttpClientConfig, HttpClientError, Report, Spanned};
+use http_client::HttpClient;
 use model::{Labels, LabelsBuilder};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde::Deserialize;
@@ -50,12 +51,6 @@ impl HttpSdConfig {
         report: &mut Report,
     ) -> Option<HttpSdConfig> {
         let http = HttpClientConfig::validate(raw.take_http_client(), report);
-        if http.tls.server_name.is_some() {
-            report.error(
-                position,
-                "tls_config.server_name is not supported for http_sd_configs: use the certificate's name in the URL",
-            );
-        }
         let refresh = raw.refresh_interval.map_or(DEFAULT_REFRESH_MS, |interval| {
             if interval.0 <= 0 {
                 report.error(&interval, "refresh_interval must be longer than 0");
@@ -95,7 +90,9 @@ enum ListError {
     #[error("the HTTP client can't be used")]
     Client(#[from] HttpClientError),
     #[error("the request failed")]
-    Request(#[source] reqwest::Error),
+    Request(#[from] http_client::Error),
+    #[error("the answer broke off")]
+    Broken(#[source] reqwest::Error),
     #[error("server returned HTTP status {0}")]
     Status(reqwest::StatusCode),
     #[error("unsupported content type {0:?}")]
@@ -116,12 +113,26 @@ struct ListedGroup {
 
 /// Fetches the list.
 pub(crate) struct HttpSource {
-    pub(crate) config: HttpSdConfig,
-    pub(crate) environment: Arc<Environment>,
-    pub(crate) owner: String,
+    config: HttpSdConfig,
+    environment: Arc<Environment>,
+    owner: String,
+    /// Made once its certificates and keys are there.
+    client: OnceLock<HttpClient>,
 }
 
 impl HttpSource {
+    pub(crate) fn new(config: HttpSdConfig, environment: Arc<Environment>, owner: String) -> Self {
+        HttpSource { config, environment, owner, client: OnceLock::new() }
+    }
+
+    fn client(&self) -> Result<&HttpClient, HttpClientError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = HttpClient::new(&self.config.http, self.config.interval())?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
     pub(crate) async fn ask(&self) -> Round {
         let groups = self.fetch().await.inspect_err(|error| {
             let metrics = &self.environment.metrics;
@@ -135,14 +146,12 @@ impl HttpSource {
     }
 
     async fn fetch(&self) -> Result<Vec<TargetGroup>, ListError> {
-        let failed = |error: reqwest::Error| ListError::Request(error.without_url());
-        // Made anew each time, so that keys and certificates may be replaced.
-        let client = self.config.http.reqwest_client(self.config.interval())?;
-        let request = client
+        let request = self
+            .client()?
             .get(self.config.url.clone())
             .header(ACCEPT, "application/json")
             .header(REFRESH_HEADER, self.config.interval().as_secs_f64().to_string());
-        let mut response = self.config.http.authorize(request)?.send().await.map_err(failed)?;
+        let mut response = request.send().await?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(ListError::Status(response.status()));
         }
@@ -153,7 +162,7 @@ impl HttpSource {
             return Err(ListError::ContentType(content_type));
         }
         let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(failed)? {
+        while let Some(piece) = response.chunk().await.map_err(|error| ListError::Broken(error.without_url()))? {
             body.extend_from_slice(&piece);
             if body.len() > BODY_BYTES_MAX {
                 return Err(ListError::TooLarge);

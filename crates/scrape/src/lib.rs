@@ -31,6 +31,7 @@ mod status;
 mod target;
 mod threads;
 mod worker;
+mod zstd;
 
 pub use discovery::{RawTargetGroup, relabel};
 pub use global_config::{GlobalConfig, Limits, NameValidation, RawGlobalConfig};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use config::{DurationMs, HttpClientConfig, Ignored, Position, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Ignored, Report, Spanned};
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
 use discovery::{
     RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawKubernetesSdConfig, RawSources, RawTargetGroup, Sources,
@@ -190,7 +190,6 @@ impl ScrapeConfig {
         let (scrape_interval_ms, scrape_timeout_ms) = times(&raw, &job_name, global, report);
         let limits = limits(&raw, &global.limits, report);
         let http = HttpClientConfig::validate(raw.take_http_client(), report);
-        refuse_proxy(&http, position, report);
         let is_relabelled = !raw.relabel_configs.is_empty();
         let sources = RawSources {
             fixed: raw.static_configs,
@@ -252,12 +251,6 @@ fn limits(raw: &RawScrapeConfig, global: &Limits, report: &mut Report) -> Limits
         label_name_length: or(raw.label_name_length_limit, global.label_name_length),
         label_value_length: or(raw.label_value_length_limit, global.label_value_length),
         keep_dropped_targets: or(raw.keep_dropped_targets, global.keep_dropped_targets),
-    }
-}
-
-fn refuse_proxy(http: &HttpClientConfig, position: Position, report: &mut Report) {
-    if http.proxy.is_some() {
-        report.error(position, "proxy_url is not supported yet for scraping");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use config::{DurationMs, HttpClientConfig, Position, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Report, Spanned};
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
 use discovery::{RawDnsSdConfig, RawFileSdConfig, RawHttpSdConfig, RawKubernetesSdConfig, RawSources, Sources};
 use serde::Deserialize;
@@ -91,11 +91,10 @@ impl RawConfig {
             self.http_sd_configs.first().map(|source| source.position),
             self.kubernetes_sd_configs.first().map(|source| source.position),
         ];
-        if let Some(position) = found_at.into_iter().flatten().next() {
-            refuse_server_name(&http, position, report);
-            if selectors.is_empty() {
-                report.error(position, "the shards that are found have nothing to pull: give selectors in federation");
-            }
+        if let Some(position) = found_at.into_iter().flatten().next()
+            && selectors.is_empty()
+        {
+            report.error(position, "the shards that are found have nothing to pull: give selectors in federation");
         }
         let finding = Finding {
             sources: Sources::validate(
@@ -142,7 +141,6 @@ fn validate_shard(raw: Spanned<RawShard>, of_section: &Finding, report: &mut Rep
     let (position, mut raw) = (raw.position, raw.value);
     let own = HttpClientConfig::validate(raw.take_http_client(), report);
     let http = if own == HttpClientConfig::default() { of_section.http.clone() } else { own };
-    refuse_server_name(&http, position, report);
     let selectors = match &raw.selectors {
         Some(own) => validate_selectors(own, report),
         None => of_section.selectors.clone(),
@@ -174,15 +172,6 @@ fn validate_lookback(raw: Option<Spanned<DurationMs>>, report: &mut Report) -> O
         report.error(&lookback, "initial_lookback must be longer than 0");
     }
     Some(lookback.0)
-}
-
-fn refuse_server_name(http: &HttpClientConfig, position: Position, report: &mut Report) {
-    if http.tls.server_name.is_some() {
-        report.error(
-            position,
-            "tls_config.server_name is not supported for shards: use the certificate's name in the URL",
-        );
-    }
 }
 
 fn validate_selectors(raw: &[Spanned<String>], report: &mut Report) -> Vec<String> {

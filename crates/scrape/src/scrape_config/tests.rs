@@ -139,7 +139,6 @@ fn refuses_with_the_place() {
            one * in its last part",
         ],
     );
-    check(&job("proxy_url: http://p:1"), &["2:3: proxy_url is not supported yet for scraping"]);
     check(
         "global: {scrape_interval: 5s, scrape_timeout: 6s, scrape_failure_log_file: q}",
         &[

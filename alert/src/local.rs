@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use config::{HttpClientConfig, Position, Report, Spanned};
+use http_client::HttpClient;
 use serde::Deserialize;
 
 use crate::pair::PairConfig;
@@ -37,8 +38,8 @@ impl LocalConfig {
     /// Checks what was written.
     pub(crate) fn validate(mut raw: Spanned<RawLocal>, report: &mut Report) -> Option<Self> {
         let http = HttpClientConfig::validate(raw.value.take_http_client(), report);
-        let client = report.check(raw.position, http.reqwest_client(PEER_TIMEOUT))?;
-        let pair = PairConfig::validate(&raw.peers, raw.value.replica_labels.clone(), &http, &client, report);
+        let client = report.check(raw.position, HttpClient::new(&http, PEER_TIMEOUT))?;
+        let pair = PairConfig::validate(&raw.peers, raw.value.replica_labels.clone(), &client, report);
         match &raw.config_file {
             Some(file) => Some(LocalConfig { config_file: report.resolve(file), position: file.position, pair }),
             None => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bucket::RawBucket;
-use config::{Errors, Ignored, Report, Spanned};
+use config::{Errors, Ignored, ProxyEnvironment, Report, Spanned};
 use daemon::{Loaded, RawAlerting, RawBuiltIns, RawCommon, RawRuntime, RawStorage};
 use federation::{GLOBAL_LABEL, PeerConfig, RawPeer};
 use promql::ParseOptions;
@@ -52,7 +52,7 @@ pub struct GlobalOwnConfig {
 pub fn load(file: &Path, default_name: &str, language: ParseOptions) -> Result<Loaded<GlobalOwnConfig>, Errors> {
     let text = config::read_file(file)?;
     let raw: RawConfig = config::load(&text, file)?;
-    let mut report = Report::new(file);
+    let mut report = Report::new(file).with_proxies(ProxyEnvironment::read(|name| std::env::var(name).ok()));
     report.unsupported("retention", raw.retention.as_ref());
     let instead = "what a global stores goes into its bucket, in Thanos's layout, or over /federate to whatever writes to the other end";
     report.unserved("remote_write", raw.remote_write.as_ref(), instead);

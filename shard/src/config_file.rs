@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use config::{Errors, Ignored, Report, Spanned};
+use config::{Errors, Ignored, ProxyEnvironment, Report, Spanned};
 use daemon::{Loaded, RawAlerting, RawBuiltIns, RawCommon, RawRuntime, RawStorage};
 use promql::ParseOptions;
 use scrape::{RawGlobalConfig, RawScrapeConfig};
@@ -38,7 +38,7 @@ struct RawConfig {
 pub fn load(file: &Path, language: ParseOptions) -> Result<Loaded<Option<ShardingConfig>>, Errors> {
     let text = config::read_file(file)?;
     let raw: RawConfig = config::load(&text, file)?;
-    let mut report = Report::new(file);
+    let mut report = Report::new(file).with_proxies(ProxyEnvironment::read(|name| std::env::var(name).ok()));
     let unserved = [
         (
             "remote_write",

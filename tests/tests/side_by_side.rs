@@ -145,13 +145,15 @@ async fn a_prometheus_and_a_shard_store_the_same_series() -> Result<()> {
     let flags = [
         format!("--web.listen-address={address}"),
         format!("--storage.path={}", path.join("alertmanager").display()),
-        format!("--config.file={}", write(path, "am.yml", "route: {receiver: none}\nreceivers: [{name: none}]\n")?.display()),
+        format!(
+            "--config.file={}",
+            write(path, "am.yml", "route: {receiver: none}\nreceivers: [{name: none}]\n")?.display()
+        ),
         "--cluster.listen-address=".to_owned(),
     ];
     exporters.push(exporter("alertmanager", &alertmanager, path, &flags, &address).await?);
     let address = local()?;
-    let flags =
-        [format!("-httpListenAddr={address}"), format!("-storageDataPath={}", path.join("victoria").display())];
+    let flags = [format!("-httpListenAddr={address}"), format!("-storageDataPath={}", path.join("victoria").display())];
     exporters.push(exporter("victoria", &victoria, path, &flags, &address).await?);
     let address = local()?;
     let modules = write(path, "blackbox.yml", "modules: {http_2xx: {prober: http, timeout: 1s}}\n")?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use config::{DurationMs, HttpClientConfig, Ignored, Report, Spanned};
+use http_client::HttpClient;
 use model::{Labels, LabelsBuilder};
 use reqwest::Url;
 use scrape::RawTargetGroup;
@@ -70,10 +71,8 @@ pub struct AlertmanagerConfig {
     pub destinations: Vec<Destination>,
     /// What changes or drops alerts on their way to these.
     pub relabeling: Vec<RelabelConfig>,
-    /// Credentials and headers.
-    pub http: HttpClientConfig,
-    /// The client made from them.
-    pub client: reqwest::Client,
+    /// What speaks to them, with credentials and headers.
+    pub client: HttpClient,
 }
 
 /// The place of one Alertmanager.
@@ -136,7 +135,7 @@ fn alertmanager(raw: Spanned<RawAlertmanager>, report: &mut Report) -> Option<Al
     let http = HttpClientConfig::validate(raw.take_http_client(), report);
     let target_rules = RelabelConfig::validate_all(std::mem::take(&mut raw.relabel_configs), report);
     let relabeling = RelabelConfig::validate_all(std::mem::take(&mut raw.alert_relabel_configs), report);
-    let client = report.check(position, http.reqwest_client(timeout))?;
+    let client = report.check(position, HttpClient::new(&http, timeout))?;
     let scheme = raw.scheme.as_ref().map_or("http", |s| s.as_str());
     let prefix = raw.path_prefix.as_deref().unwrap_or("").trim_matches('/');
     let path = if prefix.is_empty() { PATH.to_owned() } else { format!("/{prefix}{PATH}") };
@@ -147,7 +146,7 @@ fn alertmanager(raw: Spanned<RawAlertmanager>, report: &mut Report) -> Option<Al
             destinations.extend(destination(&base, &target_rules, target, report));
         }
     }
-    Some(AlertmanagerConfig { destinations, relabeling, http, client })
+    Some(AlertmanagerConfig { destinations, relabeling, client })
 }
 
 fn target_labels(group: &BTreeMap<String, String>, address: &str, scheme: &str, path: &str) -> Labels {

@@ -199,8 +199,7 @@ impl Link {
         let posted: Vec<PostedAlert<'_>> = batch.iter().map(|(_, alert)| posted(alert)).collect();
         let body = serde_json::to_vec(&posted).map_err(|e| SendError::Refused(e.to_string()))?;
         let request = self.config.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(body);
-        let request = self.config.http.authorize(request).map_err(|e| SendError::Retry(chain(&e)))?;
-        let answer = request.send().await.map_err(|e| SendError::Retry(chain(&e.without_url())))?;
+        let answer = request.send().await.map_err(|e| SendError::Retry(chain(&e)))?;
         judged("the Alertmanager", answer.status())
     }
 }

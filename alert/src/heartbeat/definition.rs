@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use config::{DurationMs, HttpClientConfig, Report, Spanned};
+use http_client::HttpClient;
 use reqwest::Method;
 use serde::Deserialize;
 
@@ -33,8 +34,7 @@ pub struct HeartbeatConfig {
     pub(crate) url: UrlSource,
     pub(crate) interval: Duration,
     pub(crate) method: Method,
-    pub(crate) http: HttpClientConfig,
-    pub(crate) client: reqwest::Client,
+    pub(crate) client: HttpClient,
 }
 
 impl HeartbeatConfig {
@@ -66,8 +66,8 @@ impl HeartbeatConfig {
             },
             None => Method::POST,
         };
-        let client = report.check(position, http.reqwest_client(timeout))?;
-        Some(HeartbeatConfig { url, interval, method, http, client })
+        let client = report.check(position, HttpClient::new(&http, timeout))?;
+        Some(HeartbeatConfig { url, interval, method, client })
     }
 
     /// Where it goes, for other eyes: the server, because path and query often are the token that lets one in.

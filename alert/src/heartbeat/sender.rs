@@ -154,8 +154,7 @@ impl Heart {
         if matches!(self.config.method, Method::POST | Method::PUT) {
             request = request.body(self.message().to_string()).header(CONTENT_TYPE, "application/json");
         }
-        let request = self.config.http.authorize(request).map_err(|e| SendError::Retry(chain(&e)))?;
-        let answer = request.send().await.map_err(|e| SendError::Retry(chain(&e.without_url())))?;
+        let answer = request.send().await.map_err(|e| SendError::Retry(chain(&e)))?;
         judged("the receiver", answer.status())
     }
 

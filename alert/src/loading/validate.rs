@@ -1,11 +1,11 @@
 //! The file as checked: every default in place, every name resolved, every matcher compiled.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::{DurationMs, Errors, HttpClientConfig, Position, Report, Spanned};
+use http_client::HttpClient;
 use model::{MatchOp, Matcher};
 
 use crate::inhibit::InhibitRule;
@@ -39,15 +39,17 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads and checks the text of a file in Alertmanager's format. `path` is named in errors, and relative paths in the
-    /// file start at its directory.
+    /// Reads and checks the text of a file in Alertmanager's format; `report` knows the file's path.
     ///
     /// # Errors
     /// Everything that is wrong, each with line and column.
-    pub fn load(text: &str, path: &Path) -> Result<Self, Errors> {
-        let raw: RawConfig = config::load(text, path)?;
-        let mut report = Report::new(path);
-        let report = &mut report;
+    pub fn load(text: &str, mut report: Report) -> Result<Self, Errors> {
+        let raw: RawConfig = config::load(text, report.file())?;
+        let config = Config::validate(raw, text, &mut report);
+        report.finish(config)
+    }
+
+    fn validate(raw: RawConfig, text: &str, report: &mut Report) -> Self {
         raw.refuse_unsupported(report);
         let (resolve_timeout_ms, http) = global(raw.global, report);
         let receivers: Vec<Receiver> = raw.receivers.into_iter().filter_map(|r| receiver(r, &http, report)).collect();
@@ -61,8 +63,7 @@ impl Config {
             }
         };
         let shown = shown(text, &receivers);
-        let config = Config { resolve_timeout_ms, routes, receivers, inhibit_rules, shown };
-        std::mem::replace(report, Report::new(path)).finish(config)
+        Config { resolve_timeout_ms, routes, receivers, inhibit_rules, shown }
     }
 
     /// Mutes alerts that match all of `target` while one fires that matches all of `source` and has the same values in `equal`, beside
@@ -134,10 +135,10 @@ fn webhook(raw: Spanned<RawWebhook>, http: &HttpClientConfig, report: &mut Repor
         Some(own) => HttpClientConfig::validate(own.value, report),
         None => http.clone(),
     };
-    let client = report.check(position, http.reqwest_client(timeout))?;
+    let client = report.check(position, HttpClient::new(&http, timeout))?;
     let (send_resolved, max_alerts) = (raw.send_resolved.unwrap_or(true), raw.max_alerts.unwrap_or(0));
     let max_alerts = usize::try_from(max_alerts).unwrap_or(usize::MAX);
-    Some(Webhook { url, send_resolved, max_alerts, http, client })
+    Some(Webhook { url, send_resolved, max_alerts, client })
 }
 
 fn inhibit_rule(raw: RawInhibitRule, report: &mut Report) -> InhibitRule {

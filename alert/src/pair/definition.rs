@@ -1,6 +1,7 @@
 //! The peers of an instance as configured.
 
-use config::{HttpClientConfig, Report, Spanned};
+use config::{Report, Spanned};
+use http_client::HttpClient;
 use reqwest::Url;
 
 /// The labels in which alerts of a pair differ, where the file doesn't say: of shards, and of globals.
@@ -22,10 +23,8 @@ pub struct PairConfig {
 pub struct PeerConfig {
     /// The base URL of its web port; it ends with a slash.
     pub url: Url,
-    /// Credentials and headers.
-    pub http: HttpClientConfig,
-    /// The client made from them.
-    pub client: reqwest::Client,
+    /// What speaks to it, with credentials and headers.
+    pub client: HttpClient,
 }
 
 impl PeerConfig {
@@ -40,7 +39,7 @@ impl PeerConfig {
 
     /// Whether the peer is reached in the same way.
     pub(crate) fn is_same(&self, other: &PeerConfig) -> bool {
-        self.url == other.url && self.http == other.http
+        self.url == other.url && self.client.config() == other.client.config()
     }
 }
 
@@ -49,8 +48,7 @@ impl PairConfig {
     pub(crate) fn validate(
         peers: &[Spanned<String>],
         replica_labels: Option<Vec<String>>,
-        http: &HttpClientConfig,
-        client: &reqwest::Client,
+        client: &HttpClient,
         report: &mut Report,
     ) -> Self {
         let mut known: Vec<PeerConfig> = Vec::new();
@@ -61,7 +59,7 @@ impl PairConfig {
             } else if known.len() >= PEERS_MAX {
                 report.error(text, format_args!("too many peers: at most {PEERS_MAX} are spoken to"));
             } else {
-                known.push(PeerConfig { url, http: http.clone(), client: client.clone() });
+                known.push(PeerConfig { url, client: client.clone() });
             }
         }
         let replica_labels = replica_labels.unwrap_or_else(|| REPLICA_LABELS.map(str::to_owned).to_vec());

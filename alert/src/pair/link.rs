@@ -110,14 +110,14 @@ impl Link {
     }
 
     async fn attempt(&self, path: &str, body: Bytes) -> Result<Vec<u8>, LinkError> {
-        let broken = |e: reqwest::Error| match e.is_connect() {
-            true => LinkError::Closed(chain(&e.without_url())),
-            false => LinkError::Broken(chain(&e.without_url())),
+        let unanswered = |e: http_client::Error| match e.is_connect() {
+            true => LinkError::Closed(chain(&e)),
+            false => LinkError::Broken(chain(&e)),
         };
+        let broken = |e: reqwest::Error| LinkError::Broken(chain(&e.without_url()));
         let url = self.config.url.join(path.trim_start_matches('/')).map_err(|e| LinkError::Broken(e.to_string()))?;
         let request = self.config.client.post(url).body(body).header(CONTENT_TYPE, "text/plain; charset=utf-8");
-        let request = self.config.http.authorize(request).map_err(|e| LinkError::Broken(chain(&e)))?;
-        let mut answer = request.send().await.map_err(broken)?;
+        let mut answer = request.send().await.map_err(unanswered)?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(broken)? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use config::{HttpClientConfig, Position};
+use config::Position;
+use http_client::HttpClient;
 
 /// A named receiver with its integrations.
 #[derive(Debug)]
@@ -25,10 +26,8 @@ pub(crate) struct Webhook {
     pub(crate) send_resolved: bool,
     /// How many alerts a message may hold; 0 means any number.
     pub(crate) max_alerts: usize,
-    /// Credentials and headers.
-    pub(crate) http: HttpClientConfig,
-    /// The client made from them.
-    pub(crate) client: reqwest::Client,
+    /// What sends, with credentials and headers.
+    pub(crate) client: HttpClient,
 }
 
 /// Where a webhook's URL comes from.

@@ -27,9 +27,8 @@ impl Webhook {
     pub(crate) async fn send(&self, body: Bytes, idempotency_key: &str) -> Result<(), SendError> {
         let url = self.url.read().await?;
         let request = self.client.post(url.expose().clone()).body(body);
-        let request = self.http.authorize(request).map_err(|e| SendError::Retry(chain(&e)))?;
         let request = request.header(CONTENT_TYPE, "application/json").header("Idempotency-Key", idempotency_key);
-        let answer = request.send().await.map_err(|e| SendError::Retry(chain(&e.without_url())))?;
+        let answer = request.send().await.map_err(|e| SendError::Retry(chain(&e)))?;
         judged("the receiver", answer.status())
     }
 }

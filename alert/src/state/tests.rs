@@ -1,4 +1,3 @@
-use std::path::Path;
 use std::time::Duration;
 
 use super::*;
@@ -16,7 +15,7 @@ receivers: [{{name: hook, webhook_configs: [{{url: 'http://127.0.0.1:9/', send_r
 inhibit_rules: [{{source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [alertname]}}]
 "
     );
-    Config::load(&text, Path::new("alertmanager.yml")).unwrap()
+    Config::load(&text, config::Report::new("alertmanager.yml")).unwrap()
 }
 
 /// A pipeline whose receiver takes everything, at a time that the test moves.

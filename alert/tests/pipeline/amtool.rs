@@ -27,7 +27,7 @@ inhibit_rules: [{source_matchers: [severity=critical], target_matchers: [severit
 ";
 
 fn config() -> Config {
-    Config::load(CONFIG, Path::new("alertmanager.yml")).unwrap()
+    Config::load(CONFIG, config::Report::new("alertmanager.yml")).unwrap()
 }
 
 /// What amtool prints for these arguments.

@@ -110,7 +110,7 @@ route: {{receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 
 receivers: [{{name: hook, webhook_configs: [{{url: '{url}'}}]}}]
 "
     );
-    Config::load(&text, Path::new("alertmanager.yml")).unwrap()
+    Config::load(&text, config::Report::new("alertmanager.yml")).unwrap()
 }
 
 /// A running pipeline on a folder.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::proxy_environment::ProxyEnvironment;
 use crate::spanned::{Position, Spanned};
 
 /// One thing that is wrong with a file.
@@ -54,19 +55,31 @@ impl From<Error> for Errors {
     }
 }
 
-/// Collects what validation finds wrong with one file, so that a person sees all of it at once. It also knows the file's
-/// directory, against which relative paths in the file are resolved.
+/// Collects what validation finds wrong with one file, so that a person sees all of it at once. It also knows what the file is
+/// read against: its directory, where relative paths start, and the proxies of the environment.
 #[derive(Debug)]
 pub struct Report {
     file: PathBuf,
     errors: Vec<Error>,
     notes: Vec<Error>,
+    proxies: ProxyEnvironment,
 }
 
 impl Report {
     /// A report on a file, without errors so far.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Report { file: file.into(), errors: Vec::new(), notes: Vec::new() }
+        Report { file: file.into(), errors: Vec::new(), notes: Vec::new(), proxies: ProxyEnvironment::default() }
+    }
+
+    /// The same with the proxies of the environment, for what the file leaves to it.
+    #[must_use]
+    pub fn with_proxies(self, proxies: ProxyEnvironment) -> Self {
+        Report { proxies, ..self }
+    }
+
+    /// The proxies of the environment.
+    pub fn proxy_environment(&self) -> &ProxyEnvironment {
+        &self.proxies
     }
 
     /// The file that is reported on.
@@ -118,6 +131,15 @@ impl Report {
     pub fn unserved<T>(&mut self, key: &str, value: Option<&Spanned<T>>, instead: &str) {
         if let Some(value) = value {
             self.error(value, format_args!("{key} is not served: {instead}"));
+        }
+    }
+
+    /// Refuses the name of a secret in a secret manager, where it is set; `key` is the word for the secret itself.
+    pub(crate) fn refuse_reference(&mut self, key: &str, value: Option<&Spanned<String>>) {
+        if let Some(value) = value {
+            let message =
+                format!("{key}_ref is not supported, because there is no secret manager: write {key} or {key}_file");
+            self.error(value, message);
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use reqwest::header::{HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 
 use crate::secret::Secret;
 
@@ -32,12 +32,6 @@ pub enum HttpClientError {
         /// Why.
         reason: String,
     },
-    /// The client refused the configuration.
-    #[error("cannot build the HTTP client")]
-    Build(#[source] reqwest::Error),
-    /// The configuration asks for what this client has not.
-    #[error("{0}")]
-    Unsupported(&'static str),
 }
 
 /// A secret, in the configuration or in a file that is read anew at each use, so that it can be rotated.
@@ -59,7 +53,7 @@ impl SecretSource {
     }
 }
 
-pub(crate) fn read_text(path: &Path) -> Result<String, HttpClientError> {
+fn read_text(path: &Path) -> Result<String, HttpClientError> {
     std::fs::read_to_string(path).map_err(|source| HttpClientError::File { path: path.to_owned(), source })
 }
 
@@ -116,7 +110,7 @@ impl ExtraHeader {
     }
 }
 
-fn sensitive(name: &str, value: &str) -> Result<HeaderValue, HttpClientError> {
+pub(crate) fn sensitive(name: &str, value: &str) -> Result<HeaderValue, HttpClientError> {
     let mut value = HeaderValue::from_str(value).map_err(|_| HttpClientError::Header(name.to_owned()))?;
     value.set_sensitive(true);
     Ok(value)

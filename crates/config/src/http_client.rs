@@ -1,35 +1,33 @@
-//! The configuration of an HTTP client, validated, and the clients made from it.
+//! The configuration of an HTTP client, validated.
 
-use std::time::Duration;
-
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName};
-use url::Url;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 use crate::error::Report;
 use crate::header::{Authorization, BasicAuth, ExtraHeader, HttpClientError, SecretSource};
-use crate::http_raw::{RawAuthorization, RawBasicAuth, RawHeaders, RawHttpClientConfig};
+use crate::http_raw::{RawAuthorization, RawBasicAuth, RawHeaders, RawHttpClientConfig, RawProxy};
+use crate::oauth2::OAuth2Config;
+use crate::proxy::ProxyConfig;
 use crate::secret::Secret;
-use crate::spanned::{Position, Spanned};
+use crate::spanned::Spanned;
 use crate::tls::TlsConfig;
-
-/// Redirects that are followed before giving up, as Go's client does.
-const REDIRECTS_MAX: usize = 10;
 
 /// How to talk to an HTTP server: Prometheus's `http_config`, with defaults in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpClientConfig {
     /// The `Authorization` header.
     pub authorization: Option<Authorization>,
+    /// Where a token for that header comes from instead.
+    pub oauth2: Option<OAuth2Config>,
     /// More headers.
     pub headers: Vec<ExtraHeader>,
     /// TLS.
     pub tls: TlsConfig,
     /// Whether redirects are followed.
     pub follow_redirects: bool,
+    /// Whether HTTP/2 is spoken with servers that offer it over TLS.
+    pub enable_http2: bool,
     /// The proxy.
-    pub proxy: Option<Url>,
-    /// Hosts that are reached without the proxy, separated by commas.
-    pub no_proxy: Option<String>,
+    pub proxy: ProxyConfig,
 }
 
 impl Default for HttpClientConfig {
@@ -37,11 +35,12 @@ impl Default for HttpClientConfig {
     fn default() -> Self {
         HttpClientConfig {
             authorization: None,
+            oauth2: None,
             headers: Vec::new(),
             tls: TlsConfig::default(),
             follow_redirects: true,
-            proxy: None,
-            no_proxy: None,
+            enable_http2: true,
+            proxy: ProxyConfig::default(),
         }
     }
 }
@@ -49,71 +48,29 @@ impl Default for HttpClientConfig {
 impl HttpClientConfig {
     /// Checks what was written.
     pub fn validate(raw: RawHttpClientConfig, report: &mut Report) -> Self {
-        report.unsupported("oauth2", raw.oauth2.as_ref());
-        report.unsupported("proxy_connect_header", raw.proxy_connect_header.as_ref());
-        report.unsupported("proxy_from_environment", raw.proxy_from_environment.as_ref().filter(|on| on.value));
-        let authorizations: Vec<(Position, Authorization)> = [
-            raw.basic_auth.and_then(|basic| Some((basic.position, basic_auth(basic, report)?))),
-            raw.authorization.and_then(|auth| Some((auth.position, authorization(auth, report)?))),
-            raw.bearer_token.map(|token| (token.position, bearer(SecretSource::Inline(token.value)))),
-            raw.bearer_token_file.map(|f| (f.position, bearer(SecretSource::File(report.resolve(&f))))),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        if let Some((second, _)) = authorizations.get(1) {
-            report.error(
-                *second,
-                "at most one of basic_auth, authorization, bearer_token and bearer_token_file may be given",
-            );
-        }
-        let proxy = raw.proxy_url.and_then(|url| {
-            let parsed = Url::parse(&url).map_err(|e| format!("proxy_url is not a URL: {e}"));
-            report.check(&url, parsed)
-        });
-        if let (Some(no_proxy), None) = (&raw.no_proxy, &proxy) {
-            report.error(no_proxy, "no_proxy needs proxy_url");
-        }
+        refuse_second_credentials(&raw, report);
+        let proxy = RawProxy {
+            proxy_url: raw.proxy_url,
+            no_proxy: raw.no_proxy,
+            proxy_from_environment: raw.proxy_from_environment,
+            proxy_connect_header: raw.proxy_connect_header,
+        };
+        let basic = raw.basic_auth.map(|basic| basic_auth(basic, report));
+        let credentials = raw.authorization.and_then(|auth| authorization(auth, report));
+        let token = raw.bearer_token.map(|token| bearer(SecretSource::Inline(token.value)));
+        let token_file = raw.bearer_token_file.map(|file| bearer(SecretSource::File(report.resolve(&file))));
         HttpClientConfig {
-            authorization: authorizations.into_iter().next().map(|(_, authorization)| authorization),
+            authorization: basic.or(credentials).or(token).or(token_file),
+            oauth2: raw.oauth2.and_then(|oauth2| OAuth2Config::validate(oauth2, report)),
             headers: raw.http_headers.map(|headers| extra_headers(headers, report)).unwrap_or_default(),
             tls: raw.tls_config.map(|tls| TlsConfig::validate(tls, report)).unwrap_or_default(),
             follow_redirects: raw.follow_redirects.unwrap_or(true),
-            proxy,
-            no_proxy: raw.no_proxy.map(|s| s.value),
+            enable_http2: raw.enable_http2.unwrap_or(true),
+            proxy: ProxyConfig::validate(proxy, report),
         }
     }
 
-    /// A client for everything but scraping. `timeout` bounds a whole request. Credentials are added per request, with
-    /// [`authorize`](Self::authorize).
-    ///
-    /// # Errors
-    /// `tls_config.server_name` is refused: this client cannot ask for another name than the URL's host.
-    pub fn reqwest_client(&self, timeout: Duration) -> Result<reqwest::Client, HttpClientError> {
-        if self.tls.server_name.is_some() {
-            return Err(HttpClientError::Unsupported(
-                "tls_config.server_name is not supported for this client: use the certificate's name as host in the URL",
-            ));
-        }
-        let redirects = match self.follow_redirects {
-            true => reqwest::redirect::Policy::limited(REDIRECTS_MAX),
-            false => reqwest::redirect::Policy::none(),
-        };
-        let mut builder = reqwest::Client::builder()
-            .timeout(timeout)
-            .redirect(redirects)
-            .user_agent(concat!("Watershed/", env!("CARGO_PKG_VERSION")))
-            .no_proxy() // only what the configuration names, never the environment
-            .tls_backend_preconfigured(self.tls.rustls_config()?);
-        if let Some(url) = &self.proxy {
-            let except = self.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
-            let proxy = reqwest::Proxy::all(url.clone()).map_err(HttpClientError::Build)?;
-            builder = builder.proxy(proxy.no_proxy(except));
-        }
-        builder.build().map_err(HttpClientError::Build)
-    }
-
-    /// The configured headers, `Authorization` among them, with files read anew.
+    /// The configured headers, `Authorization` among them, with files read anew. A token of `oauth2` is not: it has to be fetched.
     pub fn headers(&self) -> Result<HeaderMap, HttpClientError> {
         let mut headers = HeaderMap::new();
         for header in &self.headers {
@@ -126,21 +83,40 @@ impl HttpClientConfig {
         }
         Ok(headers)
     }
-
-    /// Adds the configured headers to a request, with files read anew.
-    pub fn authorize(&self, request: reqwest::RequestBuilder) -> Result<reqwest::RequestBuilder, HttpClientError> {
-        Ok(request.headers(self.headers()?))
-    }
 }
 
 fn bearer(credentials: SecretSource) -> Authorization {
     Authorization::Credentials { scheme: "Bearer".to_owned(), credentials }
 }
 
-fn basic_auth(raw: Spanned<RawBasicAuth>, report: &mut Report) -> Option<Authorization> {
+/// Credentials are given in one way. The second one that is written is the error's place.
+fn refuse_second_credentials(raw: &RawHttpClientConfig, report: &mut Report) {
+    let basic = raw.basic_auth.as_ref().map(|basic| basic.position);
+    let authorization = raw.authorization.as_ref().map(|authorization| authorization.position);
+    let oauth2 = raw.oauth2.as_ref().map(|oauth2| oauth2.position);
+    let token = raw.bearer_token.as_ref().map(|token| token.position);
+    let file = raw.bearer_token_file.as_ref().map(|file| file.position);
+    let has_bearer = token.is_some() || file.is_some();
+    let message = if token.is_some() && file.is_some() {
+        "at most one of bearer_token & bearer_token_file must be configured"
+    } else if has_bearer && (basic.is_some() || oauth2.is_some()) {
+        "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured"
+    } else if has_bearer {
+        "authorization is not compatible with bearer_token & bearer_token_file"
+    } else {
+        "at most one of basic_auth, oauth2 & authorization must be configured"
+    };
+    let mut given: Vec<_> = [basic, authorization, oauth2, token, file].into_iter().flatten().collect();
+    given.sort();
+    if let Some(second) = given.get(1) {
+        report.error(*second, message);
+    }
+}
+
+fn basic_auth(raw: Spanned<RawBasicAuth>, report: &mut Report) -> Authorization {
     let (position, raw) = (raw.position, raw.value);
-    report.unsupported("username_ref", raw.username_ref.as_ref());
-    report.unsupported("password_ref", raw.password_ref.as_ref());
+    report.refuse_reference("username", raw.username_ref.as_ref());
+    report.refuse_reference("password", raw.password_ref.as_ref());
     if raw.username.is_some() && raw.username_file.is_some() {
         report.error(position, "at most one of basic_auth username and username_file may be given");
     }
@@ -153,12 +129,12 @@ fn basic_auth(raw: Spanned<RawBasicAuth>, report: &mut Report) -> Option<Authori
     };
     let username = source(raw.username.map(Secret::new), raw.username_file);
     let password = source(raw.password, raw.password_file);
-    Some(Authorization::Basic(BasicAuth { username, password }))
+    Authorization::Basic(BasicAuth { username, password })
 }
 
 fn authorization(raw: Spanned<RawAuthorization>, report: &mut Report) -> Option<Authorization> {
     let (position, raw) = (raw.position, raw.value);
-    report.unsupported("credentials_ref", raw.credentials_ref.as_ref());
+    report.refuse_reference("credentials", raw.credentials_ref.as_ref());
     let scheme = raw.scheme.filter(|s| !s.trim().is_empty());
     if let Some(scheme) = scheme.as_ref().filter(|s| s.eq_ignore_ascii_case("basic")) {
         report.error(scheme, "authorization type cannot be set to \"basic\", use basic_auth instead");

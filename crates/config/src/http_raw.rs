@@ -14,13 +14,13 @@ pub struct RawBasicAuth {
     pub username: Option<String>,
     /// A file that holds it.
     pub username_file: Option<Spanned<String>>,
-    /// The name of a secret in a secret manager: known, not served.
+    /// The name of a secret in a secret manager: known, refused.
     pub username_ref: Option<Spanned<String>>,
     /// The password.
     pub password: Option<Secret>,
     /// A file that holds it.
     pub password_file: Option<Spanned<String>>,
-    /// The name of a secret in a secret manager: known, not served.
+    /// The name of a secret in a secret manager: known, refused.
     pub password_ref: Option<Spanned<String>>,
 }
 
@@ -35,7 +35,7 @@ pub struct RawAuthorization {
     pub credentials: Option<Secret>,
     /// A file that holds it.
     pub credentials_file: Option<Spanned<String>>,
-    /// The name of a secret in a secret manager: known, not served.
+    /// The name of a secret in a secret manager: known, refused.
     pub credentials_ref: Option<Spanned<String>>,
 }
 
@@ -55,11 +55,11 @@ pub struct RawTlsConfig {
     pub cert_file: Option<Spanned<String>>,
     /// A file with `key`.
     pub key_file: Option<Spanned<String>>,
-    /// The name of a secret in a secret manager: known, not served.
+    /// The name of a secret in a secret manager: known, refused.
     pub ca_ref: Option<Spanned<String>>,
-    /// The name of a secret in a secret manager: known, not served.
+    /// The name of a secret in a secret manager: known, refused.
     pub cert_ref: Option<Spanned<String>>,
-    /// The name of a secret in a secret manager: known, not served.
+    /// The name of a secret in a secret manager: known, refused.
     pub key_ref: Option<Spanned<String>>,
     /// The name that the server's certificate must have.
     pub server_name: Option<Spanned<String>>,
@@ -97,8 +97,8 @@ macro_rules! with_http_client {
             pub basic_auth: Option<$crate::Spanned<$crate::RawBasicAuth>>,
             /// The `Authorization` header.
             pub authorization: Option<$crate::Spanned<$crate::RawAuthorization>>,
-            /// OAuth 2: known, not served.
-            pub oauth2: Option<$crate::Spanned<$crate::Ignored>>,
+            /// Where a token comes from.
+            pub oauth2: Option<$crate::Spanned<$crate::RawOAuth2>>,
             /// The old word for `authorization: {credentials: …}`.
             pub bearer_token: Option<$crate::Spanned<$crate::Secret>>,
             /// The old word for `authorization: {credentials_file: …}`.
@@ -107,16 +107,16 @@ macro_rules! with_http_client {
             pub tls_config: Option<$crate::Spanned<$crate::RawTlsConfig>>,
             /// Whether redirects are followed; yes by default.
             pub follow_redirects: Option<bool>,
-            /// Whether HTTP/2 may be spoken: HTTP/1.1 always is, so either answer is kept.
+            /// Whether HTTP/2 may be spoken over TLS; yes by default.
             pub enable_http2: Option<bool>,
             /// The proxy.
             pub proxy_url: Option<$crate::Spanned<String>>,
             /// Hosts that are reached without the proxy.
             pub no_proxy: Option<$crate::Spanned<String>>,
-            /// The proxy out of the environment: known, not served.
+            /// Whether the environment names the proxy.
             pub proxy_from_environment: Option<$crate::Spanned<bool>>,
-            /// Headers for the proxy: known, not served.
-            pub proxy_connect_header: Option<$crate::Spanned<$crate::Ignored>>,
+            /// Headers of requests for a tunnel through the proxy.
+            pub proxy_connect_header: Option<$crate::Spanned<$crate::RawConnectHeaders>>,
             /// More headers.
             pub http_headers: Option<$crate::Spanned<$crate::RawHeaders>>,
         }
@@ -142,6 +142,66 @@ macro_rules! with_http_client {
             }
         }
     };
+}
+
+/// `proxy_connect_header`: header name to values.
+pub type RawConnectHeaders = BTreeMap<String, Vec<Secret>>;
+
+/// `oauth2`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawOAuth2 {
+    /// The client's name.
+    pub client_id: Option<String>,
+    /// How a token is asked for, `client_credentials` by default.
+    pub grant_type: Option<Spanned<String>>,
+    /// The client's secret.
+    pub client_secret: Option<Secret>,
+    /// A file that holds it.
+    pub client_secret_file: Option<Spanned<String>>,
+    /// The name of a secret in a secret manager: known, refused.
+    pub client_secret_ref: Option<Spanned<String>>,
+    /// The key of signed assertions: known, refused, as what follows.
+    pub client_certificate_key: Option<Spanned<Ignored>>,
+    /// A file that holds it.
+    pub client_certificate_key_file: Option<Spanned<Ignored>>,
+    /// Its name for the server.
+    pub client_certificate_key_id: Option<Spanned<Ignored>>,
+    /// The name of a secret in a secret manager.
+    pub client_certificate_key_ref: Option<Spanned<Ignored>>,
+    /// How assertions are signed.
+    pub signature_algorithm: Option<Spanned<Ignored>>,
+    /// Who signs them.
+    pub iss: Option<Spanned<Ignored>>,
+    /// Whom they are for.
+    pub audience: Option<Spanned<Ignored>>,
+    /// What else they say.
+    pub claims: Option<Spanned<Ignored>>,
+    /// What the token shall be good for.
+    pub scopes: Vec<String>,
+    /// Where tokens are given out.
+    pub token_url: Option<Spanned<String>>,
+    /// More parameters of the request.
+    pub endpoint_params: Option<Spanned<BTreeMap<String, Secret>>>,
+    /// TLS to that place.
+    pub tls_config: Option<Spanned<RawTlsConfig>>,
+    /// The proxy to that place.
+    pub proxy_url: Option<Spanned<String>>,
+    /// Hosts that are reached without it.
+    pub no_proxy: Option<Spanned<String>>,
+    /// Whether the environment names the proxy.
+    pub proxy_from_environment: Option<Spanned<bool>>,
+    /// Headers of requests for a tunnel through the proxy.
+    pub proxy_connect_header: Option<Spanned<RawConnectHeaders>>,
+}
+
+/// The words about proxies, which a client and its `oauth2` have both.
+#[derive(Debug)]
+pub(crate) struct RawProxy {
+    pub(crate) proxy_url: Option<Spanned<String>>,
+    pub(crate) no_proxy: Option<Spanned<String>>,
+    pub(crate) proxy_from_environment: Option<Spanned<bool>>,
+    pub(crate) proxy_connect_header: Option<Spanned<RawConnectHeaders>>,
 }
 
 /// `http_headers`: header name to values.

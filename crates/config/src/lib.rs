@@ -15,6 +15,10 @@ mod files;
 mod header;
 mod http_client;
 mod http_raw;
+mod no_proxy;
+mod oauth2;
+mod proxy;
+mod proxy_environment;
 mod redact;
 mod secret;
 mod size;
@@ -31,8 +35,12 @@ pub use files::{matching_files, read_file};
 pub use header::{Authorization, BasicAuth, ExtraHeader, HttpClientError, SecretSource};
 pub use http_client::HttpClientConfig;
 pub use http_raw::{
-    Ignored, RawAuthorization, RawBasicAuth, RawExtraHeader, RawHeaders, RawHttpClientConfig, RawTlsConfig,
+    Ignored, RawAuthorization, RawBasicAuth, RawConnectHeaders, RawExtraHeader, RawHeaders, RawHttpClientConfig,
+    RawOAuth2, RawTlsConfig,
 };
+pub use oauth2::OAuth2Config;
+pub use proxy::{Proxy, ProxyConfig, ProxyScheme};
+pub use proxy_environment::ProxyEnvironment;
 pub use redact::redact;
 pub use secret::Secret;
 pub use size::parse_size;

@@ -1,11 +1,14 @@
 //! Configuration text for other eyes: with its secrets blotted out.
 
 /// Keys whose values are secrets wherever they stand.
-const SECRET_KEYS: [&str; 26] = [
+const SECRET_KEYS: [&str; 29] = [
     "password",
     "credentials",
     "bearer_token",
     "client_secret",
+    "client_certificate_key",
+    "endpoint_params",
+    "proxy_connect_header",
     "key",
     "secrets",
     "secret_key",
@@ -149,6 +152,7 @@ mod tests {
         check("key: |\n  BEGIN\n\n  END\ncert_file: c\n", "key: <secret>\ncert_file: c\n");
         check("  secrets:\n  - a\n  - b\n  files: [c]\n", "  secrets: <secret>\n  files: [c]\n");
         check("auth: {username: u, password: \"a,}b\", x: 1}\n", "auth: {username: u, password: <secret>, x: 1}\n");
+        check("  proxy_connect_header:\n    X-Key: [a]\n  x: 1\n", "  proxy_connect_header: <secret>\n  x: 1\n");
         check("proxy_url: http://u:p@host:1/\n", "proxy_url: http://u:<secret>@host:1/\n");
         check("targets: ['a:1', \"b:2\"]", "targets: ['a:1', \"b:2\"]");
     }

@@ -26,9 +26,11 @@ impl AlertingConfig {
     /// Checks the section, and the file of `alerting.local`. The pipeline inside the node inhibits what built-in alerts make pointless.
     pub(crate) fn validate(raw: RawAlerting, inhibitions: &[Inhibition], report: &mut Report) -> Self {
         let section = raw.validate(report);
+        let proxies = report.proxy_environment().clone();
         let read = |local: &alert::LocalConfig| {
             let file = &local.config_file;
-            config::read_file(file).and_then(|text| alert::Config::load(&text, file))
+            let own = Report::new(file).with_proxies(proxies.clone());
+            config::read_file(file).and_then(|text| alert::Config::load(&text, own))
         };
         let mut local = section.local.as_ref().and_then(|local| report.take(read(local)));
         for Inhibition { source, target, equal } in inhibitions {

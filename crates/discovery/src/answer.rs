@@ -1,7 +1,8 @@
 //! The answer of a server that is asked for targets.
 
+use http_client::RequestBuilder;
 use reqwest::header::HeaderName;
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 
 /// A body larger than this is not read.
@@ -13,7 +14,9 @@ const REASON_CHARS_MAX: usize = 200;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AnswerError {
     #[error("the request failed")]
-    Request(#[source] reqwest::Error),
+    Request(#[from] http_client::Error),
+    #[error("the answer broke off")]
+    Broken(#[source] reqwest::Error),
     #[error("server returned HTTP status {status}{}{reason}", if reason.is_empty() { "" } else { ": " })]
     Status { status: StatusCode, reason: String },
     #[error("the answer is larger than {BODY_BYTES_MAX} bytes")]
@@ -29,7 +32,7 @@ pub(crate) struct Answer(Response);
 impl Answer {
     /// Sends a request.
     pub(crate) async fn of(request: RequestBuilder) -> Result<Answer, AnswerError> {
-        let response = request.send().await.map_err(failed)?;
+        let response = request.send().await?;
         let status = response.status();
         if status == StatusCode::OK {
             return Ok(Answer(response));
@@ -57,21 +60,17 @@ impl Answer {
 
 /// Sends a request. The status and the body, whatever the status is.
 pub(crate) async fn of_any_status(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), AnswerError> {
-    let response = request.send().await.map_err(failed)?;
+    let response = request.send().await?;
     Ok((response.status(), read(response).await?))
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, AnswerError> {
     let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(failed)? {
+    while let Some(piece) = response.chunk().await.map_err(|error| AnswerError::Broken(error.without_url()))? {
         body.extend_from_slice(&piece);
         if body.len() > BODY_BYTES_MAX {
             return Err(AnswerError::TooLarge);
         }
     }
     Ok(body)
-}
-
-fn failed(error: reqwest::Error) -> AnswerError {
-    AnswerError::Request(error.without_url())
 }

@@ -133,7 +133,7 @@ impl Discovery {
                 tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
             }
             Source::Http(config) => {
-                let source = HttpSource { config: *config, environment, owner };
+                let source = HttpSource::new(*config, environment, owner);
                 tokio::spawn(follow_asked(source, board.clone(), stop.clone()));
             }
             Source::Nomad(config) => {

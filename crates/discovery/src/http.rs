@@ -1,10 +1,11 @@
 //! `http_sd_configs`: a server tells the targets, in the form of files of targets.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use config::{DurationMs, HttpClientConfig, HttpClientError, Report, Spanned};
+use http_client::HttpClient;
 use model::{Labels, LabelsBuilder};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde::Deserialize;
@@ -49,12 +50,6 @@ impl HttpSdConfig {
         report: &mut Report,
     ) -> Option<HttpSdConfig> {
         let http = HttpClientConfig::validate(raw.take_http_client(), report);
-        if http.tls.server_name.is_some() {
-            report.error(
-                position,
-                "tls_config.server_name is not supported for http_sd_configs: use the certificate's name in the URL",
-            );
-        }
         let refresh = raw.refresh_interval.map_or(DEFAULT_REFRESH_MS, |interval| {
             if interval.0 <= 0 {
                 report.error(&interval, "refresh_interval must be longer than 0");
@@ -109,9 +104,25 @@ struct ListedGroup {
 
 /// Fetches the list.
 pub(crate) struct HttpSource {
-    pub(crate) config: HttpSdConfig,
-    pub(crate) environment: Arc<Environment>,
-    pub(crate) owner: String,
+    config: HttpSdConfig,
+    environment: Arc<Environment>,
+    owner: String,
+    /// Made once its certificates and keys are there.
+    client: OnceLock<HttpClient>,
+}
+
+impl HttpSource {
+    pub(crate) fn new(config: HttpSdConfig, environment: Arc<Environment>, owner: String) -> Self {
+        HttpSource { config, environment, owner, client: OnceLock::new() }
+    }
+
+    fn client(&self) -> Result<&HttpClient, HttpClientError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = HttpClient::new(&self.config.http, self.config.interval())?;
+        Ok(self.client.get_or_init(|| client))
+    }
 }
 
 impl Asked for HttpSource {
@@ -130,13 +141,12 @@ impl Asked for HttpSource {
 
 impl HttpSource {
     async fn fetch(&self) -> Result<Vec<TargetGroup>, ListError> {
-        // Made anew each time, so that keys and certificates may be replaced.
-        let client = self.config.http.reqwest_client(self.config.interval())?;
-        let request = client
+        let request = self
+            .client()?
             .get(self.config.url.clone())
             .header(ACCEPT, "application/json")
             .header(REFRESH_HEADER, self.config.interval().as_secs_f64().to_string());
-        let response = Answer::of(self.config.http.authorize(request)?).await?;
+        let response = Answer::of(request).await?;
         let content_type = response.header(&CONTENT_TYPE);
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/json") {

@@ -1,11 +1,12 @@
 //! `nomad_sd_configs`: targets are the instances of services that Nomad itself knows.
 
+use crate::answer::Answer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{DurationMs, Position, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Position, Report, Spanned};
 use futures::{StreamExt, TryStreamExt, stream};
-use reqwest::Client;
+use http_client::HttpClient;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -59,7 +60,7 @@ pub struct NomadSdConfig {
 
 impl NomadSdConfig {
     pub(crate) fn validate(mut raw: RawNomadSdConfig, position: Position, report: &mut Report) -> Option<Self> {
-        let http = Server::http(raw.take_http_client(), "nomad_sd_configs", position, report);
+        let http = HttpClientConfig::validate(raw.take_http_client(), report);
         let refresh_interval = interval(raw.refresh_interval, DEFAULT_REFRESH, report);
         let server = raw.server.unwrap_or_else(|| Spanned::new(DEFAULT_SERVER.to_owned(), position));
         if server.trim().is_empty() {
@@ -177,23 +178,28 @@ impl NomadSource {
         Ok(instances.iter().flatten().map(|instance| instance.target(tag_separator)).collect())
     }
 
-    async fn instances(&self, client: &Client, namespace: &str, name: &str) -> Result<Vec<Instance>, NomadError> {
+    async fn instances(&self, client: &HttpClient, namespace: &str, name: &str) -> Result<Vec<Instance>, NomadError> {
         let instances = self.read(client, &["v1", "service", name], namespace).await;
         instances.map_err(|source| NomadError::Service { name: name.to_owned(), source })
     }
 
     /// Made anew for each round, so that keys and certificates may be replaced.
-    fn client(&self) -> Result<Client, AskError> {
+    fn client(&self) -> Result<HttpClient, AskError> {
         Ok(self.config.server.client(self.config.refresh_interval)?)
     }
 
-    async fn read<T: DeserializeOwned>(&self, client: &Client, path: &[&str], namespace: &str) -> Result<T, AskError> {
+    async fn read<T: DeserializeOwned>(
+        &self,
+        client: &HttpClient,
+        path: &[&str],
+        namespace: &str,
+    ) -> Result<T, AskError> {
         let mut url = self.config.server.url_of(path.iter().copied());
         let words = [("namespace", namespace), ("region", &self.config.region)];
         url.query_pairs_mut().extend_pairs(words.iter().filter(|(_, value)| !value.is_empty()));
         if self.config.allow_stale {
             url.query_pairs_mut().append_pair("stale", "");
         }
-        Ok(self.config.server.ask(client.get(url)).await?.json().await?)
+        Ok(Answer::of(client.get(url)).await?.json().await?)
     }
 }

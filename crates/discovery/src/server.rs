@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use config::{HttpClientConfig, HttpClientError, Position, RawHttpClientConfig, Report, TlsConfig};
-use reqwest::{Client, RequestBuilder};
+use config::{HttpClientConfig, HttpClientError};
+use http_client::HttpClient;
 use url::Url;
 
-use crate::answer::{Answer, AnswerError};
+use crate::answer::AnswerError;
 
 /// Whom to ask and how to talk to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,27 +45,12 @@ impl Server {
         Ok(Server { url, socket, http })
     }
 
-    /// The words of the HTTP client of the source `key`, all but one that isn't served.
-    pub(crate) fn http(raw: RawHttpClientConfig, key: &str, at: Position, report: &mut Report) -> HttpClientConfig {
-        let http = HttpClientConfig::validate(raw, report);
-        if http.tls.server_name.is_some() {
-            let advice = "use the certificate's name as host of the server";
-            report.error(at, format_args!("tls_config.server_name is not supported for {key}: {advice}"));
+    /// A client. `timeout` bounds a whole request that doesn't say so itself.
+    pub(crate) fn client(&self, timeout: Duration) -> Result<HttpClient, HttpClientError> {
+        match &self.socket {
+            Some(socket) => HttpClient::over_socket(&self.http, socket, timeout),
+            None => HttpClient::new(&self.http, timeout),
         }
-        http
-    }
-
-    /// A client, with keys and certificates as they are now. `timeout` bounds a whole request that doesn't say so itself.
-    pub(crate) fn client(&self, timeout: Duration) -> Result<Client, HttpClientError> {
-        let Some(socket) = &self.socket else { return self.http.reqwest_client(timeout) };
-        let client = Client::builder()
-            .unix_socket(socket.as_path())
-            .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("Watershed/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            .tls_backend_preconfigured(TlsConfig::default().rustls_config()?);
-        client.build().map_err(HttpClientError::Build)
     }
 
     /// The URL of a thing that the API has.
@@ -75,11 +60,6 @@ impl Server {
             segments.pop_if_empty().extend(path);
         }
         url
-    }
-
-    /// Sends a request with the configured headers, and with credentials read anew.
-    pub(crate) async fn ask(&self, request: RequestBuilder) -> Result<Answer, AskError> {
-        Ok(Answer::of(self.http.authorize(request)?).await?)
     }
 }
 

@@ -90,8 +90,8 @@ impl Sources {
             let config = DockerSwarmSdConfig::validate(value, position, report);
             found.extend(config.map(|config| Source::DockerSwarm(Box::new(config))));
         }
-        for Spanned { value, position } in raw.ec2_sd_configs {
-            found.extend(Ec2SdConfig::validate(value, position, report).map(|ec2| Source::Ec2(Box::new(ec2))));
+        for Spanned { value, .. } in raw.ec2_sd_configs {
+            found.extend(Ec2SdConfig::validate(value, report).map(|ec2| Source::Ec2(Box::new(ec2))));
         }
         for Spanned { value, position } in raw.aws_sd_configs {
             found.extend(Ec2SdConfig::validate_aws(value, position, report).map(|ec2| Source::Ec2(Box::new(ec2))));

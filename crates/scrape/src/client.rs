@@ -5,17 +5,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use config::{HttpClientError, chain};
 use http_body_util::Empty;
+use http_client::{Connector, Credentials, is_same_origin};
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    PROXY_AUTHORIZATION, USER_AGENT,
 };
-use hyper::{Request, Response, StatusCode, body::Incoming};
-use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use rustls::pki_types::ServerName;
+use hyper::{Request, Response, StatusCode};
 use url::{Position, Url};
 
-use crate::body::{self, BodyError};
-use crate::connection::{Connection, Resting, is_same_origin};
+use crate::body::{self, BodyError, COMPRESSIONS};
+use crate::connection::{Body, Connection, Resting};
 use crate::protocols::accept_header;
 use crate::scrape_config::ScrapeConfig;
 use crate::target::Target;
@@ -41,36 +40,28 @@ pub(crate) enum FetchError {
     #[error("the scrape took longer than its timeout of {0}")]
     Timeout(String),
     #[error("{}", chain(.0))]
-    Credentials(#[from] HttpClientError),
+    Credentials(#[from] http_client::Error),
     #[error(transparent)]
     Body(#[from] BodyError),
 }
 
 /// Fetches expositions for one job.
 pub(crate) struct ScrapeClient {
-    connector: HttpsConnector<HttpConnector>,
+    connector: Connector,
+    credentials: Credentials,
     accept: HeaderValue,
 }
 
 impl ScrapeClient {
     /// Reads the job's certificates and keys.
     pub(crate) fn new(config: &ScrapeConfig) -> Result<Self, HttpClientError> {
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        let mut builder =
-            HttpsConnectorBuilder::new().with_tls_config(config.http.tls.rustls_config()?).https_or_http();
-        if let Some(name) = &config.http.tls.server_name {
-            let name = ServerName::try_from(name.clone()).map_err(|e| HttpClientError::Tls {
-                what: "tls_config.server_name".to_owned(),
-                reason: e.to_string(),
-            })?;
-            builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
-        }
-        let connector = builder.enable_http1().wrap_connector(http);
         let accept = accept_header(&config.scrape_protocols, config.names.escaping);
         let accept = HeaderValue::from_str(&accept).map_err(|_| HttpClientError::Header("Accept".to_owned()))?;
-        Ok(ScrapeClient { connector, accept })
+        Ok(ScrapeClient {
+            connector: Connector::new(&config.http)?,
+            credentials: Credentials::new(&config.http)?,
+            accept,
+        })
     }
 
     /// Fetches the exposition into `buffer`, within `timeout` from the first byte sent to the last received, and gives its
@@ -118,7 +109,7 @@ impl ScrapeClient {
         config: &ScrapeConfig,
         target: &Target,
         kept: Option<Resting>,
-    ) -> Result<(Connection, Response<Incoming>), FetchError> {
+    ) -> Result<(Connection, Response<Body>), FetchError> {
         let (first, response) = self.get(config, target, &target.url, kept).await?;
         if !is_redirect(&response) || !config.http.follow_redirects {
             return Ok((first, response));
@@ -134,40 +125,73 @@ impl ScrapeClient {
         Err(FetchError::Redirects)
     }
 
-    /// Gets one answer. A connection that was kept may have been closed by the other side at this moment: then the request is
-    /// sent once more over a new one.
+    /// Gets one answer. A token that isn't taken is replaced once.
     async fn get(
         &self,
         config: &ScrapeConfig,
         target: &Target,
         url: &Url,
         kept: Option<Resting>,
-    ) -> Result<(Connection, Response<Incoming>), FetchError> {
+    ) -> Result<(Connection, Response<Body>), FetchError> {
+        if !is_same_origin(url, &target.url) {
+            return self.exchange(config, target, url, kept, &HeaderMap::new()).await;
+        }
+        let headers = self.credentials.headers().await?;
+        let (connection, response) = self.exchange(config, target, url, kept, &headers).await?;
+        if response.status() != StatusCode::UNAUTHORIZED || !self.credentials.refused(&headers) {
+            return Ok((connection, response));
+        }
+        self.exchange(config, target, url, None, &self.credentials.headers().await?).await
+    }
+
+    /// Sends one request. A connection that was kept may have been closed by the other side at this moment: then the request is
+    /// sent once more over a new one.
+    async fn exchange(
+        &self,
+        config: &ScrapeConfig,
+        target: &Target,
+        url: &Url,
+        kept: Option<Resting>,
+        headers: &HeaderMap,
+    ) -> Result<(Connection, Response<Body>), FetchError> {
         let failed = |reason: String| FetchError::Request(format!("GET {url}: {reason}"));
         if let Some(kept) = kept
+            && self.connector.is_current(kept.generation()).map_err(http_client::Error::from)?
             && let Some(mut connection) = Connection::resume(kept, url).await
-            && let Ok(response) = connection.send(self.request(config, target, url)?).await
+            && let Ok(response) = connection.send(self.request(config, target, url, headers, &connection)?).await
         {
             return Ok((connection, response));
         }
         let mut connection = Connection::open(&self.connector, url).await.map_err(failed)?;
-        let response = connection.send(self.request(config, target, url)?).await.map_err(|e| failed(chain(&e)))?;
+        let request = self.request(config, target, url, headers, &connection)?;
+        let response = connection.send(request).await.map_err(failed)?;
         Ok((connection, response))
     }
 
-    fn request(&self, config: &ScrapeConfig, target: &Target, url: &Url) -> Result<Request<Empty<Bytes>>, FetchError> {
+    fn request(
+        &self,
+        config: &ScrapeConfig,
+        target: &Target,
+        url: &Url,
+        headers: &HeaderMap,
+        connection: &Connection,
+    ) -> Result<Request<Empty<Bytes>>, FetchError> {
         let invalid = |e: &dyn std::error::Error| FetchError::Request(format!("GET {url}: {e}"));
         let mut request = Request::new(Empty::new());
-        *request.uri_mut() = url[Position::BeforePath..Position::AfterQuery].parse().map_err(|e| invalid(&e))?;
+        let begin = if connection.wants_whole_url() { Position::BeforeScheme } else { Position::BeforePath };
+        *request.uri_mut() = url[begin..Position::AfterQuery].parse().map_err(|e| invalid(&e))?;
+        *request.headers_mut() = headers.clone();
         let headers = request.headers_mut();
-        if is_same_origin(url, &target.url) {
-            *headers = config.http.headers()?;
+        if !connection.is_http2() {
+            let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
+            headers.insert(HOST, host.map_err(|e| invalid(&e))?);
         }
-        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]).map_err(|e| invalid(&e))?;
-        headers.insert(HOST, host);
+        if let Some(value) = self.connector.forwarding(url).and_then(config::Proxy::authorization) {
+            headers.insert(PROXY_AUTHORIZATION, value);
+        }
         headers.insert(USER_AGENT, AGENT);
         headers.insert(ACCEPT, self.accept.clone());
-        let encoding = if config.enable_compression { "gzip" } else { "identity" };
+        let encoding = if config.enable_compression { COMPRESSIONS } else { "identity" };
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
         let seconds = (target.timeout_ms as f64 / 1000.0).to_string();
         headers.insert(TIMEOUT_HEADER, HeaderValue::from_str(&seconds).map_err(|e| invalid(&e))?);
@@ -175,12 +199,12 @@ impl ScrapeClient {
     }
 }
 
-fn is_redirect(response: &Response<Incoming>) -> bool {
+fn is_redirect(response: &Response<Body>) -> bool {
     matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 /// Where an answer sends who asked for `url`.
-fn redirected(url: &Url, response: &Response<Incoming>) -> Result<Url, FetchError> {
+fn redirected(url: &Url, response: &Response<Body>) -> Result<Url, FetchError> {
     let location = response.headers().get(LOCATION).map(HeaderValue::as_bytes).unwrap_or_default();
     let location = String::from_utf8_lossy(location).into_owned();
     match url.join(&location) {

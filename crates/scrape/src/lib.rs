@@ -34,6 +34,7 @@ mod status;
 mod target;
 mod threads;
 mod worker;
+mod zstd;
 
 pub use discovery::{RawTargetGroup, relabel};
 pub use global_config::{GlobalConfig, Limits, RawGlobalConfig};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use config::{DurationMs, HttpClientConfig, Ignored, Position, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Ignored, Report, Spanned};
 use discovery::Sources;
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
 use serde::Deserialize;
@@ -191,7 +191,6 @@ impl ScrapeConfig {
         let (scrape_interval_ms, scrape_timeout_ms) = times(&raw, &job_name, global, report);
         let limits = limits(&raw, &global.limits, report);
         let http = HttpClientConfig::validate(raw.take_http_client(), report);
-        refuse_proxy(&http, position, report);
         let is_relabelled = !raw.relabel_configs.is_empty();
         let sources = Sources::validate(raw.take_sources(), is_relabelled, report);
         let histograms = HistogramForms {
@@ -265,12 +264,6 @@ fn limits(raw: &RawScrapeConfig, global: &Limits, report: &mut Report) -> Limits
         label_name_length: or(raw.label_name_length_limit, global.label_name_length),
         label_value_length: or(raw.label_value_length_limit, global.label_value_length),
         keep_dropped_targets: or(raw.keep_dropped_targets, global.keep_dropped_targets),
-    }
-}
-
-fn refuse_proxy(http: &HttpClientConfig, position: Position, report: &mut Report) {
-    if http.proxy.is_some() {
-        report.error(position, "proxy_url is not supported yet for scraping");
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use discovery::{Discovery, Environment};
 use futures::future::join_all;
+use http_client::HttpClient;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use scrape::{Placement, Placements};
@@ -189,6 +190,7 @@ impl Sharding {
         discovery: Arc<tokio::sync::Mutex<Discovery>>,
         stop: CancellationToken,
     ) {
+        let client = HttpClient::new(&config.http, ANSWER_TIMEOUT).map_err(|error| config::chain(&error));
         let changes = discovery.lock().await.changes();
         let mut ticks = tokio::time::interval(ASK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -201,7 +203,7 @@ impl Sharding {
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => return,
-                        () = self.ask_all(&config) => {}
+                        () = self.ask_all(&client) => {}
                     }
                 }
             }
@@ -216,13 +218,11 @@ impl Sharding {
         }
     }
 
-    async fn ask_all(&self, config: &ShardingConfig) {
+    async fn ask_all(&self, client: &Result<HttpClient, String>) {
         let members: Vec<(Arc<str>, Url)> = self.state.lock().members.iter().flat_map(Members::urls).collect();
-        // Made anew each time, so that keys and certificates may be replaced.
-        let client = config.http.reqwest_client(ANSWER_TIMEOUT).map_err(|error| config::chain(&error));
         let asking = members.into_iter().map(async |(name, url)| {
-            let answer = match &client {
-                Ok(client) => ask(config, client, url).await,
+            let answer = match client {
+                Ok(client) => ask(client, url).await,
                 Err(error) => Err(error.clone()),
             };
             if answer.is_err() {
@@ -275,15 +275,13 @@ struct Answer {
     data: Word,
 }
 
-async fn ask(config: &ShardingConfig, client: &reqwest::Client, url: Url) -> Result<Word, String> {
-    let failed = |error: reqwest::Error| config::chain(&error.without_url());
-    let request = config.http.authorize(client.get(url)).map_err(|error| config::chain(&error))?;
-    let mut response = request.send().await.map_err(failed)?;
+async fn ask(client: &HttpClient, url: Url) -> Result<Word, String> {
+    let mut response = client.get(url).send().await.map_err(|error| config::chain(&error))?;
     if !response.status().is_success() {
         return Err(format!("it answered with status {}", response.status()));
     }
     let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(failed)? {
+    while let Some(piece) = response.chunk().await.map_err(|error| config::chain(&error.without_url()))? {
         body.extend_from_slice(&piece);
         if body.len() > ANSWER_BYTES_MAX {
             return Err(format!("its answer has more than {ANSWER_BYTES_MAX} bytes"));

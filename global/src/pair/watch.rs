@@ -166,9 +166,7 @@ impl PeerWatch {
         url.set_path(&format!("{}/api/v1/consistency", url.path().trim_end_matches('/')));
         url.set_query(Some("scope=self"));
         let failed = |error: RequestError| AskError::Request(config::chain(error.as_ref()));
-        let mut request = Request::new(Method::GET, url);
-        *request.headers_mut() = peer.http.headers()?;
-        let mut response = client.execute(request).await.map_err(failed)?;
+        let mut response = client.execute(Request::new(Method::GET, url)).await.map_err(failed)?;
         if !response.status().is_success() {
             return Err(AskError::Status(response.status()));
         }

@@ -1,9 +1,11 @@
+use std::path::Path;
+
 use model::Labels;
 
 use super::*;
 
 fn load(text: &str) -> Result<Config, Errors> {
-    Config::load(text, Path::new("/etc/alert/alertmanager.yml"))
+    Config::load(text, config::Report::new("/etc/alert/alertmanager.yml"))
 }
 
 /// A tree with three levels, `continue`, both grammars of matchers and the older maps.
@@ -102,8 +104,8 @@ receivers:
     assert_eq!((first.send_resolved, first.max_alerts), (true, 0));
     assert_eq!((second.send_resolved, second.max_alerts), (false, 7));
     assert!(matches!(&second.url, UrlSource::File(path) if path == Path::new("/etc/alert/secrets/url")));
-    assert!(first.http.headers().unwrap()["authorization"].to_str().unwrap().starts_with("Basic "));
-    assert_eq!(second.http.headers().unwrap()["authorization"], "Bearer token");
+    assert!(first.client.config().headers().unwrap()["authorization"].to_str().unwrap().starts_with("Basic "));
+    assert_eq!(second.client.config().headers().unwrap()["authorization"], "Bearer token");
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(crate) struct ScaleSet {
 
 /// The resource manager, for one subscription.
 pub(crate) struct Api<'a> {
-    pub(crate) rest: Rest<'a>,
+    pub(crate) rest: Rest,
     pub(crate) base: Url,
     pub(crate) subscription: &'a str,
 }

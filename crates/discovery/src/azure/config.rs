@@ -110,7 +110,7 @@ pub struct AzureSdConfig {
 
 impl AzureSdConfig {
     pub(crate) fn validate(mut raw: RawAzureSdConfig, position: Position, report: &mut Report) -> Option<Self> {
-        let http = words::http_client(raw.take_http_client(), "azure_sd_configs", position, report);
+        let http = HttpClientConfig::validate(raw.take_http_client(), report);
         let cloud = raw.environment.filter(|name| !name.is_empty());
         let cloud = cloud.map_or(Some(AzureCloud::default()), |name| report.check(&name, cloud_by_name(&name)));
         let method = raw.authentication_method.filter(|method| !method.is_empty());

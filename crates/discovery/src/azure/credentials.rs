@@ -1,6 +1,7 @@
 //! Tokens for Azure's resource manager.
 
 use config::{HttpClientError, Secret};
+use http_client::HttpClient;
 use url::Url;
 
 use crate::azure::config::{AzureAuthentication, AzureSdConfig};
@@ -52,7 +53,7 @@ pub(crate) enum CredentialsError {
 /// Asks for tokens, in the way that the configuration says.
 pub(crate) struct Asking<'a> {
     pub(crate) config: &'a AzureSdConfig,
-    pub(crate) client: &'a reqwest::Client,
+    pub(crate) client: &'a HttpClient,
     pub(crate) surroundings: &'a Surroundings,
     pub(crate) hosts: &'a Hosts,
 }
@@ -172,7 +173,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_served_says_what_to_do() {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let client = reqwest::Client::new();
+        let client = metadata_client().expect("a client");
         let check = async |method: &str, variables: &[(&str, &str)], want: &str| {
             let text = format!("{{subscription_id: s, authentication_method: {method}}}");
             let raw: Spanned<RawAzureSdConfig> = config::load(&text, "a.yml").expect("a section");

@@ -104,7 +104,7 @@ impl AzureSource {
         let client = api_client(&self.config.http, self.config.interval())?;
         let asking = Asking { config: &self.config, client: &client, surroundings, hosts: &hosts };
         let token = self.token.get(surroundings.now(), asking.token()).await?;
-        let rest = Rest { client: client.clone(), http: &self.config.http, token };
+        let rest = Rest { client: client.clone(), token };
         let api = Api { rest, base: hosts.resource_manager, subscription: &self.config.subscription_id };
         let targets = self.targets(&api).await;
         if targets.as_ref().is_err_and(AzureError::is_about_token) {

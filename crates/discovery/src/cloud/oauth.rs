@@ -1,8 +1,9 @@
 //! Access tokens: asking whoever gives them out.
 
 use config::Secret;
+use http_client::RequestBuilder;
 use model::Timestamp;
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::StatusCode;
 use serde::{Deserialize, Deserializer};
 
 use crate::answer::{AnswerError, of_any_status};

@@ -1,8 +1,9 @@
 //! REST APIs that take a token and answer in JSON, a page at a time.
 
-use config::{HttpClientConfig, HttpClientError, Secret};
+use config::{HttpClientError, Secret};
+use http_client::HttpClient;
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -66,13 +67,12 @@ struct Reason {
 }
 
 /// Asks an API.
-pub(crate) struct Rest<'a> {
-    pub(crate) client: reqwest::Client,
-    pub(crate) http: &'a HttpClientConfig,
+pub(crate) struct Rest {
+    pub(crate) client: HttpClient,
     pub(crate) token: Secret,
 }
 
-impl Rest<'_> {
+impl Rest {
     /// What is at a URL.
     pub(crate) async fn get<T: DeserializeOwned>(&self, url: &Url) -> Result<T, RestError> {
         let body = retry(|| self.body(url)).await?;
@@ -80,12 +80,10 @@ impl Rest<'_> {
     }
 
     async fn body(&self, url: &Url) -> Result<Vec<u8>, RestError> {
-        let request = self.http.authorize(self.client.get(url.clone()).header(ACCEPT, "application/json"))?;
         let mut bearer =
             HeaderValue::from_str(&format!("Bearer {}", self.token.expose())).map_err(|_| RestError::Token)?;
         bearer.set_sensitive(true);
-        // Takes the place of what the configuration says: the API takes nothing else.
-        let request = request.headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]));
+        let request = self.client.get(url.clone()).header(ACCEPT, "application/json").header(AUTHORIZATION, bearer);
         match of_any_status(request).await? {
             (StatusCode::OK, body) => Ok(body),
             (status, body) => Err(refused(status, &body)),

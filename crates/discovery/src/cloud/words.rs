@@ -1,6 +1,6 @@
 //! Words that the configurations of all clouds have.
 
-use config::{DurationMs, HttpClientConfig, Position, RawHttpClientConfig, Report, Spanned};
+use config::{DurationMs, Report, Spanned};
 
 const DEFAULT_PORT: u16 = 80;
 
@@ -19,21 +19,4 @@ pub(crate) fn refresh_interval_ms(raw: Option<&Spanned<DurationMs>>, default_ms:
         }
         interval.0
     })
-}
-
-/// The words of an HTTP client in a section that is called `key`.
-pub(crate) fn http_client(
-    raw: RawHttpClientConfig,
-    key: &str,
-    position: Position,
-    report: &mut Report,
-) -> HttpClientConfig {
-    let http = HttpClientConfig::validate(raw, report);
-    if http.tls.server_name.is_some() {
-        report.error(
-            position,
-            format_args!("tls_config.server_name is not supported for {key}: it can't be another name than the API's"),
-        );
-    }
-    http
 }

@@ -1,11 +1,12 @@
 //! The two questions to Consul's API: which services there are, and which instances a service has.
 
+use crate::answer::Answer;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use config::HttpClientError;
-use parking_lot::Mutex;
+use http_client::HttpClient;
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
@@ -76,8 +77,8 @@ impl From<AnswerError> for QuestionError {
 pub(crate) struct Agent {
     pub(crate) config: ConsulSdConfig,
     pub(crate) metrics: ConsulMetrics,
-    /// Kept as long as questions are answered: a new one reads keys and certificates anew.
-    client: Mutex<Option<Arc<reqwest::Client>>>,
+    /// Made with the first question, once keys and certificates are there.
+    client: OnceLock<HttpClient>,
     held: Semaphore,
     prompt: Semaphore,
 }
@@ -85,7 +86,7 @@ pub(crate) struct Agent {
 impl Agent {
     pub(crate) fn new(config: ConsulSdConfig, metrics: ConsulMetrics) -> Self {
         let (held, prompt) = (Semaphore::new(HELD_MAX), Semaphore::new(PROMPT_MAX));
-        Agent { config, metrics, client: Mutex::default(), held, prompt }
+        Agent { config, metrics, client: OnceLock::new(), held, prompt }
     }
 
     /// How long a question shall be held back where so many services are followed. Where they have to take turns, each has its own
@@ -113,17 +114,14 @@ impl Agent {
         };
         let began = Instant::now();
         let client = self.client()?;
-        let result = self.ask_with(&client, subject, index, wait).await;
+        let result = self.ask_with(client, subject, index, wait).await;
         self.metrics.observe(if *subject == Subject::Catalog { "services" } else { "service" }, began.elapsed());
-        if result.is_err() {
-            self.renew(&client);
-        }
         result
     }
 
     async fn ask_with(
         &self,
-        client: &reqwest::Client,
+        client: &HttpClient,
         subject: &Subject,
         index: u64,
         wait: Duration,
@@ -133,7 +131,7 @@ impl Agent {
             Some(token) => request.header(TOKEN, secret(token.expose())?),
             None => request,
         };
-        let answer = self.config.server.ask(request).await?;
+        let answer = Answer::of(request).await?;
         let told = match answer.header(&INDEX) {
             "" => 0, // something on the way keeps it back: the same is asked at each interval
             text => text.parse().map_err(|_| QuestionError::Index(text.to_owned()))?,
@@ -183,19 +181,12 @@ impl Agent {
         url
     }
 
-    fn client(&self) -> Result<Arc<reqwest::Client>, HttpClientError> {
-        let mut client = self.client.lock();
-        if let Some(client) = &*client {
-            return Ok(client.clone());
+    fn client(&self) -> Result<&HttpClient, HttpClientError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
         }
-        let fresh = Arc::new(self.config.server.client(WAIT_MAX)?);
-        *client = Some(fresh.clone());
-        Ok(fresh)
-    }
-
-    /// Makes the next question make a client anew, if this is the one of now.
-    fn renew(&self, failed: &Arc<reqwest::Client>) {
-        self.client.lock().take_if(|client| Arc::ptr_eq(client, failed));
+        let client = self.config.server.client(WAIT_MAX)?;
+        Ok(self.client.get_or_init(|| client))
     }
 }
 
@@ -215,8 +206,6 @@ fn secret(text: &str) -> Result<HeaderValue, QuestionError> {
 mod tests {
     use config::Report;
     use prometheus_client::registry::Registry;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
 
     use super::*;
     use crate::consul::config::RawConsulSdConfig;
@@ -235,28 +224,5 @@ mod tests {
         check(100, 120);
         check(300, 10);
         check(1_000_000, 1);
-    }
-
-    #[tokio::test]
-    async fn a_client_is_kept_until_it_fails() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let agent = agent(&listener.local_addr().expect("an address").to_string());
-        let served = tokio::spawn(async move {
-            for body in ["{}", "[]"] {
-                let (mut connection, _) = listener.accept().await.expect("a connection");
-                let _ = connection.read(&mut [0; 4096]).await.expect("a question");
-                let answer = format!(
-                    "HTTP/1.1 200 OK\r\nX-Consul-Index: 5\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{body}"
-                );
-                connection.write_all(answer.as_bytes()).await.expect("an answer");
-            }
-        });
-        let first = agent.client().expect("a client");
-        let (index, news) = agent.ask(&Subject::Catalog, 0, WAIT_MAX).await.expect("an answer");
-        assert!(index == 5 && news.is_some());
-        assert!(Arc::ptr_eq(&first, &agent.client().expect("a client")));
-        assert!(agent.ask(&Subject::Catalog, 0, WAIT_MAX).await.is_err(), "a list is no catalog");
-        assert!(!Arc::ptr_eq(&first, &agent.client().expect("a client")));
-        served.await.expect("two answers");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use config::{DurationMs, Position, RawBasicAuth, RawHttpClientConfig, Report, Secret, Spanned};
+use config::{DurationMs, HttpClientConfig, Position, RawBasicAuth, RawHttpClientConfig, Report, Secret, Spanned};
 use serde::Deserialize;
 
 use crate::refresh::interval;
@@ -94,7 +94,7 @@ impl ConsulSdConfig {
             report.error(token, "at most one of consul SD token, authorization, or oauth2 can be configured");
         }
         put_basic_auth(&mut http, raw.username, raw.password, report);
-        let http = Server::http(http, "consul_sd_configs", position, report);
+        let http = HttpClientConfig::validate(http, report);
         let refresh_interval = interval(raw.refresh_interval, DEFAULT_REFRESH, report);
         let server = raw.server.unwrap_or_else(|| Spanned::new(DEFAULT_SERVER.to_owned(), position));
         if server.trim().is_empty() {

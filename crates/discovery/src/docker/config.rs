@@ -108,7 +108,7 @@ pub struct DockerSwarmSdConfig {
 
 impl DockerSdConfig {
     pub(crate) fn validate(mut raw: RawDockerSdConfig, position: Position, report: &mut Report) -> Option<Self> {
-        let http = Server::http(raw.take_http_client(), "docker_sd_configs", position, report);
+        let http = HttpClientConfig::validate(raw.take_http_client(), report);
         let refresh_interval = interval(raw.refresh_interval, DEFAULT_REFRESH, report);
         let port = port(raw.port, report);
         Some(DockerSdConfig {
@@ -124,7 +124,7 @@ impl DockerSdConfig {
 
 impl DockerSwarmSdConfig {
     pub(crate) fn validate(mut raw: RawDockerSwarmSdConfig, position: Position, report: &mut Report) -> Option<Self> {
-        let http = Server::http(raw.take_http_client(), "dockerswarm_sd_configs", position, report);
+        let http = HttpClientConfig::validate(raw.take_http_client(), report);
         let refresh_interval = interval(raw.refresh_interval, DEFAULT_REFRESH, report);
         let port = port(raw.port, report);
         let server = server(raw.host, http, position, report);

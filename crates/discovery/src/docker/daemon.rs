@@ -1,8 +1,10 @@
 //! Lists of a Docker daemon's API.
 
+use crate::answer::Answer;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use http_client::HttpClient;
 use reqwest::header::HeaderName;
 use serde::de::DeserializeOwned;
 
@@ -33,7 +35,7 @@ pub(crate) enum DaemonError {
 /// Talks to a daemon, for one round of questions.
 pub(crate) struct Daemon<'a> {
     server: &'a Server,
-    client: reqwest::Client,
+    client: HttpClient,
     version: String,
 }
 
@@ -41,7 +43,8 @@ impl<'a> Daemon<'a> {
     /// Agrees with the daemon on a version. Keys and certificates are read anew.
     pub(crate) async fn meet(server: &'a Server, timeout: Duration) -> Result<Self, DaemonError> {
         let client = server.client(timeout).map_err(|error| DaemonError::Ping(error.into()))?;
-        let answer = server.ask(client.get(server.url_of(["_ping"]))).await.map_err(DaemonError::Ping)?;
+        let answer =
+            Answer::of(client.get(server.url_of(["_ping"]))).await.map_err(|error| DaemonError::Ping(error.into()))?;
         let told = answer.header(&API_VERSION);
         let (major, minor) = parse_version(told).ok_or_else(|| DaemonError::Version(told.to_owned()))?.min(VERSION_MAX);
         Ok(Daemon { server, client, version: format!("v{major}.{minor}") })
@@ -58,7 +61,7 @@ impl<'a> Daemon<'a> {
         if !filters.is_empty() {
             url.query_pairs_mut().append_pair("filters", &as_json(filters));
         }
-        let list = async { Ok(self.server.ask(self.client.get(url)).await?.json().await?) };
+        let list = async { Ok(Answer::of(self.client.get(url)).await?.json().await?) };
         list.await.map_err(|source| DaemonError::List { what, source })
     }
 }

@@ -90,14 +90,14 @@ pub struct Ec2SdConfig {
 
 impl Ec2SdConfig {
     /// Checks an entry of `ec2_sd_configs`.
-    pub(crate) fn validate(raw: RawEc2SdConfig, position: Position, report: &mut Report) -> Option<Self> {
+    pub(crate) fn validate(raw: RawEc2SdConfig, report: &mut Report) -> Option<Self> {
         let of_aws = [("role", raw.role.as_ref().map(|role| role.position)), ("clusters", clusters(&raw))];
         for (key, position) in of_aws {
             if let Some(position) = position {
                 report.error(position, format_args!("unknown field `{key}`: it is a word of aws_sd_configs"));
             }
         }
-        Ec2SdConfig::validate_instances(raw, "ec2_sd_configs", position, report)
+        Ec2SdConfig::validate_instances(raw, report)
     }
 
     /// Checks an entry of `aws_sd_configs`.
@@ -120,11 +120,11 @@ impl Ec2SdConfig {
                 return None;
             }
         }
-        Ec2SdConfig::validate_instances(raw, "aws_sd_configs", position, report)
+        Ec2SdConfig::validate_instances(raw, report)
     }
 
-    fn validate_instances(mut raw: RawEc2SdConfig, key: &str, position: Position, report: &mut Report) -> Option<Self> {
-        let http = words::http_client(raw.take_http_client(), key, position, report);
+    fn validate_instances(mut raw: RawEc2SdConfig, report: &mut Report) -> Option<Self> {
+        let http = HttpClientConfig::validate(raw.take_http_client(), report);
         let refresh_interval_ms = words::refresh_interval_ms(raw.refresh_interval.as_ref(), DEFAULT_REFRESH_MS, report);
         let port = words::port(raw.port.as_ref(), report);
         let region = raw.region.filter(|region| !region.is_empty());

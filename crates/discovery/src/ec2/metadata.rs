@@ -2,8 +2,10 @@
 //! asked, in which a token has to be fetched first.
 
 use config::HttpClientError;
+use http_client::HttpClient;
+use http_client::RequestBuilder;
+use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{RequestBuilder, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
@@ -45,7 +47,7 @@ struct Identity {
 
 /// The metadata service of the instance.
 pub(crate) struct Instance {
-    client: reqwest::Client,
+    client: HttpClient,
     base: Url,
     token: HeaderValue,
 }

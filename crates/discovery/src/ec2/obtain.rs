@@ -1,6 +1,7 @@
 //! Going the way to credentials.
 
-use config::{HttpClientConfig, Secret};
+use config::Secret;
+use http_client::HttpClient;
 
 use crate::cloud::file::{self, FileError};
 use crate::cloud::lease::Leased;
@@ -37,8 +38,7 @@ pub(crate) enum CredentialsError {
 
 /// How to talk to STS.
 pub(crate) struct Obtaining<'a> {
-    pub(crate) client: &'a reqwest::Client,
-    pub(crate) http: &'a HttpClientConfig,
+    pub(crate) client: &'a HttpClient,
     pub(crate) surroundings: &'a Surroundings,
     pub(crate) region: &'a str,
 }
@@ -71,7 +71,6 @@ impl Obtaining<'_> {
     fn sts(&self) -> Result<Query<'_>, EndpointError> {
         Ok(Query {
             client: self.client,
-            http: self.http,
             surroundings: self.surroundings,
             url: endpoint("sts", self.region, self.surroundings)?,
             service: "sts",

@@ -1,6 +1,7 @@
 //! Queries to AWS: a form that is posted, and an answer in XML.
 
-use config::{HttpClientConfig, HttpClientError};
+use config::HttpClientError;
+use http_client::HttpClient;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, InvalidHeaderValue};
 use serde::Deserialize;
@@ -92,8 +93,7 @@ struct Reason {
 
 /// Asks one service in one region.
 pub(crate) struct Query<'a> {
-    pub(crate) client: &'a reqwest::Client,
-    pub(crate) http: &'a HttpClientConfig,
+    pub(crate) client: &'a HttpClient,
     pub(crate) surroundings: &'a Surroundings,
     pub(crate) url: Url,
     pub(crate) service: &'static str,
@@ -118,8 +118,7 @@ impl Query<'_> {
             Some(credentials) => sign::headers(credentials, scope, &self.url, form)?,
             None => HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(FORM))]),
         };
-        // A signature takes the place of what the configuration says: AWS takes nothing else.
-        let request = self.http.authorize(self.client.post(self.url.clone()).body(form.to_owned()))?.headers(headers);
+        let request = self.client.post(self.url.clone()).body(form.to_owned()).headers(headers);
         match of_any_status(request).await? {
             (StatusCode::OK, body) => Ok(body),
             (status, body) => Err(refused(status, &body, credentials)),

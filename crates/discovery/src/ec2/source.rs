@@ -87,14 +87,14 @@ impl Ec2Source {
         // Made anew each time, so that keys and certificates may be replaced.
         let client = api_client(&self.config.http, self.config.interval())?;
         let region = self.region.get_or_try_init(|| self.find_region()).await.map_err(Ec2Error::Region)?;
-        let obtaining = Obtaining { client: &client, http: &self.config.http, surroundings, region };
+        let obtaining = Obtaining { client: &client, surroundings, region };
         let obtained = async { obtaining.credentials(&plan(&self.config, surroundings)?).await };
         let credentials = self.credentials.get(surroundings.now(), obtained).await?;
         let url = match &self.config.endpoint {
             Some(url) => url.clone(),
             None => endpoint("ec2", region, surroundings)?,
         };
-        let query = Query { client: &client, http: &self.config.http, surroundings, url, service: "ec2", region };
+        let query = Query { client: &client, surroundings, url, service: "ec2", region };
         let zones = self.zones.get_or_try_init(|| zones(&query, &credentials)).await;
         let unknown = BTreeMap::new();
         let zones = zones.unwrap_or_else(|error| {

@@ -51,7 +51,7 @@ pub struct GceSdConfig {
 
 impl GceSdConfig {
     pub(crate) fn validate(mut raw: RawGceSdConfig, position: Position, report: &mut Report) -> Self {
-        let http = words::http_client(raw.take_http_client(), "gce_sd_configs", position, report);
+        let http = HttpClientConfig::validate(raw.take_http_client(), report);
         for (word, text) in [("project", &raw.project), ("zone", &raw.zone)] {
             if text.is_empty() {
                 report.error(position, format_args!("GCE SD configuration requires a {word}"));

@@ -1,5 +1,6 @@
 //! Application default credentials: where Google's programs look for them.
 
+use http_client::HttpClient;
 use std::path::PathBuf;
 
 use config::{HttpClientError, Secret};
@@ -73,7 +74,7 @@ struct Written {
 
 /// A token to read what Compute Engine has.
 pub(crate) async fn access_token(
-    client: &reqwest::Client,
+    client: &HttpClient,
     surroundings: &Surroundings,
 ) -> Result<Leased<Secret>, CredentialsError> {
     let (path, is_asked_for) = match surroundings.variable(FILE_VARIABLE) {
@@ -89,7 +90,7 @@ pub(crate) async fn access_token(
 }
 
 async fn of_file(
-    client: &reqwest::Client,
+    client: &HttpClient,
     path: PathBuf,
     text: &str,
     surroundings: &Surroundings,
@@ -150,7 +151,7 @@ mod tests {
     #[tokio::test]
     async fn credentials_of_no_use_say_why_and_no_secret() {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let client = reqwest::Client::new();
+        let client = metadata_client().expect("a client");
         let surroundings = Surroundings::new([], Arc::new(SystemClock));
         let check = async |text: &str, want: &str| {
             let error = of_file(&client, PathBuf::from("c.json"), text, &surroundings).await;

@@ -62,7 +62,7 @@ impl GceSource {
         // Made anew each time, so that keys and certificates may be replaced.
         let client = api_client(&self.config.http, self.config.interval())?;
         let token = self.token.get(surroundings.now(), access_token(&client, surroundings)).await?;
-        let rest = Rest { client, http: &self.config.http, token };
+        let rest = Rest { client, token };
         let found = self.instances(&rest, &self.url()?).await;
         if found.as_ref().is_err_and(RestError::is_about_token) {
             self.token.forget().await;
@@ -70,7 +70,7 @@ impl GceSource {
         Ok(found?)
     }
 
-    async fn instances(&self, rest: &Rest<'_>, url: &Url) -> Result<Vec<TargetGroup>, RestError> {
+    async fn instances(&self, rest: &Rest, url: &Url) -> Result<Vec<TargetGroup>, RestError> {
         let (mut targets, mut next) = (Vec::new(), String::new());
         for _ in 0..PAGES_MAX {
             let mut page_url = url.clone();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use config::HttpClientError;
+use http_client::HttpClient;
 use reqwest::{Response, StatusCode};
 use url::Url;
 
@@ -66,7 +67,9 @@ pub(crate) enum ApiError {
     #[error("the HTTP client can't be used")]
     Client(#[from] HttpClientError),
     #[error("the request failed")]
-    Request(#[source] reqwest::Error),
+    Request(#[from] http_client::Error),
+    #[error("the answer broke off")]
+    Broken(#[source] reqwest::Error),
     #[error("no answer within {} s", .0.as_secs())]
     Silent(Duration),
     /// The version is too old to go on from: everything has to be listed anew.
@@ -131,14 +134,14 @@ fn rule(query: &Query) -> String {
 
 /// Talks to one API server, with the credentials of the moment.
 pub(crate) struct Client {
-    http: reqwest::Client,
+    http: HttpClient,
     access: Access,
 }
 
 impl Client {
     /// A client for a few requests: whoever goes on for longer makes a new one, so that keys and certificates may be replaced.
     pub(crate) fn new(access: Access) -> Result<Self, ApiError> {
-        let http = access.http.reqwest_client(PAGE_PATIENCE)?;
+        let http = HttpClient::new(&access.http, PAGE_PATIENCE)?;
         Ok(Client { http, access })
     }
 
@@ -171,7 +174,7 @@ impl Client {
 
     async fn ask(&self, query: &Query, url: Url, patience: Duration) -> Result<Response, ApiError> {
         let request = self.http.get(url).header(reqwest::header::ACCEPT, "application/json").timeout(patience);
-        let mut response = self.access.http.authorize(request)?.send().await.map_err(failed)?;
+        let mut response = request.send().await?;
         let code = response.status();
         if code == StatusCode::OK {
             return Ok(response);
@@ -183,7 +186,7 @@ impl Client {
 }
 
 fn failed(error: reqwest::Error) -> ApiError {
-    ApiError::Request(error.without_url())
+    ApiError::Broken(error.without_url())
 }
 
 async fn body(response: &mut Response, bytes_max: usize) -> Result<Vec<u8>, ApiError> {

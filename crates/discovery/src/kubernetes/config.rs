@@ -160,12 +160,6 @@ pub struct KubernetesSdConfig {
 impl KubernetesSdConfig {
     pub(crate) fn validate(mut raw: RawKubernetesSdConfig, position: Position, report: &mut Report) -> Option<Self> {
         let http = HttpClientConfig::validate(raw.take_http_client(), report);
-        if http.tls.server_name.is_some() {
-            report.error(
-                position,
-                "tls_config.server_name is not supported for kubernetes_sd_configs: use the certificate's name in api_server",
-            );
-        }
         let own = raw.namespaces.own_namespace.filter(|own| own.value);
         let server = server(raw.api_server, raw.kubeconfig_file, http, position, report);
         if let (Some(own), Some(server)) = (&own, &server) {

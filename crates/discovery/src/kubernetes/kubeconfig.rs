@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use config::{Authorization, BasicAuth, HttpClientConfig, Ignored, Secret, SecretSource, TlsConfig};
+use config::{
+    Authorization, BasicAuth, HttpClientConfig, Ignored, Proxy, ProxyConfig, Secret, SecretSource, TlsConfig,
+};
 use serde::Deserialize;
 use url::Url;
 
@@ -128,8 +130,8 @@ fn current(file: &Kubeconfig, path: &Path) -> Result<(Url, HttpClientConfig), St
         authorization: authorization(user, directory)?,
         tls: TlsConfig { identity: identity(user, directory)?, ..tls(cluster, directory)? },
         proxy: match cluster.proxy_url.as_str() {
-            "" => None,
-            url => Some(Url::parse(url).map_err(|error| format!("proxy-url is not a URL: {error}"))?),
+            "" => ProxyConfig::default(),
+            url => ProxyConfig::everywhere(Proxy::parse(url).map_err(|reason| format!("proxy-url {reason}"))?),
         },
         ..HttpClientConfig::default()
     };
@@ -141,16 +143,14 @@ fn current(file: &Kubeconfig, path: &Path) -> Result<(Url, HttpClientConfig), St
 }
 
 fn tls(cluster: &Cluster, directory: &Path) -> Result<TlsConfig, String> {
-    if !cluster.tls_server_name.is_empty() {
-        return Err("tls-server-name is not supported: use the certificate's name in server".to_owned());
-    }
     let ca = source(
         "certificate-authority-data",
         &cluster.certificate_authority_data,
         &cluster.certificate_authority,
         directory,
     )?;
-    Ok(TlsConfig { ca, insecure_skip_verify: cluster.insecure_skip_tls_verify, ..TlsConfig::default() })
+    let server_name = Some(cluster.tls_server_name.clone()).filter(|name| !name.is_empty());
+    Ok(TlsConfig { ca, server_name, insecure_skip_verify: cluster.insecure_skip_tls_verify, ..TlsConfig::default() })
 }
 
 fn identity(user: &User, directory: &Path) -> Result<Option<(SecretSource, SecretSource)>, String> {
@@ -268,8 +268,6 @@ mod tests {
         check(server, "as: root", "as of a user is not supported: use the credentials of the account itself");
         check("", "", "server is not a URL: relative URL without a base");
         check("server: 'h:6443'", "", "server must begin with https:// or http:// and name a host");
-        let words = format!("{server}, tls-server-name: x");
-        check(&words, "", "tls-server-name is not supported: use the certificate's name in server");
         check(server, "client-key: a", "client-certificate and client-key need each other");
         check(server, "client-key-data: '?', client-certificate: a", "client-key-data is not base64");
         check(server, "token: a, username: b", "a user has either a token or a username and password");

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use config::{DurationMs, HttpClientConfig, Position, Report, Spanned};
+use config::{DurationMs, HttpClientConfig, Report, Spanned};
 use discovery::Sources;
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
 use serde::Deserialize;
@@ -82,11 +82,10 @@ impl RawConfig {
         let http = HttpClientConfig::validate(self.take_http_client(), report);
         let initial_lookback_ms = validate_lookback(self.initial_lookback.take(), report);
         let sources = self.take_sources();
-        if let Some(position) = sources.first_found() {
-            refuse_server_name(&http, position, report);
-            if selectors.is_empty() {
-                report.error(position, "the shards that are found have nothing to pull: give selectors in federation");
-            }
+        if let Some(position) = sources.first_found()
+            && selectors.is_empty()
+        {
+            report.error(position, "the shards that are found have nothing to pull: give selectors in federation");
         }
         let finding = Finding {
             sources: Sources::validate(sources, true, report),
@@ -123,7 +122,6 @@ fn validate_shard(raw: Spanned<RawShard>, of_section: &Finding, report: &mut Rep
     let (position, mut raw) = (raw.position, raw.value);
     let own = HttpClientConfig::validate(raw.take_http_client(), report);
     let http = if own == HttpClientConfig::default() { of_section.http.clone() } else { own };
-    refuse_server_name(&http, position, report);
     let selectors = match &raw.selectors {
         Some(own) => validate_selectors(own, report),
         None => of_section.selectors.clone(),
@@ -155,15 +153,6 @@ fn validate_lookback(raw: Option<Spanned<DurationMs>>, report: &mut Report) -> O
         report.error(&lookback, "initial_lookback must be longer than 0");
     }
     Some(lookback.0)
-}
-
-fn refuse_server_name(http: &HttpClientConfig, position: Position, report: &mut Report) {
-    if http.tls.server_name.is_some() {
-        report.error(
-            position,
-            "tls_config.server_name is not supported for shards: use the certificate's name in the URL",
-        );
-    }
 }
 
 fn validate_selectors(raw: &[Spanned<String>], report: &mut Report) -> Vec<String> {

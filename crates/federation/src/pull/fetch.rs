@@ -52,7 +52,6 @@ pub(super) async fn fetch(
     headers.insert(ACCEPT, HeaderValue::from_static(protocol::ACCEPT));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(TIMEOUT_HEADER, timeout);
-    headers.extend(spec.http.headers()?);
     let mut response = client.execute(request).await.map_err(PullError::Request)?;
     let status = response.status();
     if !status.is_success() {

@@ -13,8 +13,8 @@ pub type RequestError = Box<dyn Error + Send + Sync>;
 
 /// Makes HTTP clients.
 pub trait Network: Send + Sync {
-    /// A client that talks as `http` says, except for the headers, which belong into the request. `timeout` bounds an exchange as a whole,
-    /// to the last byte of the answer.
+    /// A client that talks as `http` says, with its headers and credentials. `timeout` bounds an exchange as a whole, to the last byte of
+    /// the answer.
     ///
     /// # Errors
     /// Certificates can't be read, or `http` asks for what this network doesn't have.
@@ -37,15 +37,15 @@ pub struct SystemNetwork;
 
 impl Network for SystemNetwork {
     fn client(&self, http: &HttpClientConfig, timeout: Duration) -> Result<Arc<dyn HttpClient>, HttpClientError> {
-        Ok(Arc::new(SystemClient(http.reqwest_client(timeout)?)))
+        Ok(Arc::new(SystemClient(http_client::HttpClient::new(http, timeout)?)))
     }
 }
 
-struct SystemClient(reqwest::Client);
+struct SystemClient(http_client::HttpClient);
 
 #[async_trait]
 impl HttpClient for SystemClient {
     async fn execute(&self, request: Request) -> Result<Response, RequestError> {
-        self.0.execute(request).await.map_err(|error| error.without_url().into())
+        Ok(self.0.execute(request).await?)
     }
 }

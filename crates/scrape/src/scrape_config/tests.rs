@@ -157,7 +157,6 @@ fn refuses_with_the_place() {
            one * in its last part",
         ],
     );
-    check(&job("proxy_url: http://p:1"), &["2:3: proxy_url is not supported yet for scraping"]);
     check(
         "global: {scrape_interval: 5s, scrape_timeout: 6s, metric_name_validation_scheme: legacy, external_labels: {a.b: c}}",
         &["1:47: global scrape timeout greater than scrape interval", "1:113: \"a.b\" is not a valid label name"],

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails with it")]
 
+mod bad_targets;
 mod behaviour;
+mod clients;
 mod discovery;
 mod failure_log;
 mod formats;

@@ -27,7 +27,7 @@ async fn asks_as_prometheus_does() {
         "authorization: Basic dTpw\r\n".to_owned(),
         "x-scope: a\r\n".to_owned(),
         format!("user-agent: Watershed/{}\r\n", env!("CARGO_PKG_VERSION")),
-        "accept-encoding: gzip\r\n".to_owned(),
+        "accept-encoding: zstd,gzip;q=0.9\r\n".to_owned(),
         "x-prometheus-scrape-timeout-seconds: 0.15\r\n".to_owned(),
         "accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
          application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\

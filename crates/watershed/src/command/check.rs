@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use config::Errors;
+use config::{Errors, ProxyEnvironment, Report};
 use daemon::{CommonConfig, Loaded};
 use promql::ParseOptions;
 use rules::{GroupDefaults, RuleSet};
@@ -66,5 +66,7 @@ fn check_rules(file: &Path, language: ParseOptions) -> Result<String, Errors> {
 }
 
 fn check_alert_config(file: &Path, _: ParseOptions) -> Result<String, Errors> {
-    alert::Config::load(&config::read_file(file)?, file).map(|_| "routes and receivers".to_owned())
+    let proxies = ProxyEnvironment::read(|name| std::env::var(name).ok());
+    alert::Config::load(&config::read_file(file)?, Report::new(file).with_proxies(proxies))
+        .map(|_| "routes and receivers".to_owned())
 }

@@ -69,7 +69,7 @@ fn case(variables: &[(&str, &str)]) -> Case {
 fn section(words: &str) -> Ec2SdConfig {
     let raw: Spanned<RawEc2SdConfig> = config::load(&format!("{{{words}}}"), "a.yml").expect("a section");
     let mut report = Report::new("a.yml");
-    let config = Ec2SdConfig::validate(raw.value, raw.position, &mut report);
+    let config = Ec2SdConfig::validate(raw.value, &mut report);
     report.finish(config).expect("valid").expect("valid")
 }
 

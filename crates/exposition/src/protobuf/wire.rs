@@ -136,19 +136,20 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    #[inline]
     fn field(&mut self) -> Result<Field<'a>, DecodeError> {
         let start = self.message.start + self.pos;
         let tag = self.varint()?;
         let number = match u32::try_from(tag >> 3) {
             Ok(number) if number > 0 => number,
-            _ => return Err(DecodeError { offset: start, message: "expected a field".to_owned() }),
+            _ => return Err(no_field(start)),
         };
         let wire = match tag & 7 {
             0 => Wire::Varint(self.varint()?),
             1 => Wire::Fixed64(u64::from_le_bytes(*self.fixed()?)),
             2 => Wire::Bytes(self.delimited()?),
             5 => self.fixed::<4>().map(|_| Wire::Fixed32)?,
-            _ => return Err(DecodeError { offset: start, message: format!("field {number} has an unknown form") }),
+            _ => return Err(unknown_form(start, number)),
         };
         Ok(Field { number, start, wire })
     }
@@ -186,14 +187,14 @@ impl<'a> Fields<'a> {
     }
 
     /// A length and as many bytes.
+    #[inline]
     pub(super) fn delimited(&mut self) -> Result<Message<'a>, DecodeError> {
         let start = self.pos;
         let len = self.varint()?;
         let rest: &'a [u8] = &self.message.body[self.pos..];
-        let body = usize::try_from(len).ok().and_then(|len| rest.get(..len)).ok_or_else(|| DecodeError {
-            offset: self.message.start + start,
-            message: format!("expected {len} bytes, found {}", rest.len()),
-        })?;
+        let Some(body) = usize::try_from(len).ok().and_then(|len| rest.get(..len)) else {
+            return Err(too_short(self.message.start + start, len, rest.len()));
+        };
         let message = Message { body, start: self.message.start + self.pos };
         self.pos += body.len();
         Ok(message)
@@ -202,6 +203,21 @@ impl<'a> Fields<'a> {
     fn fail(&self, message: impl Into<String>) -> DecodeError {
         DecodeError { offset: self.message.start + self.pos, message: message.into() }
     }
+}
+
+#[cold]
+fn no_field(offset: usize) -> DecodeError {
+    DecodeError { offset, message: "expected a field".to_owned() }
+}
+
+#[cold]
+fn unknown_form(offset: usize, number: u32) -> DecodeError {
+    DecodeError { offset, message: format!("field {number} has an unknown form") }
+}
+
+#[cold]
+fn too_short(offset: usize, wanted: u64, found: usize) -> DecodeError {
+    DecodeError { offset, message: format!("expected {wanted} bytes, found {found}") }
 }
 
 impl<'a> Iterator for Fields<'a> {

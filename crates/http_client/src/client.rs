@@ -124,9 +124,9 @@ impl RequestBuilder {
     }
 
     /// Sets headers, each with the last value that is given for it. What is configured takes their place.
-    pub fn headers(mut self, headers: HeaderMap) -> Self {
+    pub fn headers(mut self, headers: &HeaderMap) -> Self {
         if let Ok(request) = &mut self.request {
-            set(request, &headers);
+            set(request, headers);
         }
         self
     }

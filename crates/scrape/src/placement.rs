@@ -48,7 +48,7 @@ pub(crate) fn alone() -> Placements {
 /// Waits for another placement; for ever where nobody makes one any more.
 pub(crate) async fn changed(placements: &mut Placements) {
     if placements.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

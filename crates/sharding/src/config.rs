@@ -70,21 +70,8 @@ impl ShardingConfig {
         for job in raw.unshared_jobs.iter().filter(|job| !jobs.contains(&job.as_str())) {
             report.error(job, format_args!("there is no scrape config with job name {:?}", job.value));
         }
-        let replication_factor = raw.replication_factor.as_ref().map_or(REPLICATION_FACTOR, |factor| {
-            if factor.value == 0 {
-                report.error(factor, "replication_factor must be at least 1");
-            }
-            usize::try_from(factor.value).unwrap_or(usize::MAX)
-        });
-        let takeover_ms = raw.takeover_after.as_ref().map_or_else(
-            || (interval_ms / 2).clamp(TAKEOVER_MS.0, TAKEOVER_MS.1),
-            |after| {
-                if after.0 < 1000 {
-                    report.error(after, "takeover_after must be at least 1s: members are asked once a second");
-                }
-                after.0
-            },
-        );
+        let replication_factor = replication_factor(raw.replication_factor.as_ref(), report);
+        let takeover_after = takeover_after(raw.takeover_after.as_ref(), interval_ms, report);
         let scheme = raw.scheme.map_or("http".to_owned(), |scheme| {
             if !["http", "https"].contains(&scheme.as_str()) {
                 report.error(&scheme, format_args!("unknown scheme {:?}, expected http or https", scheme.value));
@@ -108,7 +95,7 @@ impl ShardingConfig {
             peers: Vec::new(),
             sources,
             replication_factor,
-            takeover_after: Duration::from_millis(takeover_ms.unsigned_abs()),
+            takeover_after,
             unshared_jobs: raw.unshared_jobs.into_iter().map(|job| job.value).collect(),
             scheme,
             path_prefix: raw.path_prefix.unwrap_or_default().trim_matches('/').to_owned(),
@@ -144,6 +131,22 @@ impl ShardingConfig {
         Url::parse(&format!("{}://{name}{prefix}/api/v1/sharding?scope=self", self.scheme))
             .map_err(|error| wrong(&error))
     }
+}
+
+fn replication_factor(raw: Option<&Spanned<u64>>, report: &mut Report) -> usize {
+    let Some(factor) = raw else { return REPLICATION_FACTOR };
+    if factor.value == 0 {
+        report.error(factor, "replication_factor must be at least 1");
+    }
+    usize::try_from(factor.value).unwrap_or(usize::MAX)
+}
+
+fn takeover_after(raw: Option<&Spanned<DurationMs>>, interval_ms: i64, report: &mut Report) -> Duration {
+    let ms = raw.map_or((interval_ms / 2).clamp(TAKEOVER_MS.0, TAKEOVER_MS.1), |after| after.0);
+    if let Some(after) = raw.filter(|after| after.0 < 1000) {
+        report.error(after, "takeover_after must be at least 1s: members are asked once a second");
+    }
+    Duration::from_millis(ms.unsigned_abs())
 }
 
 fn with_port(name: &str) -> String {

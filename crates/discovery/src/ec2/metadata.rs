@@ -5,7 +5,7 @@ use config::HttpClientError;
 use http_client::HttpClient;
 use http_client::RequestBuilder;
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use url::Url;
 
@@ -104,7 +104,7 @@ pub(crate) async fn of_container(url: &Url, surroundings: &Surroundings) -> Resu
         None => surroundings.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
     };
     if let Some(token) = token {
-        request = request.headers(HeaderMap::from_iter([(reqwest::header::AUTHORIZATION, header(token.trim())?)]));
+        request = request.header(reqwest::header::AUTHORIZATION, header(token.trim())?);
     }
     read_credentials(&text(request).await?)
 }

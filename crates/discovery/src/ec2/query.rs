@@ -118,7 +118,7 @@ impl Query<'_> {
             Some(credentials) => sign::headers(credentials, scope, &self.url, form)?,
             None => HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(FORM))]),
         };
-        let request = self.client.post(self.url.clone()).body(form.to_owned()).headers(headers);
+        let request = self.client.post(self.url.clone()).body(form.to_owned()).headers(&headers);
         match of_any_status(request).await? {
             (StatusCode::OK, body) => Ok(body),
             (status, body) => Err(refused(status, &body, credentials)),

@@ -1,17 +1,15 @@
 //! `watershed check`: validates files without running anything.
 
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use config::{Errors, ProxyEnvironment, Report};
-use daemon::{CommonConfig, Loaded};
 use promql::ParseOptions;
 use rules::{GroupDefaults, RuleSet};
 
-use super::relabel;
+use super::{config_file, relabel};
 use crate::arguments::{Check, Files, WithExpressions};
 use crate::feature::Feature;
 
@@ -39,22 +37,8 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// A file with a `federation:` section is a global's, any other a shard's.
-pub(super) fn load(file: &Path, language: ParseOptions) -> Result<(&'static str, CommonConfig), Errors> {
-    let is_global = fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with("federation:")));
-    let (tier, common, notes) = if is_global {
-        let Loaded { common, notes, .. } = global::load(file, "global", language)?;
-        ("a global", common, notes)
-    } else {
-        let Loaded { common, notes, .. } = shard::load(file, language)?;
-        ("a shard", common, notes)
-    };
-    notes.iter().for_each(|note| tracing::warn!("{note}"));
-    Ok((tier, common))
-}
-
 fn check_config(file: &Path, language: ParseOptions) -> Result<String, Errors> {
-    let (tier, common) = load(file, language)?;
+    let (tier, common) = config_file::load(file, language)?;
     let groups = common.rules.groups.iter().filter(|group| group.file != Path::new(daemon::BUILT_IN)).count();
     Ok(format!("{tier} with {} scrape jobs and {groups} rule groups", common.scrape.len()))
 }

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub(crate) mod check;
+mod config_file;
 pub(crate) mod demo;
 pub(crate) mod global;
 mod node;

@@ -1,6 +1,6 @@
 //! A client for everything but scraping: redirects, credentials, and a bound on the time.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,15 +22,21 @@ use crate::sender::Sender;
 use crate::timed::Timed;
 
 /// Sends requests as the configuration says, with its credentials. Copies share connections and tokens.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpClient(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     sender: Sender,
     credentials: Credentials,
     follow_redirects: bool,
     timeout: Duration,
+}
+
+impl fmt::Debug for HttpClient {
+    /// What it was made of.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HttpClient").field(self.config()).finish()
+    }
 }
 
 impl HttpClient {

@@ -1,7 +1,6 @@
 //! One request, one answer, over connections that are kept.
 
 use std::error::Error as _;
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -33,12 +32,6 @@ pub(crate) struct Sender {
     connector: Arc<Connector>,
     /// The connections that are kept, and the count of TLS configurations that they were made with.
     pool: Mutex<(Option<u64>, Pool)>,
-}
-
-impl fmt::Debug for Sender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("connector", &self.connector).finish_non_exhaustive()
-    }
 }
 
 impl Sender {

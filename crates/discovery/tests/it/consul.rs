@@ -141,7 +141,7 @@ async fn services_come_and_change_and_go() {
     put(&server, "db", &["d1"]);
     wait_for_instances(&discovery, &[("db", "d1"), ("web", "w1"), ("web", "w2")]).await;
     eventually("three questions held back", || server.held().0 == 3).await;
-    // The question about a service that has gone is dropped with it.
+    // Nobody asks about a service that has gone.
     put(&server, "web", &[]);
     wait_for_instances(&discovery, &[("db", "d1")]).await;
     eventually("two questions held back", || server.held().0 == 2).await;

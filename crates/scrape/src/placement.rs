@@ -74,6 +74,6 @@ mod tests {
             timeout_ms: 1,
             histograms: HistogramForms::default(),
         };
-        assert_eq!(key_of(&target), 0);
+        assert_eq!(key_of(&target), 9_877_317_056_999_937_692);
     }
 }

@@ -22,7 +22,7 @@ use crate::failure_log::{self, FailureLogs};
 use crate::job::{Health, Job, Shared, TargetState};
 use crate::metadata::Texts;
 use crate::metrics::Metrics;
-use crate::placement::{self, Place, Placements};
+use crate::placement::{self, Place, Placement, Placements};
 use crate::pool::{Pool, PoolStatus, prepare};
 use crate::scrape_config::ScrapeConfig;
 use crate::status::{DroppedTarget, PlacedTarget, TargetMetadata, TargetStatus, TargetsSnapshot};
@@ -176,12 +176,18 @@ impl Manager {
         snapshot
     }
 
-    /// Whether every target that is scraped here has been scraped since the start, and every source of targets has answered.
+    /// Whether every target that is scraped here, as the placement of now has it, has been scraped since the start, and every source of targets
+    /// has answered.
     pub fn has_scraped_all(&self) -> bool {
+        let placement = self.shared.placements.borrow().clone();
+        let is_current =
+            |placed_by: &Arc<dyn Placement>| std::ptr::addr_eq(Arc::as_ptr(placed_by), Arc::as_ptr(&placement));
         let is_done = |status: &Arc<parking_lot::Mutex<PoolStatus>>| {
             let status = status.lock();
             let is_scraped = |state: &Arc<TargetState>| state.last.lock().health != Health::Unknown;
-            status.answers.are_complete() && status.active.iter().all(is_scraped)
+            status.placed_by.as_ref().is_some_and(is_current)
+                && status.answers.are_complete()
+                && status.active.iter().all(is_scraped)
         };
         self.statuses.lock().values().all(is_done)
     }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::ScrapeClient;
 use crate::job::{Job, Plan, Shared, TargetState};
 use crate::metrics::{ConfigLabel, JobLabel};
-use crate::placement::{self, Place};
+use crate::placement::{self, Place, Placement};
 use crate::scrape_config::ScrapeConfig;
 use crate::scrape_loop;
 use crate::target::{Outcome, Target, TargetKey, targets_of};
@@ -29,6 +29,8 @@ pub(crate) struct PoolStatus {
     pub(crate) dropped_count: u64,
     /// What decided about them.
     pub(crate) relabel_configs: Vec<RelabelConfig>,
+    /// What decided who scrapes them.
+    pub(crate) placed_by: Option<Arc<dyn Placement>>,
     /// Targets that other nodes scrape.
     pub(crate) elsewhere: Vec<Target>,
     /// Whether the sources have told their targets.
@@ -170,6 +172,7 @@ impl Keeper {
         }
         job.forced_error.store(target_limit_error(config, wanted.len()));
         self.replace(wanted, job);
+        status.placed_by = Some(placement);
         status.answers = discovery.answers();
         status.relabel_configs = config.relabel_configs.clone();
         status.active = self.running.values().map(|running| Arc::clone(&running.state)).collect();

@@ -113,10 +113,10 @@ mod tests {
                 "shard.yml:4:14: remote_read is not served: a shard answers from what it stores. Ask the other storage beside \
                  it, or take its blocks into the data directory",
                 "jobs-1.yml:2:13: found multiple scrape configs with job name \"a\"",
-                "jobs-1.yml:4:31: path name \"x\" is not valid for file discovery: it must end in .json, .yml or .yaml and may have \
+                "jobs-1.yml:4:30: path name \"x\" is not valid for file discovery: it must end in .json, .yml or .yaml and may have \
                  one * in its last part",
                 "jobs-2.yml:1:19: unknown key \"job_nam\", did you mean \"job_name\"?",
-                "rules.yml:1:50: parse error: unexpected end of input",
+                "rules.yml:1:52: group \"g\", rule 1, \"a:b\": could not parse expression: unexpected end of input",
             ],
         );
     }

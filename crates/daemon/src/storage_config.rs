@@ -164,7 +164,7 @@ mod tests {
         check("tsdb: {retention: {size: 10}}", "1:26: not a valid size: \"10\"");
         check("tsdb: {stale_series_compaction_threshold: 0.5}", "is not served: series that have ended");
         check("tsdb: {chunk_encoding: {floats: xor2}}", "xor is written, which every Prometheus reads");
-        check("tsdb: {chunk_encoding: {floats: XOR}}", "1:32: unknown chunk encoding \"XOR\", expected xor or xor2");
+        check("tsdb: {chunk_encoding: {floats: XOR}}", "1:33: unknown chunk encoding \"XOR\", expected xor or xor2");
         check("exemplars: {max: 1}", "max");
     }
 }

@@ -331,10 +331,6 @@ fn refuses_with_the_place() {
         "a.yml:2:11: at most one of consul SD token, authorization, or oauth2 can be configured",
     );
     check("servcies: [a]", "a.yml:2:3: unknown key \"servcies\", did you mean \"services\"?");
-    check(
-        "tls_config: {server_name: x}",
-        "a.yml:2:3: tls_config.server_name is not supported for consul_sd_configs: use the certificate's name as host of the server",
-    );
 }
 
 #[test]

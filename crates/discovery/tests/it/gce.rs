@@ -239,8 +239,4 @@ fn refuses_with_the_place() {
     check("gce_sd_configs: [{zone: z}]", "a.yml:1:18: GCE SD configuration requires a project");
     check("gce_sd_configs: [{project: p}]", "a.yml:1:18: GCE SD configuration requires a zone");
     check("gce_sd_configs: [{project: p, zone: z, port: 70000}]", "a.yml:1:46: 70000 is not a port");
-    check(
-        "gce_sd_configs: [{project: p, zone: z, tls_config: {server_name: x}}]",
-        "a.yml:1:18: tls_config.server_name is not supported for gce_sd_configs: it can't be another name than the API's",
-    );
 }

@@ -76,7 +76,7 @@ fn config(exporters: &[Exporter], blackbox: &str, page: &str) -> String {
     }
     text + &format!(
         "- job_name: probes\n  metrics_path: /probe\n  params: {{module: [http_2xx]}}\n\
-         \x20 static_configs: [{{targets: ['http://{page}/metrics', 'http://{page}/nothing-here']}}]\n\
+         \x20 static_configs: [{{targets: ['http://{page}/metrics', 'http://127.0.0.1:9/nobody']}}]\n\
          \x20 relabel_configs:\n\
          \x20 - {{source_labels: [__address__], target_label: __param_target}}\n\
          \x20 - {{source_labels: [__param_target], target_label: instance}}\n\
@@ -194,7 +194,7 @@ async fn a_prometheus_and_a_shard_store_the_same_series() -> Result<()> {
     for (job, want) in [("probes", 1.0), ("nobody", 0.0), ("victoria", 1.0)] {
         ensure!(ours.client.value(&format!("min(up{{job=\"{job}\"}})")).await? == want, "{job}");
     }
-    ensure!(ours.client.value("sum(probe_success)").await? == 1.0, "one of two pages is there");
+    ensure!(ours.client.value("sum(probe_success)").await? == 1.0, "one of two pages answers");
     Ok(())
 }
 

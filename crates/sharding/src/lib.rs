@@ -1,7 +1,7 @@
 //! Sharing targets between shards: who scrapes what, and who takes over from one that is silent.
 //!
 //! Every shard knows all targets and all members. A target belongs to the first `replication_factor` members behind its place on a
-//! [ring](ring) that serve; each shard works that out for itself, and nobody is told what to do. Members ask each other once a
+//! [`Ring`] that serve; each shard works that out for itself, and nobody is told what to do. Members ask each other once a
 //! second whether they are there ([`Word`]). Views may differ for a while, by a link that is cut or a list that is being rolled out. Then
 //! a target is scraped by more shards than it needs, never by fewer: who doubts a member does its work as well, and who has just
 //! started counts for others only once it has scraped all its targets (`docs/format/sharding.md`).

@@ -24,15 +24,15 @@ pub fn read_file(file: &Path) -> Result<String, Errors> {
 
 /// The files that the patterns match, each once and sorted. A pattern is a path with `*`, `?` and `[…]`; relative ones start at the
 /// working directory, so resolve them against the configuration file first. A pattern that matches nothing is fine, as in
-/// Prometheus, and logged.
+/// Prometheus; `on_none` is told of it.
 ///
 /// # Errors
 /// Every pattern that is none, and every folder that can't be read.
-pub fn matching_files(patterns: &[PathBuf]) -> Result<BTreeSet<PathBuf>, Errors> {
+pub fn matching_files(patterns: &[PathBuf], on_none: impl Fn(&Path)) -> Result<BTreeSet<PathBuf>, Errors> {
     let (mut files, mut errors) = (BTreeSet::new(), Vec::new());
     for pattern in patterns {
         match matches_of(pattern) {
-            Ok(found) if found.is_empty() => tracing::warn!(pattern = %pattern.display(), "no file matches"),
+            Ok(found) if found.is_empty() => on_none(pattern),
             Ok(found) => files.extend(found),
             Err(message) => errors.push(Error { file: pattern.clone(), line: 0, column: 0, message }),
         }
@@ -59,7 +59,7 @@ mod tests {
         }
         let found = |patterns: &[&str]| {
             let patterns: Vec<PathBuf> = patterns.iter().map(|pattern| dir.path().join(pattern)).collect();
-            matching_files(&patterns)
+            matching_files(&patterns, |_| {})
                 .map(|files| files.iter().map(|file| read_file(file).expect("readable")).collect::<Vec<_>>())
         };
         assert_eq!(found(&["*.yml", "a.*", "none-*"]), Ok(vec!["a.yml".to_owned(), "b.yml".to_owned()]));

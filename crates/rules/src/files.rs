@@ -23,7 +23,9 @@ impl RuleSet {
     /// Everything that is wrong in any of the files.
     pub fn load(patterns: &[PathBuf], defaults: GroupDefaults) -> Result<Self, Errors> {
         let (mut groups, mut errors) = (Vec::new(), Vec::new());
-        for file in matching_files(patterns)? {
+        for file in
+            matching_files(patterns, |pattern| tracing::warn!(pattern = %pattern.display(), "no rule file matches"))?
+        {
             match read_file(&file).and_then(|text| Self::check(&file, &text, defaults)) {
                 Ok(set) => groups.extend(set.groups),
                 Err(found) => errors.extend(found.0),

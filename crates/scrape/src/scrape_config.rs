@@ -1,7 +1,7 @@
 //! One entry of `scrape_configs`: where a job's targets are found and how they are scraped.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use config::{DurationMs, HttpClientConfig, Ignored, Report, Spanned};
 use discovery::Sources;
@@ -51,6 +51,10 @@ discovery::with_sources! {
         pub relabel_configs: Vec<Spanned<RawRelabelConfig>>,
         pub metric_relabel_configs: Vec<Spanned<RawRelabelConfig>>,
     }
+}
+
+fn warn_of_none(pattern: &Path) {
+    tracing::warn!(pattern = %pattern.display(), "no scrape config file matches");
 }
 
 /// A file of `scrape_config_files`.
@@ -152,7 +156,7 @@ impl ScrapeConfig {
     ) -> Vec<ScrapeConfig> {
         let mut configs = Vec::with_capacity(raw.len());
         ScrapeConfig::extend(&mut configs, raw, global, report);
-        for file in report.take(config::matching_files(files)).unwrap_or_default() {
+        for file in report.take(config::matching_files(files, warn_of_none)).unwrap_or_default() {
             let mut own = Report::new(&file);
             let raw: Option<RawScrapeConfigFile> =
                 own.take(config::read_file(&file).and_then(|text| config::load(&text, &file)));

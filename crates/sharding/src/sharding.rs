@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::assignment::Assignment;
 use crate::config::ShardingConfig;
-use crate::members::{MemberStatus, Members, Standing};
+use crate::members::{MemberStatus, Members};
 use crate::metrics::Metrics;
 use crate::word::{State, Word};
 
@@ -245,10 +245,8 @@ impl Sharding {
             return;
         }
         let fresh = members.assignment(own, &state.assignment, now);
-        let statuses = members.statuses(own, now);
-        let serving = statuses.iter().filter(|status| status.standing == Standing::Serving).count();
-        self.metrics.members.set(i64::try_from(statuses.len()).unwrap_or(i64::MAX));
-        self.metrics.serving.set(i64::try_from(serving).unwrap_or(i64::MAX));
+        self.metrics.members.set(i64::try_from(members.urls().count() + 1).unwrap_or(i64::MAX));
+        self.metrics.serving.set(i64::try_from(members.word(own, now).serving.len()).unwrap_or(i64::MAX));
         self.show(&mut state, fresh);
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use discovery::relabel::{RelabelConfig, process};
 use model::{Labels, LabelsBuilder};
 use rules::{Alert, Notifier};
-use scrape::relabel::{RelabelConfig, process};
 
 /// Hands alerts to several notifiers, with external labels in place. What it holds can be exchanged while rules run.
 pub struct Fanout {
@@ -75,6 +75,8 @@ mod tests {
     use model::Timestamp;
     use parking_lot::Mutex;
 
+    use discovery::NameValidation;
+
     use super::*;
 
     #[derive(Default)]
@@ -113,7 +115,8 @@ mod tests {
     async fn relabelling_makes_a_pair_say_the_same() {
         let rules = "[{regex: replica, action: labeldrop}, {source_labels: [severity], regex: none, action: drop}]";
         let mut report = config::Report::new("shard.yml");
-        let relabeling = RelabelConfig::validate_all(config::load(rules, "shard.yml").unwrap(), &mut report);
+        let relabeling =
+            RelabelConfig::validate_all(config::load(rules, "shard.yml").unwrap(), NameValidation::Utf8, &mut report);
         let ear = Arc::new(Ear::default());
         let external_labels = Labels::from_pairs([("replica", "a")]);
         let fanout = Fanout::new(Wiring { external_labels, relabeling, notifiers: vec![ear.clone()] });

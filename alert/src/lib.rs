@@ -41,7 +41,7 @@ pub use alertmanager::Alertmanager;
 pub use engine::Options;
 pub use fanout::{Fanout, Wiring};
 pub use fingerprint::Fingerprint;
-pub use forward::{Alerting, AlertmanagerConfig, Destination, Forwarder, RawAlerting};
+pub use forward::{Alerting, AlertmanagerConfig, Alertmanagers, Forwarder, RawAlerting};
 pub use heartbeat::{Health, HeartbeatConfig, HeartbeatOptions, Heartbeats};
 pub use journal::JournalError;
 pub use loading::Config;

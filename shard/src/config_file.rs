@@ -20,9 +20,9 @@ struct RawConfig {
     scrape_configs: Vec<Spanned<RawScrapeConfig>>,
     scrape_config_files: Vec<Spanned<String>>,
     rule_files: Vec<Spanned<String>>,
-    alerting: RawAlerting,
+    alerting: Option<Spanned<RawAlerting>>,
     storage: RawStorage,
-    built_in_alerts: RawBuiltIns,
+    built_in_alerts: Option<Spanned<RawBuiltIns>>,
     sharding: Option<Spanned<RawSharding>>,
     runtime: RawRuntime,
     remote_write: Option<Spanned<Ignored>>,
@@ -31,11 +31,12 @@ struct RawConfig {
     otlp: Option<Spanned<Ignored>>,
 }
 
-/// Reads and checks a shard's file with everything it names, changing nothing. `language` is what of PromQL rules may use.
+/// Reads and checks a shard's file with everything it names, changing nothing. `language` is what of PromQL rules may use;
+/// an `agent` has none.
 ///
 /// # Errors
 /// Everything that is wrong in it and in the files it names, with file, line and column.
-pub fn load(file: &Path, language: ParseOptions) -> Result<Loaded<Option<ShardingConfig>>, Errors> {
+pub fn load(file: &Path, language: ParseOptions, agent: bool) -> Result<Loaded<Option<ShardingConfig>>, Errors> {
     let text = config::read_file(file)?;
     let raw: RawConfig = config::load(&text, file)?;
     let mut report = Report::new(file).with_proxies(ProxyEnvironment::read(|name| std::env::var(name).ok()));
@@ -57,16 +58,20 @@ pub fn load(file: &Path, language: ParseOptions) -> Result<Loaded<Option<Shardin
         report.unserved(key, value.as_ref(), instead);
     }
     raw.runtime.check(&mut report);
+    if agent {
+        refuse_rules(&raw, &mut report);
+    }
+    let built_in = if agent { Vec::new() } else { alerts::built_in() };
     let common = RawCommon {
         global: raw.global,
         scrape_configs: raw.scrape_configs,
         scrape_config_files: raw.scrape_config_files,
         rule_files: raw.rule_files,
-        alerting: raw.alerting,
+        alerting: raw.alerting.map(|section| section.value).unwrap_or_default(),
         storage: raw.storage,
-        built_in_alerts: raw.built_in_alerts,
+        built_in_alerts: raw.built_in_alerts.filter(|_| !agent).map(|section| section.value).unwrap_or_default(),
     };
-    let common = common.validate(&text, language, &alerts::built_in(), &mut report);
+    let common = common.validate(&text, language, &built_in, &mut report);
     let sharding = raw.sharding.and_then(|raw| {
         let jobs: Vec<&str> = common.scrape.iter().map(|job| job.job_name.as_str()).collect();
         let interval_ms = common.global.scrape_interval_ms;
@@ -76,16 +81,35 @@ pub fn load(file: &Path, language: ParseOptions) -> Result<Loaded<Option<Shardin
     report.finish(Loaded { common, own: sharding, notes })
 }
 
+/// Refuses what only a node with rules can do.
+fn refuse_rules(raw: &RawConfig, report: &mut Report) {
+    let sections = [
+        ("rule_files", raw.rule_files.first().map(|pattern| pattern.position)),
+        ("alerting", raw.alerting.as_ref().map(|section| section.position)),
+        ("built_in_alerts", raw.built_in_alerts.as_ref().map(|section| section.position)),
+    ];
+    for (key, position) in sections {
+        if let Some(position) = position {
+            let instead = "an agent evaluates no rules and sends no alerts. Remove the section, or run without --agent";
+            report.error(position, format_args!("{key} is not served with --agent: {instead}"));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(files: &[(&str, &str)], want: &[&str]) {
+        check_as(false, files, want);
+    }
+
+    fn check_as(agent: bool, files: &[(&str, &str)], want: &[&str]) {
         let dir = tempfile::tempdir().expect("a folder");
         for (name, text) in files {
             std::fs::write(dir.path().join(name), text).expect("a file");
         }
-        let errors = match load(&dir.path().join("shard.yml"), ParseOptions::default()) {
+        let errors = match load(&dir.path().join("shard.yml"), ParseOptions::default(), agent) {
             Ok(loaded) => loaded.notes.iter().map(|note| format!("note: {note}")).collect(),
             Err(errors) => errors.0.iter().map(ToString::to_string).collect::<Vec<_>>(),
         };
@@ -119,6 +143,24 @@ mod tests {
                 "rules.yml:1:52: group \"g\", rule 1, \"a:b\": could not parse expression: unexpected end of input",
             ],
         );
+    }
+
+    #[test]
+    fn an_agent_has_no_rules() {
+        let instead = "is not served with --agent: an agent evaluates no rules and sends no alerts. Remove the section, or run without --agent";
+        check_as(
+            true,
+            &[(
+                "shard.yml",
+                "alerting: {}\nrule_files: ['*.rules']\nbuilt_in_alerts:\n  TargetDown: {enabled: false}\nscrape_configs: [{job_name: j}]\n",
+            )],
+            &[
+                &format!("shard.yml:1:11: alerting {instead}"),
+                &format!("shard.yml:2:14: rule_files {instead}"),
+                &format!("shard.yml:4:3: built_in_alerts {instead}"),
+            ],
+        );
+        check_as(true, &[("shard.yml", "scrape_configs: [{job_name: j}]\n")], &[]);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Shard {
     sharding: Arc<Sharding>,
     /// What of PromQL rules may use.
     language: ParseOptions,
+    /// No rules, no queries.
+    agent: bool,
     /// Stores when the shard was last pulled; ends with the node.
     watch: Mutex<Option<JoinHandle<()>>>,
 }
@@ -35,8 +37,8 @@ pub struct Shard {
 /// The configuration is wrong, or the database can't be opened.
 pub async fn start(mut options: Options) -> Result<Running<Shard>, StartError> {
     let file = options.config_file.clone();
-    let language = options.engine.language;
-    let Loaded { common, own, notes } = config_file::load(&file, language)?;
+    let (language, agent) = (options.engine.language, options.agent);
+    let Loaded { common, own, notes } = config_file::load(&file, language, agent)?;
     options.engine.subquery_step_ms = common.global.evaluation_interval_ms;
     options.storage = common.storage;
     let mut base = Base::open(options).await?;
@@ -44,7 +46,7 @@ pub async fn start(mut options: Options) -> Result<Running<Shard>, StartError> {
     let watch = pulls::watch(federate.clone(), base.db.clone(), base.clock.clone(), base.stop.clone());
     let watch = Mutex::new(Some(tokio::spawn(watch)));
     let sharding = Sharding::new(own.as_ref(), base.discovery.clone(), &mut base.registry);
-    let shard = Arc::new(Shard { db: base.db.clone(), federate, sharding, language, watch });
+    let shard = Arc::new(Shard { db: base.db.clone(), federate, sharding, language, agent, watch });
     daemon::start(base, shard, Loaded { common, own, notes }).await
 }
 
@@ -53,11 +55,11 @@ impl Tier for Shard {
     type Config = Option<ShardingConfig>;
 
     fn kind(&self) -> api::Tier {
-        api::Tier::Shard
+        if self.agent { api::Tier::Agent } else { api::Tier::Shard }
     }
 
     fn load(&self, file: &Path) -> Result<Loaded<Self::Config>, config::Errors> {
-        config_file::load(file, self.language)
+        config_file::load(file, self.language, self.agent)
     }
 
     async fn apply(&self, sharding: Option<ShardingConfig>, global: &GlobalConfig) {

@@ -14,13 +14,12 @@ import { href, location } from './router';
 import { type Theme, theme, zone } from './settings';
 import { helpOpen } from './shortcuts';
 import { useStore } from './store';
-import { tier } from './tier';
+import { hasPage, tier } from './tier';
 
 interface Page {
   path: string;
   label: string;
   view: ComponentType;
-  globalOnly?: boolean;
   /** Reached from another page, which knows whether there is anything to see. */
   unlisted?: boolean;
 }
@@ -30,7 +29,7 @@ const PAGES: readonly Page[] = [
   { path: 'alerts', label: 'Alerts', view: AlertsPage },
   { path: 'targets', label: 'Targets', view: TargetsPage },
   { path: 'rules', label: 'Rules', view: RulesPage },
-  { path: 'hierarchy', label: 'Hierarchy', view: HierarchyPage, globalOnly: true },
+  { path: 'hierarchy', label: 'Hierarchy', view: HierarchyPage },
   { path: 'sharding', label: 'Sharding', view: ShardingPage, unlisted: true },
   { path: 'status', label: 'Status', view: StatusPage },
 ];
@@ -39,7 +38,7 @@ export function App() {
   const { path } = useStore(location);
   const ownTier = useStore(tier);
   const page = PAGES.find((each) => each.path === path);
-  const pages = PAGES.filter(({ globalOnly, unlisted }) => !unlisted && (!globalOnly || ownTier === 'global'));
+  const pages = PAGES.filter(({ path, unlisted }) => !unlisted && hasPage(ownTier, path));
   useEffect(() => {
     if (page && page.path !== 'query') document.title = `${page.label} · Watershed`;
     window.scrollTo(0, 0);
@@ -57,7 +56,7 @@ export function App() {
         Skip to content
       </a>
       <header class="top-bar">
-        <a class="brand" href={href('query')} data-route>
+        <a class="brand" href={href(pages[0]?.path ?? 'query')} data-route>
           <svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true">
             <rect width="32" height="32" rx="7" />
             <path d="M7 7l9 10L25 7M16 17v9" />
@@ -65,7 +64,7 @@ export function App() {
           Watershed
         </a>
         {ownTier && (
-          <span class="tier" title={`This node is a ${ownTier}`}>
+          <span class="tier" title={`This node’s tier: ${ownTier}`}>
             {ownTier}
           </span>
         )}
@@ -87,16 +86,20 @@ export function App() {
       <main id="main" tabIndex={-1}>
         {page ? <PageView page={page} ownTier={ownTier} /> : <NotFound path={path} />}
       </main>
-      <Help hierarchy={ownTier === 'global'} />
+      <Help tier={ownTier} />
     </>
   );
 }
 
 function PageView({ page, ownTier }: { page: Page; ownTier: string }) {
-  if (page.globalOnly && ownTier !== '' && ownTier !== 'global') {
+  if (ownTier !== '' && !hasPage(ownTier, page.path)) {
+    const title = ownTier === 'agent' ? 'An agent scrapes and hands on' : 'Only a global has a hierarchy';
     return (
-      <Empty title="Only a global has a hierarchy">
-        <p>This node is a {ownTier}. Open this page on a global that pulls from it.</p>
+      <Empty title={title}>
+        <p>
+          This node is {ownTier === 'agent' ? 'an agent' : `a ${ownTier}`}. Open this page on a global that pulls from
+          it.
+        </p>
       </Empty>
     );
   }

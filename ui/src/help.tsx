@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { Key } from './parts/controls';
 import { GOTO, helpOpen } from './shortcuts';
 import { useStore } from './store';
+import { hasPage } from './tier';
 
 const ANYWHERE: ReadonlyArray<readonly [string[], string]> = [
   [['/'], 'Go to the filter or the editor'],
@@ -19,14 +20,14 @@ const EDITOR: ReadonlyArray<readonly [string[], string]> = [
   [['Esc'], 'Leave the editor'],
 ];
 
-export function Help({ hierarchy }: { hierarchy: boolean }) {
+export function Help({ tier }: { tier: string }) {
   const open = useStore(helpOpen);
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     if (open) dialog.current?.showModal();
     else dialog.current?.close();
   }, [open]);
-  const pages = GOTO.filter(([, path]) => hierarchy || path !== 'hierarchy');
+  const pages = GOTO.filter(([, path]) => hasPage(tier, path));
   return (
     <dialog
       ref={dialog}

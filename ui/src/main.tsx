@@ -5,7 +5,7 @@ import { followLink, startRouter } from './router';
 import { applyTheme } from './settings';
 import { listenForShortcuts } from './shortcuts';
 import './styles/index.css';
-import { learnTier, tier } from './tier';
+import { hasPage, learnTier, tier } from './tier';
 
 // Before the body exists, so that a chosen theme is there with the first pixel.
 applyTheme();
@@ -13,7 +13,7 @@ startRouter();
 
 document.addEventListener('DOMContentLoaded', () => {
   document.addEventListener('click', followLink);
-  listenForShortcuts((path) => path !== 'hierarchy' || tier.get() === 'global');
+  listenForShortcuts((path) => hasPage(tier.get(), path));
   void learnTier();
   render(<App />, document.getElementById('app') as HTMLElement);
 });

@@ -1,11 +1,20 @@
-// Which tier this node belongs to; a global has one page more.
+// Which tier this node belongs to, and so which pages it has.
 import { request } from './api/client';
 import type { BuildInfo } from './api/types';
 import { readStored, writeStored } from './settings';
 import { createStore } from './store';
 
-/** `shard`, `global`, or empty while unknown (and on a plain Prometheus). */
+/** `shard`, `agent`, `global`, or empty while unknown (and on a plain Prometheus). */
 export const tier = createStore('');
+
+/** Pages about what an agent doesn't do. */
+const NOT_FOR_AGENTS = ['query', 'alerts', 'rules'];
+
+/** Whether nodes of a tier have a page. */
+export function hasPage(ownTier: string, path: string): boolean {
+  if (path === 'hierarchy') return ownTier === 'global';
+  return ownTier !== 'agent' || !NOT_FOR_AGENTS.includes(path);
+}
 
 const RETRY_MS = 5000;
 

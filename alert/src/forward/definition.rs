@@ -1,14 +1,12 @@
 //! The section `alerting` of a shard's file.
 
-use std::collections::BTreeMap;
-
 use config::{DurationMs, HttpClientConfig, Ignored, Report, Spanned};
+use discovery::relabel::{RawRelabelConfig, RelabelConfig, process};
+use discovery::{NameValidation, Sources, TargetGroup};
 use http_client::HttpClient;
-use model::{Labels, LabelsBuilder};
-use reqwest::Url;
-use scrape::RawTargetGroup;
-use scrape::relabel::{RawRelabelConfig, RelabelConfig, process};
+use model::LabelsBuilder;
 use serde::Deserialize;
+use url::Url;
 
 use crate::heartbeat::{HeartbeatConfig, RawHeartbeat};
 use crate::local::{LocalConfig, RawLocal};
@@ -16,6 +14,8 @@ use crate::local::{LocalConfig, RawLocal};
 /// How long one attempt may take where the file doesn't say.
 const TIMEOUT: DurationMs = DurationMs(10_000);
 const PATH: &str = "/api/v2/alerts";
+const SIGV4: &str = "sigv4 is not served: alerts go to Alertmanagers that take basic_auth, authorization, oauth2 or a client certificate. \
+                     Remove it, or let a proxy that signs requests stand before Amazon's";
 
 /// `alerting` as written.
 #[derive(Debug, Default, Deserialize)]
@@ -27,27 +27,18 @@ pub struct RawAlerting {
     heartbeats: Vec<Spanned<RawHeartbeat>>,
 }
 
-config::with_http_client! {
+discovery::with_sources! {
     /// One of `alertmanagers` as written.
-    #[derive(Debug, Default, Deserialize)]
+    #[derive(Debug, Clone, Default, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     struct RawAlertmanager {
         scheme: Option<Spanned<String>>,
         path_prefix: Option<String>,
         timeout: Option<Spanned<DurationMs>>,
         api_version: Option<Spanned<String>>,
-        static_configs: Vec<RawTargetGroup>,
         relabel_configs: Vec<Spanned<RawRelabelConfig>>,
         alert_relabel_configs: Vec<Spanned<RawRelabelConfig>>,
         sigv4: Option<Spanned<Ignored>>,
-        file_sd_configs: Option<Spanned<Ignored>>,
-        http_sd_configs: Option<Spanned<Ignored>>,
-        dns_sd_configs: Option<Spanned<Ignored>>,
-        kubernetes_sd_configs: Option<Spanned<Ignored>>,
-        consul_sd_configs: Option<Spanned<Ignored>>,
-        ec2_sd_configs: Option<Spanned<Ignored>>,
-        gce_sd_configs: Option<Spanned<Ignored>>,
-        azure_sd_configs: Option<Spanned<Ignored>>,
     }
 }
 
@@ -64,67 +55,99 @@ pub struct Alerting {
     pub heartbeats: Vec<HeartbeatConfig>,
 }
 
-/// External Alertmanagers that are reached in the same way.
+/// External Alertmanagers that are reached in the same way: an entry of `alertmanagers`.
 #[derive(Debug, Clone)]
 pub struct AlertmanagerConfig {
-    /// Where they are.
-    pub destinations: Vec<Destination>,
+    /// Who tells of them.
+    pub(crate) sources: Sources,
     /// What changes or drops alerts on their way to these.
-    pub relabeling: Vec<RelabelConfig>,
+    pub(crate) relabeling: Vec<RelabelConfig>,
     /// What speaks to them, with credentials and headers.
-    pub client: HttpClient,
+    pub(crate) client: HttpClient,
+    scheme: String,
+    path: String,
+    target_rules: Vec<RelabelConfig>,
 }
 
-/// The place of one Alertmanager.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
-    /// Where alerts are posted to, path included.
-    pub url: Url,
+/// Where alerts go, of what an entry's sources have found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Destinations {
+    /// URLs that alerts are posted to, each once, in the order they were found.
+    pub(crate) kept: Vec<Url>,
+    /// Those that relabelling drops, as they were before it.
+    pub(crate) dropped: Vec<Url>,
+    /// What is wrong with the others.
+    pub(crate) refused: Vec<String>,
 }
 
-impl Destination {
-    /// The URL for other eyes.
-    pub fn shown(&self) -> String {
-        let mut url = self.url.clone();
-        // Both fail only where there can be no credentials in the first place.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        url.to_string()
+impl AlertmanagerConfig {
+    /// What is wrong with the files that tell of them.
+    pub fn check_files(&self) -> Vec<config::Error> {
+        self.sources.check_files()
+    }
+
+    /// What becomes of the targets that were found.
+    pub(crate) fn destinations<'a>(&self, found: impl IntoIterator<Item = &'a TargetGroup>) -> Destinations {
+        let mut all = Destinations::default();
+        let groups = found.into_iter();
+        for (group, address) in groups.flat_map(|group| group.targets.iter().map(move |address| (group, address))) {
+            let mut labels = LabelsBuilder::new(&group.labels);
+            let own = [("__address__", address), ("__scheme__", &self.scheme), ("__alerts_path__", &self.path)];
+            for (name, value) in own {
+                if labels.get(name).is_none() {
+                    labels.set(name, value);
+                }
+            }
+            let before = labels.clone();
+            let (list, labels) = match process(&self.target_rules, &mut labels) {
+                true => (&mut all.kept, labels),
+                false => (&mut all.dropped, before),
+            };
+            match url(&labels) {
+                Ok(url) if list.contains(&url) => {}
+                Ok(url) => list.push(url),
+                Err(e) => all.refused.push(format!("{address:?} is not an address: {e}")),
+            }
+        }
+        all
     }
 }
 
+fn url(labels: &LabelsBuilder) -> Result<Url, url::ParseError> {
+    let part = |name: &str| labels.get(name).unwrap_or_default();
+    Url::parse(&format!("{}://{}{}", part("__scheme__"), part("__address__"), part("__alerts_path__")))
+}
+
+/// A URL for other eyes: without credentials.
+pub(crate) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    // Both fail only where there can be no credentials in the first place.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.to_string()
+}
+
 impl RawAlerting {
-    /// Checks what was written.
-    pub fn validate(self, report: &mut Report) -> Alerting {
+    /// Checks what was written; relabelling sets labels whose names `names` takes.
+    pub fn validate(self, names: NameValidation, report: &mut Report) -> Alerting {
         Alerting {
-            relabeling: RelabelConfig::validate_all(self.alert_relabel_configs, report),
-            alertmanagers: self.alertmanagers.into_iter().filter_map(|raw| alertmanager(raw, report)).collect(),
+            relabeling: RelabelConfig::validate_all(self.alert_relabel_configs, names, report),
+            alertmanagers: self.alertmanagers.into_iter().filter_map(|raw| alertmanager(raw, names, report)).collect(),
             local: self.local.and_then(|raw| LocalConfig::validate(raw, report)),
             heartbeats: self.heartbeats.into_iter().filter_map(|raw| HeartbeatConfig::validate(raw, report)).collect(),
         }
     }
 }
 
-fn refuse_unsupported(raw: &RawAlertmanager, report: &mut Report) {
-    let known = [
-        ("sigv4", &raw.sigv4),
-        ("file_sd_configs", &raw.file_sd_configs),
-        ("http_sd_configs", &raw.http_sd_configs),
-        ("dns_sd_configs", &raw.dns_sd_configs),
-        ("kubernetes_sd_configs", &raw.kubernetes_sd_configs),
-        ("consul_sd_configs", &raw.consul_sd_configs),
-        ("ec2_sd_configs", &raw.ec2_sd_configs),
-        ("gce_sd_configs", &raw.gce_sd_configs),
-        ("azure_sd_configs", &raw.azure_sd_configs),
-    ];
-    for (key, value) in known {
-        report.unsupported(key, value.as_ref());
-    }
-}
-
-fn alertmanager(raw: Spanned<RawAlertmanager>, report: &mut Report) -> Option<AlertmanagerConfig> {
+fn alertmanager(
+    raw: Spanned<RawAlertmanager>,
+    names: NameValidation,
+    report: &mut Report,
+) -> Option<AlertmanagerConfig> {
     let (position, mut raw) = (raw.position, raw.value);
-    refuse_unsupported(&raw, report);
+    if let Some(sigv4) = &raw.sigv4 {
+        report.error(sigv4, SIGV4);
+    }
     if let Some(version) = raw.api_version.as_ref().filter(|version| version.value != "v2") {
         report.error(version, format_args!("api_version {:?} is not spoken: want v2", version.value));
     }
@@ -133,54 +156,35 @@ fn alertmanager(raw: Spanned<RawAlertmanager>, report: &mut Report) -> Option<Al
     }
     let timeout = raw.timeout.as_ref().map_or(TIMEOUT, |t| t.value).to_std();
     let http = HttpClientConfig::validate(raw.take_http_client(), report);
-    let target_rules = RelabelConfig::validate_all(std::mem::take(&mut raw.relabel_configs), report);
-    let relabeling = RelabelConfig::validate_all(std::mem::take(&mut raw.alert_relabel_configs), report);
-    let client = report.check(position, HttpClient::new(&http, timeout))?;
-    let scheme = raw.scheme.as_ref().map_or("http", |s| s.as_str());
+    let sources = Sources::validate(raw.take_sources(), !raw.relabel_configs.is_empty(), report);
     let prefix = raw.path_prefix.as_deref().unwrap_or("").trim_matches('/');
-    let path = if prefix.is_empty() { PATH.to_owned() } else { format!("/{prefix}{PATH}") };
-    let mut destinations = Vec::new();
-    for group in &raw.static_configs {
-        for target in &group.targets {
-            let base = target_labels(&group.labels, target, scheme, &path);
-            destinations.extend(destination(&base, &target_rules, target, report));
-        }
+    let config = AlertmanagerConfig {
+        sources,
+        relabeling: RelabelConfig::validate_all(raw.alert_relabel_configs, names, report),
+        client: report.check(position, HttpClient::new(&http, timeout))?,
+        scheme: raw.scheme.map_or_else(|| "http".to_owned(), |scheme| scheme.value),
+        path: if prefix.is_empty() { PATH.to_owned() } else { format!("/{prefix}{PATH}") },
+        target_rules: RelabelConfig::validate_all(raw.relabel_configs, names, report),
+    };
+    for refused in config.destinations(&config.sources.fixed).refused {
+        report.error(position, refused);
     }
-    Some(AlertmanagerConfig { destinations, relabeling, client })
-}
-
-fn target_labels(group: &BTreeMap<String, String>, address: &str, scheme: &str, path: &str) -> Labels {
-    let own = [("__address__", address), ("__scheme__", scheme), ("__alerts_path__", path)];
-    Labels::from_pairs(own.into_iter().chain(group.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
-}
-
-/// Where a target is after relabelling, unless that drops it.
-fn destination(
-    labels: &Labels,
-    rules: &[RelabelConfig],
-    target: &Spanned<String>,
-    report: &mut Report,
-) -> Option<Destination> {
-    let mut builder = LabelsBuilder::new(labels);
-    if !process(rules, &mut builder) {
-        return None;
-    }
-    let part = |name: &str| builder.get(name).unwrap_or("").to_owned();
-    let text = format!("{}://{}{}", part("__scheme__"), part("__address__"), part("__alerts_path__"));
-    let url = Url::parse(&text).map_err(|e| format!("{:?} is not an address: {e}", target.value));
-    report.check(target, url).map(|url| Destination { url })
+    Some(config)
 }
 
 #[cfg(test)]
 mod tests {
+    use model::Labels;
+
     use super::*;
 
     fn validated(text: &str) -> Result<Vec<String>, String> {
         let raw: RawAlerting = config::load(text, "shard.yml").map_err(|e| e.to_string())?;
         let mut report = Report::new("shard.yml");
-        let alerting = raw.validate(&mut report);
+        let alerting = raw.validate(NameValidation::Utf8, &mut report);
         let alerting = report.finish(alerting).map_err(|e| e.to_string())?;
-        Ok(alerting.alertmanagers.iter().flat_map(|am| am.destinations.iter().map(Destination::shown)).collect())
+        let kept = |am: &AlertmanagerConfig| am.destinations(&am.sources.fixed).kept;
+        Ok(alerting.alertmanagers.iter().flat_map(kept).map(|url| shown(&url)).collect())
     }
 
     #[test]
@@ -201,12 +205,39 @@ mod tests {
     }
 
     #[test]
+    fn what_is_found_becomes_urls() {
+        let text =
+            "alertmanagers: [{scheme: https, relabel_configs: [{source_labels: [__meta_b], regex: x, action: drop}]}]";
+        let raw: RawAlerting = config::load(text, "shard.yml").unwrap();
+        let alerting = raw.validate(NameValidation::Utf8, &mut Report::new("shard.yml"));
+        let group = |targets: &[&str], labels: &[(&str, &str)]| TargetGroup {
+            targets: targets.iter().map(|&target| target.to_owned()).collect(),
+            labels: Labels::from_pairs(labels.iter().copied()),
+        };
+        let groups = [
+            group(&["a:1", "b:2", "a b"], &[("__meta_a", "")]),
+            group(&["b:2", "c:3"], &[("__scheme__", "http"), ("__alerts_path__", "/in")]),
+            group(&["d:4"], &[("__meta_b", "x")]),
+            group(&["a:1"], &[]),
+        ];
+        let found = alerting.alertmanagers[0].destinations(&groups);
+        let texts = |urls: &[Url]| urls.iter().map(Url::to_string).collect::<Vec<_>>();
+        let kept = ["https://a:1/api/v2/alerts", "https://b:2/api/v2/alerts", "http://b:2/in", "http://c:3/in"];
+        assert_eq!(texts(&found.kept), kept);
+        assert_eq!(texts(&found.dropped), ["https://d:4/api/v2/alerts"]);
+        assert_eq!(found.refused, ["\"a b\" is not an address: invalid international domain name"]);
+    }
+
+    #[test]
     fn what_is_not_served_is_refused_by_name() {
         let check = |text: &str, want: &str| {
             let error = validated(text).unwrap_err();
             assert!(error.contains(want), "{error}");
         };
-        check("alertmanagers: [{file_sd_configs: []}]", "file_sd_configs is not supported yet");
+        check("alertmanagers: [{eureka_sd_configs: []}]", "eureka_sd_configs is not served");
+        check("alertmanagers: [{sigv4: {}}]", "sigv4 is not served");
+        check("alertmanagers: [{static_configs: [{targets: ['a b']}]}]", "1:17: \"a b\" is not an address: invalid");
+        check("alertmanagers: [{static_configs: [{targets: ['http://a']}]}]", "\"http://a\" is not a valid hostname");
         check("alertmanagers: [{api_version: v1}]", "api_version \"v1\" is not spoken");
         check("alertmanagers: [{scheme: ftp}]", "unsupported scheme \"ftp\"");
         check("alertmanagers: [{static_config: []}]", "did you mean \"static_configs\"");

@@ -1,30 +1,35 @@
 //! Sends alerts to external Alertmanagers.
 //!
 //! Every Alertmanager has a queue and a task of its own, so one that is slow delays nobody else. What fails is kept
-//! and tried again, where Prometheus drops it and waits for the rule to send it anew. Cancellation: on
-//! [`Forwarder::shutdown`] every task makes one last attempt for what waits, within a bound.
+//! and tried again, where Prometheus drops it and waits for the rule to send it anew; what comes before discovery has
+//! found an Alertmanager waits for the first. Cancellation: on [`Forwarder::shutdown`] every task makes one last attempt
+//! for what waits, within a bound.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use config::chain;
+use discovery::relabel::process;
+use discovery::{Changes, Discovery, Environment};
 use model::LabelsBuilder;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use reqwest::header::CONTENT_TYPE;
 use rules::{Alert, Notifier};
-use scrape::relabel::{RelabelConfig, process};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
 
 use crate::attempt::{SendError, judged};
-use crate::forward::definition::AlertmanagerConfig;
+use crate::forward::definition::{AlertmanagerConfig, shown};
 use crate::forward::metrics::{Metrics, To};
 use crate::forward::queue::{Batch, CAPACITY, Queue};
 
+/// Whose sources they are, in the metrics of discovery.
+const OWNER: &str = "alertmanagers";
 /// How many alerts go into one request.
 const BATCH_MAX: usize = 64;
 /// The waits after failed attempts: doubling between these.
@@ -36,25 +41,58 @@ const DRAIN: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Forwarder {
     metrics: Metrics,
-    workers: Mutex<Vec<Worker>>,
+    environment: Arc<Environment>,
+    me: Weak<Forwarder>,
+    /// The entries of the configuration, in its order.
+    followed: tokio::sync::Mutex<Vec<Followed>>,
+    /// The same entries, for those who bring alerts.
+    doors: Mutex<Vec<Door>>,
+}
+
+/// An entry whose Alertmanagers are looked for.
+#[derive(Debug)]
+struct Followed {
+    config: Arc<AlertmanagerConfig>,
+    discovery: Discovery,
+    _stop: DropGuard,
+}
+
+/// Where alerts go in for an entry's Alertmanagers.
+#[derive(Debug)]
+struct Door {
+    config: Arc<AlertmanagerConfig>,
+    workers: Vec<Worker>,
+    /// What came while no Alertmanager was known.
+    waiting: Queue,
+    dropped: Vec<String>,
 }
 
 /// The queue and the task of one Alertmanager.
 #[derive(Debug)]
 struct Worker {
+    url: Url,
     to: To,
+    config: Arc<AlertmanagerConfig>,
     queue: Arc<Queue>,
-    relabeling: Vec<RelabelConfig>,
     stop: CancellationToken,
     task: JoinHandle<()>,
+}
+
+/// The Alertmanagers of now, by the URLs that alerts are posted to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Alertmanagers {
+    /// Those that get alerts.
+    pub active: Vec<String>,
+    /// Those that relabelling has dropped.
+    pub dropped: Vec<String>,
 }
 
 /// What one task works with.
 #[derive(Debug)]
 struct Link {
     to: To,
-    url: reqwest::Url,
-    config: AlertmanagerConfig,
+    url: Url,
+    config: Arc<AlertmanagerConfig>,
     queue: Arc<Queue>,
     metrics: Metrics,
     stop: CancellationToken,
@@ -75,46 +113,117 @@ struct PostedAlert<'a> {
 
 impl Forwarder {
     /// A forwarder without Alertmanagers.
-    pub fn new(registry: &mut Registry) -> Self {
+    pub fn new(environment: Arc<Environment>, registry: &mut Registry) -> Arc<Self> {
         let metrics = Metrics::new(registry);
         metrics.queue_capacity.set(i64::try_from(CAPACITY).unwrap_or(i64::MAX));
-        Forwarder { metrics, workers: Mutex::default() }
+        Arc::new_cyclic(|me| Forwarder {
+            metrics,
+            environment,
+            me: me.clone(),
+            followed: tokio::sync::Mutex::default(),
+            doors: Mutex::default(),
+        })
     }
 
-    /// Puts these Alertmanagers in place of those before; what waits for one that stays is kept. Must be called within a
-    /// tokio runtime.
-    pub fn set(&self, alertmanagers: &[AlertmanagerConfig]) {
-        let mut workers = self.workers.lock();
-        let old = std::mem::take(&mut *workers);
-        for config in alertmanagers {
-            for destination in &config.destinations {
-                let to = To { alertmanager: destination.shown() };
-                let queue = old.iter().find(|worker| worker.to == to).map(|worker| Arc::clone(&worker.queue));
-                let link = Link {
-                    to,
-                    url: destination.url.clone(),
-                    config: config.clone(),
-                    queue: queue.unwrap_or_default(),
-                    metrics: self.metrics.clone(),
-                    stop: CancellationToken::new(),
-                };
-                workers.push(Worker {
-                    to: link.to.clone(),
-                    queue: Arc::clone(&link.queue),
-                    relabeling: config.relabeling.clone(),
-                    stop: link.stop.clone(),
-                    task: tokio::spawn(link.run()),
-                });
+    /// Puts these Alertmanagers in place of those before; what waits for one that stays is kept. They come and go as they are found, until
+    /// the next call. Must be called within a tokio runtime.
+    pub async fn set(&self, alertmanagers: Vec<AlertmanagerConfig>) {
+        let mut followed = self.followed.lock().await;
+        followed.truncate(alertmanagers.len());
+        for (at, config) in alertmanagers.into_iter().enumerate() {
+            let sources = config.sources.clone();
+            let config = Arc::new(config);
+            if let Some(entry) = followed.get_mut(at) {
+                entry.discovery.change(sources).await;
+                entry.config = config;
+            } else {
+                let discovery = Discovery::start(OWNER, sources, self.environment.clone()).await;
+                let stop = CancellationToken::new();
+                tokio::spawn(follow(self.me.clone(), discovery.changes(), stop.clone()));
+                followed.push(Followed { config, discovery, _stop: stop.drop_guard() });
             }
         }
-        self.metrics.discovered.set(i64::try_from(workers.len()).unwrap_or(i64::MAX));
-        drop(workers);
-        old.iter().for_each(|worker| worker.stop.cancel());
+        self.settle(&followed);
+    }
+
+    /// Sends to those that are known now.
+    fn settle(&self, followed: &[Followed]) {
+        let mut doors = self.doors.lock();
+        let mut before = std::mem::take(&mut *doors);
+        let mut workers: Vec<Worker> = before.iter_mut().flat_map(|door| door.workers.drain(..)).collect();
+        let mut before = before.into_iter();
+        for Followed { config, discovery, .. } in followed {
+            let found = config.destinations(discovery.groups().iter().flat_map(|groups| groups.iter()));
+            for reason in found.refused {
+                tracing::error!(reason, "an Alertmanager that was found can't be reached");
+            }
+            let waiting = before.next().map(|door| door.waiting).unwrap_or_default();
+            let dropped = found.dropped.iter().map(shown).collect();
+            let mut door = Door { config: config.clone(), workers: Vec::new(), waiting, dropped };
+            for url in found.kept {
+                let known = workers.iter().position(|worker| worker.url == url).map(|at| workers.swap_remove(at));
+                door.workers.push(match known {
+                    Some(worker) if Arc::ptr_eq(&worker.config, config) => worker,
+                    Some(worker) => {
+                        worker.stop.cancel();
+                        self.start(url, config, worker.queue)
+                    }
+                    None => self.start(url, config, Arc::default()),
+                });
+            }
+            if !door.workers.is_empty() {
+                let waited = door.waiting.take(CAPACITY);
+                door.workers
+                    .iter()
+                    .for_each(|worker| self.queue(worker, waited.iter().map(|(_, alert)| alert.clone())));
+            }
+            doors.push(door);
+        }
+        let count: usize = doors.iter().map(|door| door.workers.len()).sum();
+        self.metrics.discovered.set(i64::try_from(count).unwrap_or(i64::MAX));
+        for gone in workers {
+            gone.stop.cancel();
+            self.metrics.forget(&gone.to);
+        }
+    }
+
+    fn start(&self, url: Url, config: &Arc<AlertmanagerConfig>, queue: Arc<Queue>) -> Worker {
+        let link = Link {
+            to: To { alertmanager: shown(&url) },
+            url: url.clone(),
+            config: config.clone(),
+            queue: queue.clone(),
+            metrics: self.metrics.clone(),
+            stop: CancellationToken::new(),
+        };
+        let (to, stop) = (link.to.clone(), link.stop.clone());
+        Worker { url, to, config: config.clone(), queue, stop, task: tokio::spawn(link.run()) }
+    }
+
+    fn queue(&self, worker: &Worker, alerts: impl Iterator<Item = Alert>) {
+        let dropped = worker.queue.push(alerts);
+        self.metrics.dropped.get_or_create(&worker.to).inc_by(dropped);
+        let length = i64::try_from(worker.queue.len()).unwrap_or(i64::MAX);
+        self.metrics.queue_length.get_or_create(&worker.to).set(length);
+    }
+
+    /// Whom alerts go to.
+    pub fn alertmanagers(&self) -> Alertmanagers {
+        let doors = self.doors.lock();
+        let active = doors.iter().flat_map(|door| &door.workers).map(|worker| worker.to.alertmanager.clone());
+        let dropped = doors.iter().flat_map(|door| &door.dropped).cloned();
+        Alertmanagers { active: active.collect(), dropped: dropped.collect() }
     }
 
     /// Makes a last attempt for what waits and ends.
     pub async fn shutdown(&self) {
-        let workers = std::mem::take(&mut *self.workers.lock());
+        self.followed.lock().await.clear();
+        let doors = std::mem::take(&mut *self.doors.lock());
+        let waiting: usize = doors.iter().map(|door| door.waiting.len()).sum();
+        if waiting > 0 {
+            tracing::warn!(alerts = waiting, "alerts were still waiting for an Alertmanager to be found");
+        }
+        let workers: Vec<Worker> = doors.into_iter().flat_map(|door| door.workers).collect();
         workers.iter().for_each(|worker| worker.stop.cancel());
         let all = futures::future::join_all(workers.into_iter().map(|worker| worker.task));
         if tokio::time::timeout(DRAIN, all).await.is_err() {
@@ -123,21 +232,39 @@ impl Forwarder {
     }
 }
 
+/// Takes up what is found, as it changes.
+async fn follow(forwarder: Weak<Forwarder>, changes: Changes, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = changes.next() => {}
+        }
+        let Some(forwarder) = forwarder.upgrade() else { return };
+        let followed = forwarder.followed.lock().await;
+        // Whoever holds the lock while it is waited for may have stopped this.
+        if !stop.is_cancelled() {
+            forwarder.settle(&followed);
+        }
+    }
+}
+
 #[async_trait]
 impl Notifier for Forwarder {
     async fn notify(&self, alerts: Vec<Alert>) {
-        for worker in self.workers.lock().iter() {
+        for door in self.doors.lock().iter() {
             // One that was recalled holds there for as long as was last said, and isn't news.
             let relabeled = alerts.iter().filter(|alert| !alert.recalled).filter_map(|alert| {
                 let mut labels = LabelsBuilder::new(&alert.labels);
-                let kept = process(&worker.relabeling, &mut labels);
+                let kept = process(&door.config.relabeling, &mut labels);
                 let labels = labels.build();
                 (kept && !labels.is_empty()).then(|| Alert { labels, ..alert.clone() })
             });
-            let dropped = worker.queue.push(relabeled);
-            self.metrics.dropped.get_or_create(&worker.to).inc_by(dropped);
-            let length = i64::try_from(worker.queue.len()).unwrap_or(i64::MAX);
-            self.metrics.queue_length.get_or_create(&worker.to).set(length);
+            if door.workers.is_empty() {
+                door.waiting.push(relabeled);
+                continue;
+            }
+            let relabeled: Vec<Alert> = relabeled.collect();
+            door.workers.iter().for_each(|worker| self.queue(worker, relabeled.iter().cloned()));
         }
     }
 }

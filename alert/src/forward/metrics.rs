@@ -60,4 +60,13 @@ impl Metrics {
         registry.register_with_unit(name, help, Unit::Seconds, m.latency.clone());
         metrics
     }
+
+    /// Takes back what was told of an Alertmanager that is gone.
+    pub(crate) fn forget(&self, gone: &To) {
+        for counters in [&self.sent, &self.errors, &self.dropped] {
+            counters.remove(gone);
+        }
+        self.queue_length.remove(gone);
+        self.latency.remove(gone);
+    }
 }

@@ -5,5 +5,5 @@ mod forwarder;
 mod metrics;
 mod queue;
 
-pub use definition::{Alerting, AlertmanagerConfig, Destination, RawAlerting};
-pub use forwarder::Forwarder;
+pub use definition::{Alerting, AlertmanagerConfig, RawAlerting};
+pub use forwarder::{Alertmanagers, Forwarder};

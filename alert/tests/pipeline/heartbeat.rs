@@ -15,7 +15,7 @@ use crate::bench::{Hook, wait_for};
 fn configs(text: &str) -> Vec<HeartbeatConfig> {
     let raw: RawAlerting = config::load(text, "shard.yml").unwrap();
     let mut report = config::Report::new("shard.yml");
-    let alerting = raw.validate(&mut report);
+    let alerting = raw.validate(discovery::NameValidation::Utf8, &mut report);
     report.finish(alerting).unwrap().heartbeats
 }
 

@@ -32,7 +32,7 @@ fn pair_of(peer: &str) -> PairConfig {
     let text = format!("local: {{config_file: am.yml, peers: ['{peer}']}}");
     let raw: RawAlerting = config::load(&text, "shard.yml").unwrap();
     let mut report = config::Report::new("shard.yml");
-    let alerting = raw.validate(&mut report);
+    let alerting = raw.validate(discovery::NameValidation::Utf8, &mut report);
     report.finish(alerting).unwrap().local.unwrap().pair
 }
 

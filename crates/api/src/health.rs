@@ -11,6 +11,7 @@ use crate::node::{Node, Tier};
 fn tier_name(tier: Tier) -> &'static str {
     match tier {
         Tier::Shard => "Watershed shard",
+        Tier::Agent => "Watershed agent",
         Tier::Global => "Watershed global",
     }
 }

@@ -22,6 +22,6 @@ mod v1;
 
 pub use envelope::{ApiError, ErrorType};
 pub use metrics::metrics_response;
-pub use node::{Facts, Node, Readiness, Reload, Tier};
+pub use node::{Alertmanagers, AlertmanagersOfNow, Facts, Node, Readiness, Reload, Tier};
 pub use query_stats::QueryStatsJson;
 pub use server::{router, serve};

@@ -27,6 +27,8 @@ use crate::hierarchy::Hierarchy;
 pub enum Tier {
     /// Scrapes and alerts in a cluster.
     Shard,
+    /// A shard that neither evaluates rules nor answers queries.
+    Agent,
     /// Pulls shards together.
     Global,
 }
@@ -36,6 +38,18 @@ pub type Readiness = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Loads the configuration anew; an error says what is wrong with it and leaves the old one in force.
 pub type Reload = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+/// Tells whom alerts are sent to.
+pub type AlertmanagersOfNow = Box<dyn Fn() -> Alertmanagers + Send + Sync>;
+
+/// External Alertmanagers, by the URLs that alerts are posted to.
+#[derive(Debug, Default)]
+pub struct Alertmanagers {
+    /// Those that get alerts.
+    pub active: Vec<String>,
+    /// Those that were found and that relabelling has dropped.
+    pub dropped: Vec<String>,
+}
 
 /// The state that handlers share. Everything is read; the only things that change are the readiness, the configuration
 /// that is shown, and what the rooms below change themselves.
@@ -54,6 +68,8 @@ pub struct Node {
     pub scrape: Arc<scrape::Manager>,
     /// Rule groups.
     pub rules: Arc<rules::Manager>,
+    /// Whom alerts are sent to.
+    pub alertmanagers: AlertmanagersOfNow,
     /// Who else scrapes the targets of this node; a global has none.
     pub sharding: Option<Arc<Sharding>>,
     /// What the hierarchy page shows; a shard has none.

@@ -23,7 +23,7 @@ const GZIP_LEVEL: i32 = 3;
 /// Everything a node serves: the API, health, metrics, UI, and what the tier adds (`/federate`, Alertmanager's API).
 pub fn router(node: Arc<Node>, extra: Router) -> Router {
     let mut router = Router::new()
-        .nest("/api/v1", v1::router())
+        .nest("/api/v1", v1::router(node.tier))
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::ready))
         .route("/-/reload", post(health::reload).put(health::reload))

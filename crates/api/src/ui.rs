@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use rust_embed::Embed;
 
-use crate::node::Node;
+use crate::node::{Node, Tier};
 
 #[derive(Embed)]
 #[folder = "../../ui/dist"]
@@ -17,7 +17,7 @@ struct Bundle;
 const CACHED_FOR_LONG: &str = "public, max-age=31536000, immutable";
 
 /// The pages that the browser's router knows; each is served the same document.
-pub(crate) const PAGES: [&str; 6] = ["/query", "/alerts", "/targets", "/rules", "/hierarchy", "/status"];
+pub(crate) const PAGES: [&str; 7] = ["/query", "/alerts", "/targets", "/rules", "/hierarchy", "/sharding", "/status"];
 
 /// The document, with the path prefix under which the browser sees us.
 pub(crate) async fn page(State(node): State<Arc<Node>>) -> Response {
@@ -46,9 +46,10 @@ pub(crate) async fn asset(Path(path): Path<String>) -> Response {
         .into_response()
 }
 
-/// `/` leads to the query page.
+/// `/` leads to the query page, where there is one.
 pub(crate) async fn home(State(node): State<Arc<Node>>) -> Redirect {
-    Redirect::to(&format!("{}query", node.facts.path_prefix))
+    let page = if node.tier == Tier::Agent { "targets" } else { "query" };
+    Redirect::to(&format!("{}{page}", node.facts.path_prefix))
 }
 
 /// `/graph`, the address in every Prometheus alert, leads to the query page with the same panels.

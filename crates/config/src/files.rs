@@ -1,6 +1,5 @@
 //! Finding and reading files that a configuration names.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,14 +21,14 @@ pub fn read_file(file: &Path) -> Result<String, Errors> {
     fs::read_to_string(file).map_err(|e| error(e.to_string()))
 }
 
-/// The files that the patterns match, each once and sorted. A pattern is a path with `*`, `?` and `[…]`; relative ones start at the
+/// The files that the patterns match: pattern by pattern, sorted; what two of them match is there twice. A pattern is a path with `*`, `?` and `[…]`; relative ones start at the
 /// working directory, so resolve them against the configuration file first. A pattern that matches nothing is fine, as in
 /// Prometheus; `on_none` is told of it.
 ///
 /// # Errors
 /// Every pattern that is none, and every folder that can't be read.
-pub fn matching_files(patterns: &[PathBuf], on_none: impl Fn(&Path)) -> Result<BTreeSet<PathBuf>, Errors> {
-    let (mut files, mut errors) = (BTreeSet::new(), Vec::new());
+pub fn matching_files(patterns: &[PathBuf], on_none: impl Fn(&Path)) -> Result<Vec<PathBuf>, Errors> {
+    let (mut files, mut errors) = (Vec::new(), Vec::new());
     for pattern in patterns {
         match matches_of(pattern) {
             Ok(found) if found.is_empty() => on_none(pattern),
@@ -52,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_each_file_once() {
+    fn finds_what_patterns_match() {
         let dir = tempfile::tempdir().expect("a folder");
         for name in ["a.yml", "b.yml", "c.txt"] {
             fs::write(dir.path().join(name), name).expect("a file");
@@ -62,7 +61,7 @@ mod tests {
             matching_files(&patterns, |_| {})
                 .map(|files| files.iter().map(|file| read_file(file).expect("readable")).collect::<Vec<_>>())
         };
-        assert_eq!(found(&["*.yml", "a.*", "none-*"]), Ok(vec!["a.yml".to_owned(), "b.yml".to_owned()]));
+        assert_eq!(found(&["*.yml", "a.*", "none-*"]), Ok(["a.yml", "b.yml", "a.yml"].map(str::to_owned).to_vec()));
         let error = found(&["[", "a***"]).expect_err("no patterns").to_string();
         assert_eq!(error.matches("invalid pattern").count(), 2, "{error}");
         let missing = read_file(&dir.path().join("none")).expect_err("no such file").to_string();

@@ -1,5 +1,7 @@
 //! From YAML text to a raw configuration.
 
+mod rest;
+
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -16,15 +18,22 @@ const NODES_MAX: usize = 8_000_000;
 /// An empty file is read as an empty mapping.
 ///
 /// # Errors
-/// The first structural error: bad YAML, an unknown key, a value of the wrong type.
+/// Unknown keys and values of the wrong type, all of them where each stands on lines of its own; or the first place that is no YAML.
 pub fn load<T: DeserializeOwned>(text: &str, file: impl AsRef<Path>) -> Result<T, Errors> {
+    parse(text).map_err(|first| {
+        let all = rest::errors::<T>(text, first);
+        Errors(all.iter().map(|error| described(error, file.as_ref())).collect())
+    })
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Yaml> {
     let budget = serde_yaml::budget! {
         max_nodes: NODES_MAX,
         max_events: 2 * NODES_MAX,
         enforce_alias_anchor_ratio: false, // one anchor may serve hundreds of jobs
     };
     let options = serde_yaml::options! { with_snippet: false, budget: budget };
-    serde_yaml::from_str_with_options(text, options).map_err(|e| described(&e, file.as_ref()).into())
+    serde_yaml::from_str_with_options(text, options)
 }
 
 fn described(error: &Yaml, file: &Path) -> Error {

@@ -4,9 +4,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
-use alert::{Alertmanager, Fanout, Forwarder, Health, HeartbeatOptions, Heartbeats, RawAlerting, Wiring};
+use alert::{
+    Alertmanager, AlertmanagerConfig, Fanout, Forwarder, Health, HeartbeatOptions, Heartbeats, RawAlerting, Wiring,
+};
+use api::AlertmanagersOfNow;
 use axum::Router;
 use config::Report;
+use discovery::{Environment, NameValidation};
 use model::Clock;
 use prometheus_client::registry::Registry;
 use rules::Notifier;
@@ -24,8 +28,13 @@ pub struct AlertingConfig {
 
 impl AlertingConfig {
     /// Checks the section, and the file of `alerting.local`. The pipeline inside the node inhibits what built-in alerts make pointless.
-    pub(crate) fn validate(raw: RawAlerting, inhibitions: &[Inhibition], report: &mut Report) -> Self {
-        let section = raw.validate(report);
+    pub(crate) fn validate(
+        raw: RawAlerting,
+        names: NameValidation,
+        inhibitions: &[Inhibition],
+        report: &mut Report,
+    ) -> Self {
+        let section = raw.validate(names, report);
         let proxies = report.proxy_environment().clone();
         let read = |local: &alert::LocalConfig| {
             let file = &local.config_file;
@@ -37,6 +46,11 @@ impl AlertingConfig {
             local.iter_mut().for_each(|local| local.inhibit(source.clone(), target.clone(), equal.clone()));
         }
         AlertingConfig { section, local }
+    }
+
+    /// What is wrong with the files that tell of Alertmanagers.
+    pub(crate) fn check_files(&self) -> Vec<config::Error> {
+        self.section.alertmanagers.iter().flat_map(AlertmanagerConfig::check_files).collect()
     }
 
     /// The file of `alerting.local`.
@@ -62,6 +76,7 @@ impl Alerting {
         clock: &Arc<dyn Clock>,
         external_url: &str,
         health: Health,
+        discovery: Arc<Environment>,
         registry: &mut Registry,
     ) -> Result<Arc<Self>, StartError> {
         let options = alert::Options {
@@ -80,7 +95,8 @@ impl Alerting {
         let beating = HeartbeatOptions { clock: clock.clone(), external_url: external_url.to_owned(), health };
         let heartbeats = Heartbeats::new(beating, registry);
         let fanout = Arc::new(Fanout::new(Wiring::default()));
-        Ok(Arc::new(Alerting { fanout, forwarder: Arc::new(Forwarder::new(registry)), local, heartbeats }))
+        let forwarder = Forwarder::new(discovery, registry);
+        Ok(Arc::new(Alerting { fanout, forwarder, local, heartbeats }))
     }
 
     /// Whether a new configuration can be put in force without a restart.
@@ -93,7 +109,7 @@ impl Alerting {
     }
 
     /// Puts a configuration in force; what waits for delivery is kept.
-    pub(crate) fn apply(&self, config: AlertingConfig, global: &GlobalConfig) {
+    pub(crate) async fn apply(&self, config: AlertingConfig, global: &GlobalConfig) {
         let AlertingConfig { section, local } = config;
         if let (Some(alertmanager), Some(config)) = (&self.local, local) {
             alertmanager.reload(config);
@@ -102,7 +118,7 @@ impl Alerting {
             alertmanager.set_pair(&local.pair);
         }
         self.heartbeats.set(section.heartbeats);
-        self.forwarder.set(&section.alertmanagers);
+        self.forwarder.set(section.alertmanagers).await;
         let mut notifiers: Vec<Arc<dyn Notifier>> = vec![self.forwarder.clone()];
         notifiers.extend(self.local.as_ref().map(|local| local.notifier()));
         let external_labels = global.external_labels.clone();
@@ -112,6 +128,15 @@ impl Alerting {
     /// The door for alerts from rules.
     pub(crate) fn notifier(&self) -> Arc<dyn Notifier> {
         self.fanout.clone()
+    }
+
+    /// The external Alertmanagers, for the API.
+    pub(crate) fn alertmanagers(&self) -> AlertmanagersOfNow {
+        let forwarder = self.forwarder.clone();
+        Box::new(move || {
+            let alert::Alertmanagers { active, dropped } = forwarder.alertmanagers();
+            api::Alertmanagers { active, dropped }
+        })
     }
 
     /// Alertmanager's API v2, where the pipeline runs inside the node.

@@ -54,11 +54,11 @@ impl RawCommon {
         let mut rules = report.take(RuleSet::load(&rule_files, defaults)).unwrap_or_default();
         let built_in = self.built_in_alerts.validate(built_in, global.evaluation_interval_ms, report);
         rules.groups.extend(built_in.rules.groups);
-        let alerting = AlertingConfig::validate(self.alerting, &built_in.inhibitions, report);
+        let alerting = AlertingConfig::validate(self.alerting, global.names.validation, &built_in.inhibitions, report);
         let storage = StorageConfig::validate(&self.storage, report);
-        let files = std::iter::once(report.file().to_owned()).chain(scrape_files).chain(rule_files);
+        let files = std::iter::once(report.file().to_owned()).chain(scrape_files).chain(rule_files.iter().cloned());
         let files = files.chain(alerting.file().map(Path::to_owned)).collect();
-        CommonConfig { text: config::redact(text), files, global, scrape, rules, alerting, storage }
+        CommonConfig { text: config::redact(text), files, global, scrape, rule_files, rules, alerting, storage }
     }
 }
 

@@ -13,6 +13,7 @@ mod federate;
 mod files_read;
 mod health;
 mod maintenance;
+mod named_files;
 mod options;
 mod queries;
 mod reload;

@@ -58,6 +58,8 @@ pub struct Options {
     pub storage: StorageConfig,
     /// Store what targets say of their metrics with the series, in the log as well.
     pub store_metadata: bool,
+    /// Evaluate no rules and answer no queries; only a shard can be one.
+    pub agent: bool,
     /// Limits of queries.
     pub engine: EngineOptions,
     /// Serve `/-/reload` and `/-/quit`.

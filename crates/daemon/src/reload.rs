@@ -21,7 +21,8 @@ pub(crate) struct Reloader<T: Tier> {
     /// What was read last, whether it could be put in force or not.
     pub(crate) read: Mutex<FilesRead>,
     pub(crate) db: Arc<Db>,
-    /// What the command line says of it.
+    pub(crate) data_dir: PathBuf,
+    /// What the command line says of what is kept.
     pub(crate) retention: Retention,
     pub(crate) tier: Arc<T>,
     pub(crate) scrape: Arc<scrape::Manager>,
@@ -110,6 +111,9 @@ impl<T: Tier> Reloader<T> {
         let log_file = common.global.query_log_file.as_deref();
         let query_log = Books::open_log(log_file)
             .map_err(|e| format!("cannot open the query log {}: {e}", log_file.unwrap_or(Path::new("")).display()))?;
+        let room = common.storage.room.map(|room| room.bytes(&self.data_dir)).transpose();
+        let room =
+            room.map_err(|e| format!("cannot tell how large the disk of {} is: {e}", self.data_dir.display()))?;
         let scraping = self.scrape.apply(common.scrape, &common.global.external_labels).await;
         scraping.map_err(|e| config::chain(&e))?;
         self.books.set_log(query_log);
@@ -117,10 +121,10 @@ impl<T: Tier> Reloader<T> {
         self.db.set_max_exemplars(common.storage.max_exemplars);
         self.db.set_retention(Retention {
             ms: common.storage.retention_ms.unwrap_or(self.retention.ms),
-            bytes: common.storage.retention_bytes.unwrap_or(self.retention.bytes),
+            bytes: room.unwrap_or(self.retention.bytes),
         });
         self.tier.apply(own, &common.global).await;
-        self.alerting.apply(common.alerting, &common.global);
+        self.alerting.apply(common.alerting, &common.global).await;
         self.rules.apply(common.rules, &common.global.external_labels).await;
         self.text.store(Arc::new(common.text));
         self.metrics.successful.set(1);

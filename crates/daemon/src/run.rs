@@ -75,7 +75,9 @@ fn reloader<T: Tier>(
     let Base { db, clock, registry, external_url, .. } = base;
     let evaluations = Arc::new(OnceLock::new());
     let works = health::of_node(evaluations.clone(), db.clone(), clock.clone());
-    let alerting = Alerting::start(&mut common.alerting, &base.data_dir, clock, external_url, works, registry)?;
+    let discovery = base.discovery.clone();
+    let alerting =
+        Alerting::start(&mut common.alerting, &base.data_dir, clock, external_url, works, discovery, registry)?;
     let rule_options = rules::Options {
         engine: base.rule_engine.clone(),
         queryable: tier.queryable(),
@@ -104,6 +106,7 @@ fn reloader<T: Tier>(
         db: db.clone(),
         file: base.config_file.clone(),
         read: tokio::sync::Mutex::new(FilesRead::of(common.files.clone())),
+        data_dir: base.data_dir.clone(),
         retention: base.retention,
         tier: tier.clone(),
         rules,
@@ -128,6 +131,7 @@ fn node<T: Tier>(base: Base, reloader: &Arc<Reloader<T>>) -> Result<(Arc<Node>, 
         db: base.db,
         scrape: reloader.scrape.clone(),
         rules: reloader.rules.clone(),
+        alertmanagers: reloader.alerting.alertmanagers(),
         sharding: tier.sharding(),
         hierarchy: tier.hierarchy(),
         consistency: tier.consistency(),

@@ -26,7 +26,9 @@ pub struct CommonConfig {
     pub global: GlobalConfig,
     /// `scrape_configs:`
     pub scrape: Vec<ScrapeConfig>,
-    /// `rule_files:`, read and checked.
+    /// `rule_files:`, against the file that has them.
+    pub rule_files: Vec<PathBuf>,
+    /// What they say, read and checked.
     pub rules: rules::RuleSet,
     /// `alerting:`
     pub alerting: AlertingConfig,

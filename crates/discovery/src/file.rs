@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use config::{DurationMs, Report, Spanned};
+use config::{DurationMs, Errors, Report, Spanned};
 use model::{Labels, LabelsBuilder};
 use serde::Deserialize;
 
@@ -49,6 +49,22 @@ pub(crate) enum FileError {
     Json { path: PathBuf, source: serde_json::Error },
     #[error(transparent)]
     Yaml(#[from] config::Errors),
+}
+
+impl FileError {
+    /// The same with its place in the file.
+    pub(crate) fn errors(self) -> Errors {
+        let message = config::chain(&self);
+        let (file, line, column) = match self {
+            FileError::Yaml(errors) => return errors,
+            FileError::Read { path, .. } | FileError::TooLarge { path, .. } => (path, 0, 0),
+            FileError::Json { path, source } => {
+                let at = (source.line() as u64, source.column() as u64);
+                return config::Error { file: path, line: at.0, column: at.1, message: source.to_string() }.into();
+            }
+        };
+        config::Error { file, line, column, message }.into()
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -25,6 +25,7 @@ mod http;
 mod kubernetes;
 mod meta_labels;
 mod metrics;
+mod names;
 mod nomad;
 mod patience;
 mod refresh;
@@ -54,6 +55,7 @@ pub use kubernetes::access::{ApiServer, InCluster};
 pub use kubernetes::config::{
     AttachMetadata, KubernetesSdConfig, RawKubernetesSdConfig, RawNamespaces, RawSelector, Role, Selector,
 };
+pub use names::NameValidation;
 pub use nomad::{NomadSdConfig, RawNomadSdConfig};
 pub use resolver::Dns;
 pub use server::Server;

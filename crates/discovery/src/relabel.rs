@@ -9,6 +9,8 @@ use md5::{Digest, Md5};
 use model::{GoRegex, LabelsBuilder};
 use serde::Deserialize;
 
+use crate::names::NameValidation;
+
 pub use steps::{Step, steps};
 
 const DEFAULT_SEPARATOR: &str = ";";
@@ -106,13 +108,14 @@ pub struct RelabelConfig {
     modulus: u64,
     target_label: String,
     replacement: String,
+    names: NameValidation,
     /// A `replace` that sets its label whatever the source is.
     is_constant: bool,
 }
 
 impl PartialEq for RelabelConfig {
     fn eq(&self, other: &Self) -> bool {
-        let key = |c: &RelabelConfig| (c.action, c.modulus);
+        let key = |c: &RelabelConfig| (c.action, c.modulus, c.names);
         let texts =
             |c: &RelabelConfig| (c.separator.clone(), c.pattern.clone(), c.target_label.clone(), c.replacement.clone());
         key(self) == key(other) && self.source_labels == other.source_labels && texts(self) == texts(other)
@@ -139,13 +142,21 @@ impl fmt::Display for RelabelConfig {
 }
 
 impl RelabelConfig {
-    /// Checks a list of rules.
-    pub fn validate_all(raw: Vec<Spanned<RawRelabelConfig>>, report: &mut Report) -> Vec<RelabelConfig> {
-        raw.into_iter().filter_map(|rule| RelabelConfig::validate(rule, report)).collect()
+    /// Checks a list of rules. Labels that they set have the names that `names` takes.
+    pub fn validate_all(
+        raw: Vec<Spanned<RawRelabelConfig>>,
+        names: NameValidation,
+        report: &mut Report,
+    ) -> Vec<RelabelConfig> {
+        raw.into_iter().filter_map(|rule| RelabelConfig::validate(rule, names, report)).collect()
     }
 
     /// Checks a rule; `None` where it is wrong, which the report then says.
-    pub fn validate(raw: Spanned<RawRelabelConfig>, report: &mut Report) -> Option<RelabelConfig> {
+    pub fn validate(
+        raw: Spanned<RawRelabelConfig>,
+        names: NameValidation,
+        report: &mut Report,
+    ) -> Option<RelabelConfig> {
         let (position, raw) = (raw.position, raw.value);
         let action = match &raw.action {
             Some(word) => report.check(word, Action::parse(word))?,
@@ -153,6 +164,7 @@ impl RelabelConfig {
         };
         let errors = report.error_count();
         check_fields(action, position, &raw, report);
+        check_names(action, position, &raw, names, report);
         let pattern = raw.regex.as_ref().map_or(DEFAULT_REGEX, |regex| regex.as_str()).to_owned();
         let at = raw.regex.as_ref().map_or(position, |regex| regex.position);
         let regex = report.check(at, GoRegex::new(&pattern))?;
@@ -174,6 +186,7 @@ impl RelabelConfig {
             modulus: raw.modulus.unwrap_or(0),
             target_label,
             replacement,
+            names,
             is_constant,
         })
     }
@@ -186,7 +199,7 @@ impl RelabelConfig {
             replacement: Some(value.to_owned()).filter(|value| !value.contains('$')),
             ..RawRelabelConfig::default()
         };
-        RelabelConfig::validate(Spanned::new(raw, Position::default()), &mut Report::new(""))
+        RelabelConfig::validate(Spanned::new(raw, Position::default()), NameValidation::Utf8, &mut Report::new(""))
     }
 
     /// What the rule does.
@@ -239,9 +252,10 @@ impl RelabelConfig {
             return;
         }
         let source = self.source(labels);
-        let Some(target) = self.regex.expand(&source, &self.target_label).filter(|target| !target.is_empty()) else {
+        let Some(target) = self.regex.expand(&source, &self.target_label) else { return };
+        if !self.names.takes_label(&target) {
             return;
-        };
+        }
         let value = self.regex.expand(&source, &self.replacement).unwrap_or_default();
         labels.set(&target, &value); // an empty value deletes the label
     }
@@ -272,7 +286,7 @@ fn hash(text: &str) -> u64 {
 
 /// Which fields an action needs, and which it must not have.
 fn check_fields(action: Action, position: Position, raw: &RawRelabelConfig, report: &mut Report) {
-    use Action::{DropEqual, HashMod, KeepEqual, LabelDrop, LabelKeep, LabelMap, Lowercase, Replace, Uppercase};
+    use Action::{DropEqual, HashMod, KeepEqual, LabelDrop, LabelKeep, Lowercase, Replace, Uppercase};
     let word = action.as_str();
     let target = raw.target_label.as_ref().map_or("", |label| label.as_str());
     let replacement = raw.replacement.as_deref().unwrap_or(DEFAULT_REPLACEMENT);
@@ -289,9 +303,6 @@ fn check_fields(action: Action, position: Position, raw: &RawRelabelConfig, repo
     if matches!(action, Lowercase | Uppercase | KeepEqual | DropEqual) && has_replacement {
         report.error(position, format_args!("'replacement' can not be set for {word} action"));
     }
-    if action == LabelMap && replacement.is_empty() {
-        report.error(position, format_args!("\"\" is invalid 'replacement' for {word} action"));
-    }
     if matches!(action, KeepEqual | DropEqual) && (has_regex || has_modulus || has_separator) {
         report.error(
             position,
@@ -304,6 +315,23 @@ fn check_fields(action: Action, position: Position, raw: &RawRelabelConfig, repo
     }
     for name in raw.source_labels.iter().flatten().filter(|name| name.is_empty()) {
         report.error(name, "a name in source_labels is empty");
+    }
+}
+
+/// Which names a rule may set. A `$` stands for what the expression finds.
+fn check_names(action: Action, position: Position, raw: &RawRelabelConfig, names: NameValidation, report: &mut Report) {
+    let takes = |name: &str, is_template: bool| match is_template {
+        true => names.takes_label(&name.replace(['$', '{', '}'], "_")),
+        false => names.takes_label(name),
+    };
+    if let Some(label) = raw.target_label.as_ref().filter(|label| !label.is_empty())
+        && !takes(label, action == Action::Replace)
+    {
+        report.error(label, format_args!("{:?} is invalid 'target_label' for {} action", label.value, action.as_str()));
+    }
+    let replacement = raw.replacement.as_deref().unwrap_or(DEFAULT_REPLACEMENT);
+    if action == Action::LabelMap && !takes(replacement, true) {
+        report.error(position, format_args!("{replacement:?} is invalid 'replacement' for labelmap action"));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::consul::config::ConsulSdConfig;
 use crate::dns::DnsSdConfig;
 use crate::docker::config::{DockerSdConfig, DockerSwarmSdConfig};
 use crate::ec2::config::Ec2SdConfig;
-use crate::file::FileSdConfig;
+use crate::file::{FileSdConfig, read_groups};
 use crate::gce::config::GceSdConfig;
 use crate::group::TargetGroup;
 use crate::http::HttpSdConfig;
@@ -47,6 +47,15 @@ const SERVED: &str = "static_configs, file_sd_configs, http_sd_configs, dns_sd_c
                       ec2, gce_sd_configs and azure_sd_configs";
 
 impl Sources {
+    /// What is wrong with the files of targets that are there now.
+    pub fn check_files(&self) -> Vec<config::Error> {
+        let files = self.found.iter().filter_map(|source| match source {
+            Source::File(config) => Some(config.matching_files()),
+            _ => None,
+        });
+        files.flatten().filter_map(|file| read_groups(&file).err()).flat_map(|error| error.errors().0).collect()
+    }
+
     /// Checks what was written. An address with a slash in `static_configs` is refused where nothing can relabel it.
     pub fn validate(raw: RawSources, is_relabelled: bool, report: &mut Report) -> Sources {
         for (key, position) in raw.unserved {
@@ -58,9 +67,13 @@ impl Sources {
                 ),
             );
         }
-        let fixed = raw.static_configs.into_iter();
-        let fixed = fixed.map(|group| TargetGroup::validate(group, is_relabelled, report)).collect();
-        let mut found = Vec::new();
+        let (mut fixed, mut found) = (Vec::new(), Vec::new());
+        for Spanned { value, position } in raw.static_configs {
+            match value {
+                Some(group) => fixed.push(TargetGroup::validate(group, is_relabelled, report)),
+                None => report.error(position, "an empty entry, a mapping with targets was expected"),
+            }
+        }
         for Spanned { value, position } in raw.file_sd_configs {
             found.push(Source::File(FileSdConfig::validate(value, position, report)));
         }

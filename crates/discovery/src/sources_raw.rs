@@ -18,7 +18,7 @@ use crate::nomad::RawNomadSdConfig;
 #[derive(Debug, Clone, Default)]
 #[expect(missing_docs, reason = "the keys are Prometheus's; what they mean stands at Source")]
 pub struct RawSources {
-    pub static_configs: Vec<RawTargetGroup>,
+    pub static_configs: Vec<Spanned<Option<RawTargetGroup>>>,
     pub file_sd_configs: Vec<Spanned<RawFileSdConfig>>,
     pub dns_sd_configs: Vec<Spanned<RawDnsSdConfig>>,
     pub http_sd_configs: Vec<Spanned<RawHttpSdConfig>>,
@@ -81,7 +81,7 @@ macro_rules! with_sources {
             $vis struct $name {
                 $($body)*
                 /// Targets in the configuration.
-                pub static_configs: Vec<$crate::RawTargetGroup>,
+                pub static_configs: Vec<$crate::config::Spanned<Option<$crate::RawTargetGroup>>>,
                 /// Targets in files.
                 pub file_sd_configs: Vec<$crate::config::Spanned<$crate::RawFileSdConfig>>,
                 /// Targets in the DNS.

@@ -1,5 +1,6 @@
 //! Finding, reading and checking rule files.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,9 +24,8 @@ impl RuleSet {
     /// Everything that is wrong in any of the files.
     pub fn load(patterns: &[PathBuf], defaults: GroupDefaults) -> Result<Self, Errors> {
         let (mut groups, mut errors) = (Vec::new(), Vec::new());
-        for file in
-            matching_files(patterns, |pattern| tracing::warn!(pattern = %pattern.display(), "no rule file matches"))?
-        {
+        let files = matching_files(patterns, |none| tracing::warn!(pattern = %none.display(), "no rule file matches"))?;
+        for file in files.into_iter().collect::<BTreeSet<_>>() {
             match read_file(&file).and_then(|text| Self::check(&file, &text, defaults)) {
                 Ok(set) => groups.extend(set.groups),
                 Err(found) => errors.extend(found.0),

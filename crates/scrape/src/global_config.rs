@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use config::{DurationMs, Report, Spanned, expand_environment};
+use discovery::NameValidation;
 use model::Labels;
 use serde::Deserialize;
 
 use crate::histograms::HistogramForms;
-use crate::names::{Escaping, NameRules, NameValidation};
+use crate::names::{Escaping, NameRules};
 use crate::protocols::{Protocol, validate_protocols};
 
 const DEFAULT_INTERVAL_MS: i64 = 60_000;

@@ -36,13 +36,14 @@ mod threads;
 mod worker;
 mod zstd;
 
+pub use discovery::NameValidation;
 pub use discovery::{RawTargetGroup, relabel};
 pub use global_config::{GlobalConfig, Limits, RawGlobalConfig};
 pub use histograms::{HistogramForms, HistogramLimits};
 pub use job::Health;
 pub use manager::{ApplyError, Manager, Options};
 pub use metadata::MetricMetadata;
-pub use names::{Escaping, NameRules, NameValidation};
+pub use names::{Escaping, NameRules};
 pub use placement::{Place, Placement, Placements};
 pub use protocols::Protocol;
 pub use scrape_config::{RawScrapeConfig, Scheme, ScrapeConfig};

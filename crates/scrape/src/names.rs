@@ -1,42 +1,8 @@
 //! Which names of metrics and labels are taken, and how unusual ones are asked for.
 
 use config::{Position, Report, Spanned};
-use model::{Labels, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
+use discovery::NameValidation;
 use serde::Deserialize;
-
-/// How names of metrics and labels are checked (`metric_name_validation_scheme`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum NameValidation {
-    /// Any UTF-8.
-    #[default]
-    Utf8,
-    /// Letters, digits, underscores and, in metrics, colons.
-    Legacy,
-}
-
-impl NameValidation {
-    /// Whether all names of a series are taken.
-    pub(crate) fn takes(self, labels: &Labels) -> bool {
-        self == NameValidation::Utf8
-            || labels
-                .iter()
-                .all(|(name, value)| is_valid_label_name(name) && (name != METRIC_NAME || is_valid_metric_name(value)))
-    }
-
-    /// Whether a label may be called so.
-    pub(crate) fn takes_label(self, name: &str) -> bool {
-        !name.is_empty() && (self == NameValidation::Utf8 || is_valid_label_name(name))
-    }
-
-    /// What is asked for where nothing is configured.
-    fn escaping(self) -> Escaping {
-        match self {
-            NameValidation::Utf8 => Escaping::AllowUtf8,
-            NameValidation::Legacy => Escaping::Underscores,
-        }
-    }
-}
 
 /// How names that aren't plain ASCII are asked for (`metric_name_escaping_scheme`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
@@ -55,6 +21,14 @@ pub enum Escaping {
 }
 
 impl Escaping {
+    /// What is asked for where nothing is configured.
+    fn default_for(validation: NameValidation) -> Self {
+        match validation {
+            NameValidation::Utf8 => Escaping::AllowUtf8,
+            NameValidation::Legacy => Escaping::Underscores,
+        }
+    }
+
     /// The word in `Accept`.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -82,7 +56,10 @@ impl NameRules {
         escaping: Option<&Spanned<Escaping>>,
     ) -> NameRules {
         let validation = validation.map_or(NameValidation::Utf8, |validation| validation.value);
-        NameRules { validation, escaping: escaping.map_or(validation.escaping(), |escaping| escaping.value) }
+        NameRules {
+            validation,
+            escaping: escaping.map_or(Escaping::default_for(validation), |escaping| escaping.value),
+        }
     }
 
     /// Those of a job. How names are asked for follows from how the job itself checks them, or else is that of all jobs.
@@ -93,7 +70,7 @@ impl NameRules {
         job: Position,
         report: &mut Report,
     ) -> NameRules {
-        let default = validation.map_or(global.escaping, |validation| validation.value.escaping());
+        let default = validation.map_or(global.escaping, |validation| Escaping::default_for(validation.value));
         let rules = NameRules {
             validation: validation.map_or(global.validation, |validation| validation.value),
             escaping: escaping.map_or(default, |escaping| escaping.value),
@@ -109,19 +86,6 @@ impl NameRules {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn legacy_names_are_those_of_the_old_grammar() {
-        let check = |metric: &str, label: &str, want: bool| {
-            let labels = Labels::from_pairs([(METRIC_NAME, metric), (label, "ü")]);
-            assert_eq!(NameValidation::Legacy.takes(&labels), want, "{labels}");
-            assert!(NameValidation::Utf8.takes(&labels));
-        };
-        check("a:b", "c_1", true);
-        check("a.b", "c", false);
-        check("a", "c:d", false);
-        check("1a", "c", false);
-    }
 
     #[test]
     fn escaping_follows_validation() {

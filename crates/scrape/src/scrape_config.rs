@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use config::{DurationMs, HttpClientConfig, Ignored, Report, Spanned};
-use discovery::Sources;
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
+use discovery::{NameValidation, Sources};
 use serde::Deserialize;
 
 use crate::global_config::{GlobalConfig, Limits, log_file};
 use crate::histograms::{HistogramForms, HistogramLimits};
-use crate::names::{Escaping, NameRules, NameValidation};
+use crate::names::{Escaping, NameRules};
 use crate::protocols::{Protocol, validate_protocols};
 
 discovery::with_sources! {
@@ -202,6 +202,13 @@ impl ScrapeConfig {
             converted: raw.convert_classic_histograms_to_nhcb.unwrap_or(global.histograms.converted),
             classic: raw.always_scrape_classic_histograms.unwrap_or(global.histograms.classic),
         };
+        let names = NameRules::of_job(
+            raw.metric_name_validation_scheme.as_ref(),
+            raw.metric_name_escaping_scheme.as_ref(),
+            global.names,
+            position,
+            report,
+        );
         let scrape_protocols = raw.scrape_protocols.as_ref().map(|protocols| validate_protocols(protocols, report));
         let failure_log = log_file(raw.scrape_failure_log_file.as_ref(), report);
         ScrapeConfig {
@@ -211,13 +218,7 @@ impl ScrapeConfig {
                 .or_else(|| global.scrape_protocols.clone())
                 .unwrap_or_else(|| Protocol::defaults(histograms.native)),
             fallback_protocol: raw.fallback_scrape_protocol,
-            names: NameRules::of_job(
-                raw.metric_name_validation_scheme.as_ref(),
-                raw.metric_name_escaping_scheme.as_ref(),
-                global.names,
-                position,
-                report,
-            ),
+            names,
             histograms,
             histogram_limits: HistogramLimits::new(
                 raw.native_histogram_bucket_limit,
@@ -234,8 +235,8 @@ impl ScrapeConfig {
             enable_compression: raw.enable_compression.unwrap_or(true),
             limits,
             http,
-            relabel_configs: RelabelConfig::validate_all(raw.relabel_configs, report),
-            metric_relabel_configs: RelabelConfig::validate_all(raw.metric_relabel_configs, report),
+            relabel_configs: RelabelConfig::validate_all(raw.relabel_configs, names.validation, report),
+            metric_relabel_configs: RelabelConfig::validate_all(raw.metric_relabel_configs, names.validation, report),
             sources,
             job_name,
         }

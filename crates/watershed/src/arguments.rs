@@ -42,7 +42,7 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a shard: scrape, store, evaluate rules and alert inside one cluster.
-    Shard(NodeFlags),
+    Shard(ShardFlags),
     /// Run a global: pull the shards' aggregates, keep them in a bucket, answer for all clusters.
     Global(NodeFlags),
     /// Run the whole hierarchy on this machine: two clusters with a shard pair each, a global pair, live alerts.
@@ -61,7 +61,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Check {
     /// A shard's or a global's configuration and the rule files it names.
-    Config(WithExpressions),
+    Config(CheckConfig),
     /// Rule files.
     Rules(WithExpressions),
     /// Alertmanager configuration files.
@@ -109,12 +109,34 @@ pub(crate) struct Files {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CheckConfig {
+    #[command(flatten)]
+    pub(crate) files: WithExpressions,
+    /// Leave out what the configuration names and a node reads only as it runs: credentials, certificates, files of targets, and whether rule
+    /// files exist.
+    #[arg(long = "syntax-only")]
+    pub(crate) syntax_only: bool,
+    /// Check for a shard that runs with --agent.
+    #[arg(long)]
+    pub(crate) agent: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct WithExpressions {
     #[command(flatten)]
     pub(crate) files: Files,
     /// Features that the node has, separated by commas; may be repeated.
     #[arg(long = "enable-feature", value_parser = FeatureParser, value_delimiter = ',')]
     pub(crate) features: Vec<Feature>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShardFlags {
+    #[command(flatten)]
+    pub(crate) node: NodeFlags,
+    /// Scrape, store and hand on over /federate, nothing else: no rules, no alerts, no queries.
+    #[arg(long)]
+    pub(crate) agent: bool,
 }
 
 #[derive(Debug, Args)]
@@ -323,7 +345,7 @@ mod tests {
         let flags = |arguments: &[&str]| {
             let all = ["watershed", "shard"].into_iter().chain(arguments.iter().copied());
             match Arguments::try_parse_from(all).map(|arguments| arguments.command) {
-                Ok(Command::Shard(flags)) => flags.log,
+                Ok(Command::Shard(flags)) => flags.node.log,
                 other => panic!("{other:?}"),
             }
         };

@@ -5,6 +5,8 @@ import { formatDuration } from '../format/duration';
 import { filterTexts, matchesFilter } from '../format/labels';
 import { formatCount, formatSI, parseSampleValue } from '../format/number';
 import {
+  More,
+  GROUPS_SHOWN,
   type Choice,
   FilterField,
   FoldButton,
@@ -18,7 +20,6 @@ import { ExternalLink } from '../parts/link';
 import { LabelTags } from '../parts/series';
 import { Ago, Badge, Empty, Loaded, toneOf } from '../parts/status';
 import { ExpressionLink } from './expression';
-import { GROUPS_SHOWN, MoreGroups } from './groups';
 import { type Filters, stateShown, useFilters } from './filters';
 
 const STATES = ['firing', 'pending', 'inactive'] as const;
@@ -82,7 +83,7 @@ function AlertGroups({ groups, filters }: { groups: RuleGroup[]; filters: Filter
           ))}
         </section>
       ))}
-      <MoreGroups rest={page.rest} onAll={page.showAll} />
+      <More rest={page.rest} what="more groups" onAll={page.showAll} />
     </>
   );
 }
@@ -182,14 +183,7 @@ function ActiveAlerts({ alerts }: { alerts: Alert[] }) {
           ))}
         </tbody>
       </table>
-      {rest > 0 && (
-        <p class="more">
-          {formatCount(rest)} more.{' '}
-          <button type="button" class="button" onClick={showAll}>
-            Show all
-          </button>
-        </p>
-      )}
+      <More rest={rest} onAll={showAll} />
     </>
   );
 }

@@ -3,11 +3,10 @@ import { usePoll } from '../api/poll';
 import type { Rule, RuleGroup, Rules } from '../api/types';
 import { formatDuration, formatSeconds } from '../format/duration';
 import { filterTexts, matchesFilter } from '../format/labels';
-import { type Choice, FilterField, Freshness, Toggles, toggled, useLimit } from '../parts/controls';
+import { More, GROUPS_SHOWN, type Choice, FilterField, Freshness, Toggles, toggled, useLimit } from '../parts/controls';
 import { LabelTags } from '../parts/series';
 import { Ago, Badge, Empty, Loaded, toneOf } from '../parts/status';
 import { ExpressionLink } from './expression';
-import { GROUPS_SHOWN, MoreGroups } from './groups';
 import { type Filters, stateShown, useFilters } from './filters';
 
 const HEALTH: Readonly<Record<string, string>> = { ok: 'ok', err: 'error', unknown: 'not evaluated' };
@@ -62,7 +61,7 @@ function RuleGroups({ groups, filters }: { groups: RuleGroup[]; filters: Filters
       {page.shown.map(({ group, rules: matching }) => (
         <Group key={`${group.file} ${group.name}`} group={group} rules={matching} />
       ))}
-      <MoreGroups rest={page.rest} onAll={page.showAll} />
+      <More rest={page.rest} what="more groups" onAll={page.showAll} />
     </>
   );
 }

@@ -4,7 +4,7 @@ import type { Sharding, ShardingMember, SharedTarget } from '../api/types';
 import { formatSeconds } from '../format/duration';
 import { filterTexts, matchesFilter } from '../format/labels';
 import { formatCount } from '../format/number';
-import { FilterField, Freshness, useLimit } from '../parts/controls';
+import { FilterField, Freshness, useLimit, More } from '../parts/controls';
 import { ExternalLink } from '../parts/link';
 import { LabelTags } from '../parts/series';
 import { Badge, Empty, Loaded, Notice, toneOf } from '../parts/status';
@@ -48,7 +48,7 @@ export function ShardingPage() {
 
 /** On the page of targets, where they are shared: how many others there are, and where to see who has what. */
 export function SharingNote() {
-  return useStore(tier) === 'shard' ? <SharingOfShard /> : null;
+  return useStore(tier) === 'global' ? null : <SharingOfShard />;
 }
 
 function SharingOfShard() {
@@ -202,14 +202,7 @@ function Targets({ data, filters }: { data: Sharding; filters: Filters }) {
           </tbody>
         </table>
       )}
-      {rest > 0 && (
-        <p class="more">
-          {formatCount(rest)} more.{' '}
-          <button type="button" class="button" onClick={showAll}>
-            Show all
-          </button>
-        </p>
-      )}
+      <More rest={rest} onAll={showAll} />
     </>
   );
 }

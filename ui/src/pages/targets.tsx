@@ -15,6 +15,7 @@ import {
   toggled,
   useFold,
   useLimit,
+  More,
 } from '../parts/controls';
 import { ExternalLink } from '../parts/link';
 import { LabelTags } from '../parts/series';
@@ -134,14 +135,7 @@ function Pool({ name, targets, all }: { name: string; targets: Target[]; all: Ta
               <TargetRow key={targetKey(target)} target={target} />
             ))}
           </table>
-          {rest > 0 && (
-            <p class="more">
-              {formatCount(rest)} more.{' '}
-              <button type="button" class="button" onClick={showAll}>
-                Show all
-              </button>
-            </p>
-          )}
+          <More rest={rest} onAll={showAll} />
         </div>
       )}
     </section>
@@ -282,14 +276,7 @@ function DroppedList() {
           <DroppedItem key={i} target={target} />
         ))}
       </ul>
-      {rest > 0 && (
-        <p class="more">
-          {formatCount(rest)} more.{' '}
-          <button type="button" class="button" onClick={showAll}>
-            Show all
-          </button>
-        </p>
-      )}
+      <More rest={rest} onAll={showAll} />
     </>
   );
 }

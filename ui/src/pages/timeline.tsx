@@ -3,7 +3,7 @@ import type { Block } from '../api/types';
 import { formatSeconds } from '../format/duration';
 import { formatBytes, formatCount } from '../format/number';
 import { formatTime } from '../format/time';
-import { useLimit } from '../parts/controls';
+import { useLimit, More } from '../parts/controls';
 import { LabelTags } from '../parts/series';
 import { zone } from '../settings';
 import { useStore } from '../store';
@@ -107,14 +107,7 @@ export function BlockTable({ blocks }: { blocks: readonly Block[] }) {
           ))}
         </tbody>
       </table>
-      {rest > 0 && (
-        <p class="more">
-          {formatCount(rest)} older blocks.{' '}
-          <button type="button" class="button" onClick={showAll}>
-            Show all
-          </button>
-        </p>
-      )}
+      <More rest={rest} what="older blocks" onAll={showAll} />
     </>
   );
 }

@@ -149,3 +149,19 @@ export function useLimit<T>(
   const shown = all || items.length <= limit ? items : items.slice(0, limit);
   return { shown, rest: items.length - shown.length, showAll: () => setAll(true) };
 }
+
+/** Rule groups rendered before a person asks for the rest. */
+export const GROUPS_SHOWN = 30;
+
+/** How many things of a list are left out, and a way to see them. */
+export function More({ rest, what = 'more', onAll }: { rest: number; what?: string; onAll(): void }) {
+  if (rest <= 0) return null;
+  return (
+    <p class="more">
+      {formatCount(rest)} {what}.{' '}
+      <button type="button" class="button" onClick={onAll}>
+        Show all
+      </button>
+    </p>
+  );
+}

@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import type { ExplainedNode, QueryData, QueryStats } from '../api/types';
 import { formatSeconds } from '../format/duration';
 import { formatCount } from '../format/number';
-import { useLimit } from '../parts/controls';
+import { useLimit, More } from '../parts/controls';
 import { Notice } from '../parts/status';
 import { type CostRow, formatShare, toCostRows } from './cost';
 
@@ -63,14 +63,7 @@ function Parts({ root }: { root: ExplainedNode }) {
           ))}
         </tbody>
       </table>
-      {rest > 0 && (
-        <p class="more">
-          {formatCount(shown.length)} of {formatCount(rows.length)} parts are shown.{' '}
-          <button type="button" class="button" onClick={showAll}>
-            Show all
-          </button>
-        </p>
-      )}
+      <More rest={rest} what="more parts" onAll={showAll} />
     </>
   );
 }

@@ -3,7 +3,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { QueryData, SamplePair } from '../api/types';
 import { formatCount } from '../format/number';
 import { formatTime, type Zone } from '../format/time';
-import { useLimit } from '../parts/controls';
+import { useLimit, More } from '../parts/controls';
 import { Series } from '../parts/series';
 import { Empty } from '../parts/status';
 import { zone } from '../settings';
@@ -50,14 +50,7 @@ export function ResultTable({ data }: { data: QueryData }) {
           </tbody>
         </table>
       </div>
-      {shown.length < sorted.length && (
-        <p class="more">
-          {formatCount(shown.length)} of {formatCount(sorted.length)} rows are shown.{' '}
-          <button type="button" class="button" onClick={() => setAll(true)}>
-            Show all
-          </button>
-        </p>
-      )}
+      <More rest={sorted.length - shown.length} what="more rows" onAll={() => setAll(true)} />
     </>
   );
 }

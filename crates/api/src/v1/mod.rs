@@ -1,6 +1,7 @@
 //! Prometheus's HTTP API v1, one file for each group of endpoints.
 
 mod admin;
+mod alertmanagers;
 mod consistency;
 mod exemplars;
 mod metadata;

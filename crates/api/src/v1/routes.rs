@@ -3,13 +3,27 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
 use axum::routing::{get, post};
 
-use super::{admin, consistency, exemplars, metadata, query, rules, series, sharding, status, targets, tree};
-use crate::node::Node;
+use super::{
+    admin, alertmanagers, consistency, exemplars, metadata, query, rules, series, sharding, status, targets, tree,
+};
+use crate::envelope::{ApiError, ErrorType};
+use crate::node::{Node, Tier};
 
 /// Everything below `/api/v1`.
-pub(crate) fn router() -> Router<Arc<Node>> {
+pub(crate) fn router(tier: Tier) -> Router<Arc<Node>> {
+    let mut asked = queries_and_rules();
+    if tier == Tier::Agent {
+        asked = asked.layer(middleware::from_fn(unavailable));
+    }
+    asked.merge(everything_else()).fallback(super::status::no_such_endpoint)
+}
+
+/// What an agent doesn't have.
+fn queries_and_rules() -> Router<Arc<Node>> {
     Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
@@ -19,12 +33,22 @@ pub(crate) fn router() -> Router<Arc<Node>> {
         .route("/series", get(series::series).post(series::series))
         .route("/labels", get(series::label_names).post(series::label_names))
         .route("/label/{name}/values", get(series::label_values))
+        .route("/rules", get(rules::groups))
+        .route("/alerts", get(rules::alerts))
+        .route("/alertmanagers", get(alertmanagers::alertmanagers))
+}
+
+async fn unavailable(_: Request, _: Next) -> ApiError {
+    let message = "unavailable with --agent: this node scrapes and hands on. Ask the global that pulls from it";
+    ApiError { kind: ErrorType::Execution, message: message.to_owned() }
+}
+
+fn everything_else() -> Router<Arc<Node>> {
+    Router::new()
         .route("/metadata", get(metadata::metrics))
         .route("/targets", get(targets::targets))
         .route("/targets/relabel_steps", get(targets::relabel_steps))
         .route("/targets/metadata", get(metadata::targets))
-        .route("/rules", get(rules::groups))
-        .route("/alerts", get(rules::alerts))
         .route("/hierarchy", get(status::hierarchy))
         .route("/consistency", get(consistency::consistency))
         .route("/sharding", get(sharding::sharding))
@@ -36,5 +60,4 @@ pub(crate) fn router() -> Router<Arc<Node>> {
         .route("/admin/tsdb/snapshot", post(admin::snapshot).put(admin::snapshot))
         .route("/admin/tsdb/delete_series", post(admin::delete_series).put(admin::delete_series))
         .route("/admin/tsdb/clean_tombstones", post(admin::clean_tombstones).put(admin::clean_tombstones))
-        .fallback(super::status::no_such_endpoint)
 }

@@ -96,3 +96,27 @@ fn takes_long_lists_and_much_used_anchors() {
     let text = format!("below:\n- &a {{name: x}}\n{}", "- *a\n".repeat(2000));
     assert_eq!(load::<Section>(&text, "a.yml").unwrap().below.len(), 2001);
 }
+
+#[test]
+fn everything_that_is_wrong_is_told() {
+    let text = "nam: a\ninterval: 5 minutes\nbelow:\n- nme: b\n  count: 1\n- count: many\n  # a comment\n  below:\n  - x:\n    - 1\n    - 2\n  - count: {a: b}\n    token: t\nkind: {a: b}\ncount: 8\n";
+    let error = load::<Section>(text, "a.yml").unwrap_err().to_string();
+    let places: Vec<&str> = error.lines().map(|line| line.split(": ").next().unwrap_or_default()).collect();
+    assert_eq!(
+        places,
+        ["a.yml:1:1", "a.yml:2:11", "a.yml:4:3", "a.yml:6:10", "a.yml:9:5", "a.yml:12:12", "a.yml:14:8"],
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_no_yaml_ends_the_errors() {
+    for (text, count) in
+        [("nam: a\nkind: [", 1), ("a: 1\nb: 2\n\tc", 3), ("name: &x a\nnam: *x\nkind: *x\n", 1), ("- a\n- b\n", 1)]
+    {
+        let errors = load::<Section>(text, "a.yml").unwrap_err();
+        assert_eq!(errors.0.len(), count, "{errors}");
+    }
+    let many: String = (0..100).map(|i| format!("key{i}: 1\n")).collect();
+    assert_eq!(load::<Section>(&many, "a.yml").unwrap_err().0.len(), 32);
+}

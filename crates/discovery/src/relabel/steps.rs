@@ -55,6 +55,7 @@ mod tests {
 
     use super::super::RawRelabelConfig;
     use super::*;
+    use crate::names::NameValidation;
 
     #[test]
     fn shows_what_each_rule_does_up_to_the_end() {
@@ -65,7 +66,7 @@ mod tests {
 - {target_label: c, replacement: d}
 ";
         let raw: Vec<Spanned<RawRelabelConfig>> = config::load(text, "a.yml").expect("rules");
-        let rules = RelabelConfig::validate_all(raw, &mut Report::new("a.yml"));
+        let rules = RelabelConfig::validate_all(raw, NameValidation::Utf8, &mut Report::new("a.yml"));
         let shown = |labels: &Labels| {
             let steps = steps(&rules, labels);
             steps.iter().map(|step| format!("{} {}", step.labels, step.is_kept)).collect::<Vec<_>>()

@@ -1,11 +1,12 @@
 use model::Labels;
 
 use super::*;
+use crate::names::NameValidation;
 
 fn rules(yaml: &str) -> Result<Vec<RelabelConfig>, config::Errors> {
     let raw: Vec<Spanned<RawRelabelConfig>> = config::load(yaml, "r.yml")?;
     let mut report = Report::new("r.yml");
-    let rules = RelabelConfig::validate_all(raw, &mut report);
+    let rules = RelabelConfig::validate_all(raw, NameValidation::Utf8, &mut report);
     report.finish(rules)
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use config::{DurationMs, HttpClientConfig, Report, Spanned};
-use discovery::Sources;
 use discovery::relabel::{RawRelabelConfig, RelabelConfig};
+use discovery::{NameValidation, Sources};
 use serde::Deserialize;
 use url::Url;
 
@@ -89,7 +89,7 @@ impl RawConfig {
         }
         let finding = Finding {
             sources: Sources::validate(sources, true, report),
-            relabel_configs: RelabelConfig::validate_all(self.relabel_configs, report),
+            relabel_configs: RelabelConfig::validate_all(self.relabel_configs, NameValidation::Utf8, report),
             selectors,
             http,
             initial_lookback_ms,

@@ -10,23 +10,31 @@ use promql::ParseOptions;
 use rules::{GroupDefaults, RuleSet};
 
 use super::{config_file, relabel};
-use crate::arguments::{Check, Files, WithExpressions};
+use crate::arguments::{Check, CheckConfig, Files, WithExpressions};
 use crate::feature::Feature;
 
 /// Checks every file, says what is wrong with each, and fails if anything is.
 pub(crate) fn run(check: &Check) -> Result<ExitCode> {
-    type CheckFile = fn(&Path, ParseOptions) -> Result<String, Errors>;
-    let (Files { files }, features, check_file): (_, &[Feature], CheckFile) = match check {
-        Check::Config(WithExpressions { files, features }) => (files, features, check_config),
-        Check::Rules(WithExpressions { files, features }) => (files, features, check_rules),
-        Check::Relabel(flags) => return relabel::run(flags),
-        Check::AlertConfig(files) => (files, &[], check_alert_config),
-    };
-    let language = Feature::language(features);
+    match check {
+        Check::Config(flags) => {
+            let WithExpressions { files, features } = &flags.files;
+            let language = Feature::language(features);
+            check_all(files, |file| check_config(file, language, flags))
+        }
+        Check::Rules(WithExpressions { files, features }) => {
+            let language = Feature::language(features);
+            check_all(files, |file| check_rules(file, language))
+        }
+        Check::AlertConfig(files) => check_all(files, check_alert_config),
+        Check::Relabel(flags) => relabel::run(flags),
+    }
+}
+
+fn check_all(Files { files }: &Files, check: impl Fn(&Path) -> Result<String, Errors>) -> Result<ExitCode> {
     let mut failed = false;
     let mut out = std::io::stdout().lock();
     for file in files {
-        match check_file(file, language) {
+        match check(file) {
             Ok(found) => writeln!(out, "{}: fine, {found}", file.display())?,
             Err(errors) => {
                 failed = true;
@@ -37,8 +45,12 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn check_config(file: &Path, language: ParseOptions) -> Result<String, Errors> {
-    let (tier, common) = config_file::load(file, language)?;
+fn check_config(file: &Path, language: ParseOptions, flags: &CheckConfig) -> Result<String, Errors> {
+    let (tier, common) = config_file::load(file, language, flags.agent)?;
+    let errors = if flags.syntax_only { Vec::new() } else { common.check_named_files(file) };
+    if !errors.is_empty() {
+        return Err(Errors(errors));
+    }
     let groups = common.rules.groups.iter().filter(|group| group.file != Path::new(daemon::BUILT_IN)).count();
     Ok(format!("{tier} with {} scrape jobs and {groups} rule groups", common.scrape.len()))
 }
@@ -49,7 +61,7 @@ fn check_rules(file: &Path, language: ParseOptions) -> Result<String, Errors> {
     Ok(format!("{} groups with {rules} rules", set.groups.len()))
 }
 
-fn check_alert_config(file: &Path, _: ParseOptions) -> Result<String, Errors> {
+fn check_alert_config(file: &Path) -> Result<String, Errors> {
     let proxies = ProxyEnvironment::read(|name| std::env::var(name).ok());
     alert::Config::load(&config::read_file(file)?, Report::new(file).with_proxies(proxies))
         .map(|_| "routes and receivers".to_owned())

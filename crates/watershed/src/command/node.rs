@@ -46,6 +46,7 @@ pub(crate) fn options(flags: &NodeFlags) -> Result<Options> {
         log: log_options(&flags.log),
         storage: StorageConfig::default(),
         store_metadata: flags.features.contains(&Feature::MetadataWalRecords),
+        agent: false,
         engine: EngineOptions {
             lookback_ms: flags.query_lookback_ms,
             timeout: Duration::from_millis(flags.query_timeout_ms.unsigned_abs()),

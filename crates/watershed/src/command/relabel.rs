@@ -15,7 +15,7 @@ use crate::arguments::CheckRelabel;
 
 /// Prints the labels before and after each rule, and what is scraped in the end.
 pub(crate) fn run(flags: &CheckRelabel) -> Result<ExitCode> {
-    let (_, common) = config_file::load(&flags.config_file, ParseOptions::default())?;
+    let (_, common) = config_file::load(&flags.config_file, ParseOptions::default(), false)?;
     let job = common.scrape.iter().find(|config| config.job_name == flags.job).with_context(|| {
         let jobs: Vec<&str> = common.scrape.iter().map(|config| config.job_name.as_str()).collect();
         format!("{} has no job {:?}, only: {}", flags.config_file.display(), flags.job, jobs.join(", "))

@@ -123,6 +123,7 @@ fn options(plan: &Plan, node: NodeFiles, address: SocketAddr) -> Result<Options>
         listener: bind(address)?,
         external_url: url(address),
         retention_bytes: 0,
+        agent: false,
         retention_ms: plan.block_ms.saturating_mul(LOCAL_RETENTION_BLOCKS),
         min_block_ms: plan.block_ms,
         max_block_ms: plan.block_ms,

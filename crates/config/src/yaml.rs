@@ -21,7 +21,7 @@ const NODES_MAX: usize = 8_000_000;
 /// Unknown keys and values of the wrong type, all of them where each stands on lines of its own; or the first place that is no YAML.
 pub fn load<T: DeserializeOwned>(text: &str, file: impl AsRef<Path>) -> Result<T, Errors> {
     parse(text).map_err(|first| {
-        let all = rest::errors::<T>(text, first);
+        let all = rest::errors(text, first, |text| parse::<T>(text).err());
         Errors(all.iter().map(|error| described(error, file.as_ref())).collect())
     })
 }

@@ -1,10 +1,7 @@
 //! What else is wrong with a file that could not be read. A reader stops at its first error; here the key that it stopped at is
 //! blanked out with all that stands below it, which leaves other places where they are, and the rest is read again.
 
-use serde::de::DeserializeOwned;
 use serde_yaml::Error as Yaml;
-
-use super::parse;
 
 /// Errors of one file that are told.
 const ERRORS_MAX: usize = 32;
@@ -13,13 +10,13 @@ const ERRORS_MAX: usize = 32;
 const TEXT_BYTES_MAX: usize = 1 << 20;
 
 /// All errors of a text in their order, of which reading it brought the first.
-pub(super) fn errors<T: DeserializeOwned>(text: &str, first: Yaml) -> Vec<Yaml> {
+pub(super) fn errors(text: &str, first: Yaml, read: impl Fn(&str) -> Option<Yaml>) -> Vec<Yaml> {
     let mut lines: Vec<&str> = if text.len() > TEXT_BYTES_MAX { Vec::new() } else { text.lines().collect() };
     let mut errors = vec![first];
     while errors.len() < ERRORS_MAX
         && let Some(line) = errors.last().and_then(line_of_key)
         && blank_key(&mut lines, line)
-        && let Err(next) = parse::<T>(&lines.join("\n"))
+        && let Some(next) = read(&lines.join("\n"))
         && line_of_key(&next).is_some_and(|other| other != line)
     {
         errors.push(next);

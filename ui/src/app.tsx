@@ -20,8 +20,8 @@ interface Page {
   path: string;
   label: string;
   view: ComponentType;
-  /** Reached from another page, which knows whether there is anything to see. */
-  unlisted?: boolean;
+  /** The page that leads here, where there is anything to see; it stands for this one in the navigation. */
+  under?: string;
 }
 
 const PAGES: readonly Page[] = [
@@ -30,7 +30,7 @@ const PAGES: readonly Page[] = [
   { path: 'targets', label: 'Targets', view: TargetsPage },
   { path: 'rules', label: 'Rules', view: RulesPage },
   { path: 'hierarchy', label: 'Hierarchy', view: HierarchyPage },
-  { path: 'sharding', label: 'Sharding', view: ShardingPage, unlisted: true },
+  { path: 'sharding', label: 'Sharding', view: ShardingPage, under: 'targets' },
   { path: 'status', label: 'Status', view: StatusPage },
 ];
 
@@ -38,7 +38,7 @@ export function App() {
   const { path } = useStore(location);
   const ownTier = useStore(tier);
   const page = PAGES.find((each) => each.path === path);
-  const pages = PAGES.filter(({ path, unlisted }) => !unlisted && hasPage(ownTier, path));
+  const pages = PAGES.filter(({ path, under }) => !under && hasPage(ownTier, path));
   useEffect(() => {
     if (page && page.path !== 'query') document.title = `${page.label} · Watershed`;
     window.scrollTo(0, 0);
@@ -75,7 +75,7 @@ export function App() {
               href={href(each.path)}
               data-route
               data-testid={`nav-${each.path}`}
-              aria-current={each.path === path ? 'page' : undefined}
+              aria-current={each.path === path ? 'page' : each.path === page?.under ? 'true' : undefined}
             >
               {each.label}
             </a>

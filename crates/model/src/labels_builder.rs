@@ -80,6 +80,11 @@ impl LabelsScratch {
         self.spans.push((start, middle, self.text.len()));
     }
 
+    /// Bytes of all names and values.
+    pub fn byte_len(&self) -> usize {
+        self.text.len()
+    }
+
     /// The first name that was pushed twice, if one was.
     pub fn duplicate_name(&self) -> Option<&str> {
         let mut names: Vec<&str> = self.spans.iter().map(|span| &self.text[span.0..span.1]).collect();

@@ -80,27 +80,29 @@ function Summary({ data }: { data: Sharding }) {
 
 function Members({ data, filters }: { data: Sharding; filters: Filters }) {
   return (
-    <table class="stackable" aria-label="Shards">
-      <thead>
-        <tr>
-          <th scope="col">Shard</th>
-          <th scope="col">State</th>
-          <th scope="col" class="numeric">
-            Targets
-          </th>
-          <th scope="col">Last answer</th>
-          <th scope="col">Sees serving</th>
-        </tr>
-      </thead>
-      {data.members.map((member) => (
-        <MemberRow
-          key={member.name}
-          member={member}
-          own={member.name === data.name}
-          onShow={() => filters.setText(member.name)}
-        />
-      ))}
-    </table>
+    <section class="group" aria-label="Shards">
+      <table class="stackable">
+        <thead>
+          <tr>
+            <th scope="col">Shard</th>
+            <th scope="col">State</th>
+            <th scope="col" class="numeric">
+              Targets
+            </th>
+            <th scope="col">Last answer</th>
+            <th scope="col">Sees serving</th>
+          </tr>
+        </thead>
+        {data.members.map((member) => (
+          <MemberRow
+            key={member.name}
+            member={member}
+            own={member.name === data.name}
+            onShow={() => filters.setText(member.name)}
+          />
+        ))}
+      </table>
+    </section>
   );
 }
 
@@ -172,37 +174,39 @@ function Targets({ data, filters }: { data: Sharding; filters: Filters }) {
       </div>
       {matching.length === 0 && <Empty title="No target matches the filter" />}
       {matching.length > 0 && (
-        <table class="stackable" aria-label="Targets">
-          <thead>
-            <tr>
-              <th scope="col">Endpoint</th>
-              <th scope="col">Job</th>
-              <th scope="col">Scraped by</th>
-              <th scope="col">Labels</th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((target) => (
-              <tr
-                key={`${target.scrapePool} ${target.scrapeUrl} ${JSON.stringify(target.labels)}`}
-                data-testid="shared-target"
-              >
-                <td data-label="Endpoint">
-                  <ExternalLink address={target.scrapeUrl} />
-                </td>
-                <td data-label="Job">{target.scrapePool}</td>
-                <td data-label="Scraped by">
-                  {target.owners.length === 0 ? <Badge tone="bad">nobody</Badge> : target.owners.join(', ')}
-                </td>
-                <td data-label="Labels">
-                  <LabelTags labels={target.labels} />
-                </td>
+        <section class="group" aria-label="Targets">
+          <table class="stackable shared-targets">
+            <thead>
+              <tr>
+                <th scope="col">Endpoint</th>
+                <th scope="col">Job</th>
+                <th scope="col">Scraped by</th>
+                <th scope="col">Labels</th>
               </tr>
-            ))}
-          </tbody>
-        </table>
+            </thead>
+            <tbody>
+              {shown.map((target) => (
+                <tr
+                  key={`${target.scrapePool} ${target.scrapeUrl} ${JSON.stringify(target.labels)}`}
+                  data-testid="shared-target"
+                >
+                  <td data-label="Endpoint">
+                    <ExternalLink address={target.scrapeUrl} />
+                  </td>
+                  <td data-label="Job">{target.scrapePool}</td>
+                  <td data-label="Scraped by">
+                    {target.owners.length === 0 ? <Badge tone="bad">nobody</Badge> : target.owners.join(', ')}
+                  </td>
+                  <td data-label="Labels">
+                    <LabelTags labels={target.labels} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          <More rest={rest} onAll={showAll} />
+        </section>
       )}
-      <More rest={rest} onAll={showAll} />
     </>
   );
 }

@@ -5,7 +5,7 @@ use model::{LabelsScratch, METRIC_NAME, MetricType};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::{IngestError, Place};
-use super::resolve::{normal_number, number_label};
+use super::resolve::{check_size, normal_number, number_label};
 use super::sample::Shown;
 
 /// How a series is parsed out of its bytes.
@@ -23,6 +23,7 @@ pub(super) struct TextSeries<'t> {
 
 impl Shown for TextSeries<'_> {
     fn labels(&self, scratch: &mut LabelsScratch) -> Result<(), IngestError> {
+        check_size(self.raw.len(), self.place())?;
         scratch.clear();
         (self.parse)(self.raw, scratch).map_err(|mut error| {
             error.line += self.line - 1;

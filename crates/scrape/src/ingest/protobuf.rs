@@ -11,7 +11,7 @@ use super::Ingest;
 use super::classic::NATIVE;
 use super::error::{IngestError, Place};
 use super::histogram::HistogramSample;
-use super::resolve::QUANTILE_LABEL;
+use super::resolve::{QUANTILE_LABEL, check_size};
 use super::sample::{Batch, Sample, Shown};
 use crate::series_cache::EntryId;
 
@@ -33,6 +33,7 @@ impl Shown for MetricSeries<'_> {
         if let Some((name, number)) = self.number {
             scratch.push(name, &Dialect::OpenMetrics.number(number + 0.0));
         }
+        check_size(scratch.byte_len(), self.place())?;
         match scratch.duplicate_name() {
             Some(name) => Err(IngestError::series(self.place(), format!("the label {name:?} is given twice"))),
             None => Ok(()),

@@ -9,6 +9,8 @@ use super::error::{IngestError, Place};
 use super::sample::Shown;
 use crate::scrape_config::ScrapeConfig;
 
+/// Bytes of the names and values of a series' labels, whatever the limits of the job are.
+const LABEL_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a metric's name in a message about a limit.
 const NAME_SHOWN_MAX: usize = 50;
 /// The label of a summary's quantile.
@@ -43,6 +45,15 @@ impl Ingest<'_> {
             None => Ok(Some(labels)),
         }
     }
+}
+
+/// Refuses what no series is called, before anything is made of it.
+pub(super) fn check_size(bytes: usize, place: Place) -> Result<(), IngestError> {
+    if bytes <= LABEL_BYTES_MAX {
+        return Ok(());
+    }
+    let reason = format!("the labels of the series have {bytes} bytes, more than {LABEL_BYTES_MAX}");
+    Err(IngestError::LabelLimit { place, reason })
 }
 
 /// A bound or a quantile as it is stored, however the target writes it; what is no number stays.

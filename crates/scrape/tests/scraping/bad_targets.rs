@@ -201,6 +201,16 @@ async fn what_never_ends_ends_with_the_timeout() {
 }
 
 #[tokio::test]
+async fn a_million_labels_are_too_many() {
+    let labels: Vec<String> = (0..1_000_000).map(|i| format!("l{i}=\"\"")).collect();
+    let long = "x".repeat(2 << 20);
+    for line in [format!("m{{{}}} 1\n", labels.join(",")), format!("m{{l=\"{long}\"}} 1\n"), format!("{long} 1\n")] {
+        let server = Server::start(Answer::text(&line)).await;
+        check(&server.address, "", "bytes, more than 1048576").await;
+    }
+}
+
+#[tokio::test]
 async fn heads_without_end_are_bounded() {
     let want = "the head of the answer has more than 65536 bytes or 100 headers";
     let long = Bad::endless("HTTP/1.1 200 OK\r\nX: ".to_owned(), vec![b'x'; 1 << 16], Duration::ZERO).await;

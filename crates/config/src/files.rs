@@ -21,9 +21,9 @@ pub fn read_file(file: &Path) -> Result<String, Errors> {
     fs::read_to_string(file).map_err(|e| error(e.to_string()))
 }
 
-/// The files that the patterns match: pattern by pattern, sorted; what two of them match is there twice. A pattern is a path with `*`, `?` and `[…]`; relative ones start at the
-/// working directory, so resolve them against the configuration file first. A pattern that matches nothing is fine, as in
-/// Prometheus; `on_none` is told of it.
+/// The files that the patterns match: pattern by pattern, sorted; what two of them match is there twice. A pattern is a path with
+/// `*`, `?` and `[…]`; relative ones start at the working directory, so resolve them against the configuration file first. A pattern
+/// that matches nothing is fine, as in Prometheus; `on_none` is told of it.
 ///
 /// # Errors
 /// Every pattern that is none, and every folder that can't be read.

@@ -23,12 +23,13 @@ fn every_example_passes_the_check() -> Result<()> {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let what = match name.as_str() {
-            name if name.contains("rules") => "rules",
-            name if name.starts_with("alertmanager") => "alert-config",
-            name if name.ends_with(".yml") => "config",
+            name if name.contains("rules") => ["rules"].as_slice(),
+            name if name.starts_with("alertmanager") => &["alert-config"],
+            "agent.yml" => &["config", "--agent"],
+            name if name.ends_with(".yml") => &["config"],
             _ => continue,
         };
-        let out = Command::new(watershed()?).args(["check", what]).arg(&path).output()?;
+        let out = Command::new(watershed()?).arg("check").args(what).arg(&path).output()?;
         ensure!(
             out.status.success(),
             "{name}: {}{}",

@@ -18,6 +18,7 @@ use scrape::GlobalConfig;
 
 use crate::built_in::Inhibition;
 use crate::error::StartError;
+use crate::files_read::FilesRead;
 
 /// The section `alerting`, checked, with the file of `alerting.local` read.
 #[derive(Debug, Default)]
@@ -27,19 +28,23 @@ pub struct AlertingConfig {
 }
 
 impl AlertingConfig {
-    /// Checks the section, and the file of `alerting.local`. The pipeline inside the node inhibits what built-in alerts make pointless.
+    /// Checks the section, and the file of `alerting.local`, which becomes one of `files`. The pipeline inside the node inhibits what built-in alerts make pointless.
     pub(crate) fn validate(
         raw: RawAlerting,
         names: NameValidation,
         inhibitions: &[Inhibition],
+        files: &mut FilesRead,
         report: &mut Report,
     ) -> Self {
         let section = raw.validate(names, report);
         let proxies = report.proxy_environment().clone();
-        let read = |local: &alert::LocalConfig| {
+        let mut read = |local: &alert::LocalConfig| {
             let file = &local.config_file;
             let own = Report::new(file).with_proxies(proxies.clone());
-            config::read_file(file).and_then(|text| alert::Config::load(&text, own))
+            config::read_file(file).and_then(|text| {
+                files.add(file, &text);
+                alert::Config::load(&text, own)
+            })
         };
         let mut local = section.local.as_ref().and_then(|local| report.take(read(local)));
         for Inhibition { source, target, equal } in inhibitions {
@@ -51,11 +56,6 @@ impl AlertingConfig {
     /// What is wrong with the files that tell of Alertmanagers.
     pub(crate) fn check_files(&self) -> Vec<config::Error> {
         self.section.alertmanagers.iter().flat_map(AlertmanagerConfig::check_files).collect()
-    }
-
-    /// The file of `alerting.local`.
-    pub(crate) fn file(&self) -> Option<&Path> {
-        self.section.local.as_ref().map(|local| local.config_file.as_path())
     }
 }
 

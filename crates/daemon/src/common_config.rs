@@ -1,6 +1,6 @@
 //! Reading the sections that every tier's configuration has.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use alert::RawAlerting;
 use config::{Report, Spanned};
@@ -10,6 +10,7 @@ use scrape::{GlobalConfig, RawGlobalConfig, RawScrapeConfig, ScrapeConfig};
 
 use crate::alerting::AlertingConfig;
 use crate::built_in::{BuiltIn, RawBuiltIns};
+use crate::files_read::FilesRead;
 use crate::storage_config::{RawStorage, StorageConfig};
 use crate::tier::CommonConfig;
 
@@ -48,16 +49,17 @@ impl RawCommon {
         let resolved = |patterns: &[Spanned<String>]| patterns.iter().map(|pattern| report.resolve(pattern)).collect();
         let (scrape_files, rule_files): (Vec<PathBuf>, Vec<PathBuf>) =
             (resolved(&self.scrape_config_files), resolved(&self.rule_files));
+        let mut files = FilesRead::of(scrape_files.iter().chain(&rule_files).cloned().collect());
+        files.add(report.file(), text);
         let scrape = ScrapeConfig::validate_all(self.scrape_configs, &scrape_files, &global, report);
         let (interval_ms, query_offset_ms) = (global.evaluation_interval_ms, global.rule_query_offset_ms);
         let defaults = GroupDefaults { interval_ms, query_offset_ms, language };
         let mut rules = report.take(RuleSet::load(&rule_files, defaults)).unwrap_or_default();
         let built_in = self.built_in_alerts.validate(built_in, global.evaluation_interval_ms, report);
         rules.groups.extend(built_in.rules.groups);
-        let alerting = AlertingConfig::validate(self.alerting, global.names.validation, &built_in.inhibitions, report);
+        let alerting =
+            AlertingConfig::validate(self.alerting, global.names.validation, &built_in.inhibitions, &mut files, report);
         let storage = StorageConfig::validate(&self.storage, report);
-        let files = std::iter::once(report.file().to_owned()).chain(scrape_files).chain(rule_files.iter().cloned());
-        let files = files.chain(alerting.file().map(Path::to_owned)).collect();
         CommonConfig { text: config::redact(text), files, global, scrape, rule_files, rules, alerting, storage }
     }
 }

@@ -1,7 +1,7 @@
 //! Whether files have changed since they were read.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -26,16 +26,10 @@ impl FilesRead {
         self.hashes = self.hashes_now();
     }
 
-    /// Follows these patterns of files from now on. A file that is new among them counts as unchanged.
-    pub(crate) fn set_patterns(&mut self, patterns: Vec<PathBuf>) {
-        if self.patterns != patterns {
-            self.patterns = patterns;
-            let mut hashes = self.hashes_now();
-            for (file, hash) in &mut hashes {
-                *hash = self.hashes.get(file).copied().unwrap_or(*hash);
-            }
-            self.hashes = hashes;
-        }
+    /// Follows another file, which has been read with this text.
+    pub(crate) fn add(&mut self, file: &Path, text: &str) {
+        self.patterns.push(file.to_owned());
+        self.hashes.insert(file.to_owned(), hash(text));
     }
 
     /// Whether there are other files than at the last look, or other words in them.
@@ -47,12 +41,16 @@ impl FilesRead {
         let mut hashes = BTreeMap::new();
         for pattern in &self.patterns {
             for file in config::matching_files(std::slice::from_ref(pattern), |_| {}).unwrap_or_default() {
-                let hash = config::read_file(&file).map_or(0, |text| xxh3_64(text.as_bytes()));
+                let hash = config::read_file(&file).map_or(0, |text| hash(&text));
                 hashes.insert(file, hash);
             }
         }
         hashes
     }
+}
+
+fn hash(text: &str) -> u64 {
+    xxh3_64(text.as_bytes())
 }
 
 #[cfg(test)]
@@ -64,11 +62,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("a file");
         write("shard.yml", "a");
-        let mut read = FilesRead::of(vec![dir.path().join("shard.yml")]);
-        assert!(!read.has_changed());
         write("rules-1.yml", "b");
-        read.set_patterns(vec![dir.path().join("shard.yml"), dir.path().join("rules-*.yml")]);
-        assert!(!read.has_changed(), "it was loaded by the one who names it");
+        let mut read = FilesRead::of(vec![dir.path().join("rules-*.yml")]);
+        assert!(!read.has_changed());
+        read.add(&dir.path().join("shard.yml"), "a");
+        assert!(!read.has_changed());
+        read.add(&dir.path().join("shard.yml"), "as it was when it was loaded");
+        assert!(read.has_changed(), "it changed in between");
+        read.look();
         let mut check = |name: &str, text: Option<&str>| {
             match text {
                 Some(text) => write(name, text),

@@ -83,16 +83,16 @@ impl<T: Tier> Reloader<T> {
         })
         .await
         .map_err(|e| e.to_string())?;
-        *read = fresh;
         match loaded {
             Ok(loaded) => {
-                read.set_patterns(loaded.common.files.clone());
+                *read = loaded.common.files.clone();
                 self.alerting.accepts(&loaded.common.alerting).inspect_err(|_| self.failed())?;
                 self.apply(loaded).await.inspect_err(|_| self.failed())?;
                 tracing::info!(file = %self.file.display(), "configuration loaded");
                 Ok(())
             }
             Err(errors) => {
+                *read = fresh;
                 self.failed();
                 Err(errors.to_string())
             }

@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use crate::alerting::Alerting;
 use crate::base::Base;
 use crate::error::StartError;
-use crate::files_read::FilesRead;
 use crate::health;
 use crate::maintenance::{self, Intervals};
 use crate::reload::{ReloadMetrics, Reloader};
@@ -105,7 +104,7 @@ fn reloader<T: Tier>(
     Ok(Arc::new(Reloader {
         db: db.clone(),
         file: base.config_file.clone(),
-        read: tokio::sync::Mutex::new(FilesRead::of(common.files.clone())),
+        read: tokio::sync::Mutex::new(common.files.clone()),
         data_dir: base.data_dir.clone(),
         retention: base.retention,
         tier: tier.clone(),

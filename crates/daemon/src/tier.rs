@@ -13,6 +13,7 @@ use sharding::Sharding;
 use storage::Queryable;
 
 use crate::alerting::AlertingConfig;
+use crate::files_read::FilesRead;
 use crate::storage_config::StorageConfig;
 
 /// The sections that every tier's configuration has.
@@ -20,8 +21,8 @@ use crate::storage_config::StorageConfig;
 pub struct CommonConfig {
     /// The file's text with secrets redacted, for the status page.
     pub text: String,
-    /// The files that it was read from, as patterns: a change of any of them may change it.
-    pub files: Vec<PathBuf>,
+    /// The files that it was read from.
+    pub(crate) files: FilesRead,
     /// `global:`
     pub global: GlobalConfig,
     /// `scrape_configs:`

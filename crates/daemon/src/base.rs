@@ -45,6 +45,7 @@ pub struct Base {
     pub(crate) hostname: Option<String>,
     pub(crate) sync_interval_ms: i64,
     pub(crate) store_metadata: bool,
+    pub(crate) store_start_zeros: bool,
     pub(crate) books: Arc<Books>,
 }
 
@@ -111,6 +112,7 @@ impl Base {
             hostname: options.hostname,
             sync_interval_ms: options.log.sync_interval_ms,
             store_metadata: options.store_metadata,
+            store_start_zeros: options.store_start_zeros,
             books,
         })
     }

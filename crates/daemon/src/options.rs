@@ -58,6 +58,8 @@ pub struct Options {
     pub storage: StorageConfig,
     /// Store what targets say of their metrics with the series, in the log as well.
     pub store_metadata: bool,
+    /// Store a zero at the time since when a metric counts, where its target says so.
+    pub store_start_zeros: bool,
     /// Evaluate no rules and answer no queries; only a shard can be one.
     pub agent: bool,
     /// Limits of queries.

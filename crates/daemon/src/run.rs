@@ -93,6 +93,7 @@ fn reloader<T: Tier>(
         discovery: base.discovery.clone(),
         timestamp_tolerance_ms: TIMESTAMP_TOLERANCE_MS,
         store_metadata: base.store_metadata,
+        store_start_zeros: base.store_start_zeros,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         placements: tier.sharding().map(|sharding| sharding.placements()),
         hostname: base.hostname.take(),

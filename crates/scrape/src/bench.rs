@@ -49,6 +49,7 @@ impl TargetReader {
             appender: &mut *appender,
             time,
             counts: &mut counts,
+            created: None,
             exemplars: Vec::new(),
         }
         .run(Format::Text, text);

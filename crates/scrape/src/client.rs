@@ -53,9 +53,9 @@ pub(crate) struct ScrapeClient {
 }
 
 impl ScrapeClient {
-    /// Reads the job's certificates and keys.
-    pub(crate) fn new(config: &ScrapeConfig) -> Result<Self, HttpClientError> {
-        let accept = accept_header(&config.scrape_protocols, config.names.escaping);
+    /// Reads the job's certificates and keys. `wants_starts`: whether times since when metrics count are wanted.
+    pub(crate) fn new(config: &ScrapeConfig, wants_starts: bool) -> Result<Self, HttpClientError> {
+        let accept = accept_header(&config.protocols(wants_starts), config.names.escaping);
         let accept = HeaderValue::from_str(&accept).map_err(|_| HttpClientError::Header("Accept".to_owned()))?;
         Ok(ScrapeClient {
             connector: Connector::new(&config.http)?,

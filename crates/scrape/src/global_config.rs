@@ -75,7 +75,7 @@ pub struct GlobalConfig {
     pub rule_query_offset_ms: i64,
     /// The labels that name this node to the outside, environment variables expanded.
     pub external_labels: Labels,
-    /// Formats that are asked for, in order; where nothing is configured it follows from each job's histograms.
+    /// Formats that are asked for, in order; where nothing is configured it follows from what each job stores.
     pub scrape_protocols: Option<Vec<Protocol>>,
     /// Which names are taken, and how unusual ones are asked for.
     pub names: NameRules,

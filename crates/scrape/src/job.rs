@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) buffers: Buffers,
     pub(crate) texts: Arc<Texts>,
     pub(crate) failure_logs: FailureLogs,
+    /// Whether zeros are stored at the times since when metrics count.
+    pub(crate) store_start_zeros: bool,
     /// How late a scrape may begin and still get the planned time as its timestamp, in milliseconds.
     pub(crate) timestamp_tolerance_ms: i64,
     /// Moves all scrapes of this node against those of its replica.

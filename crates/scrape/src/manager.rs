@@ -41,6 +41,10 @@ pub struct Options {
     /// Whether what targets say of their metrics is stored with the series, as `--enable-feature=metadata-wal-records` of
     /// Prometheus does.
     pub store_metadata: bool,
+    /// Whether a zero is stored at the time since when a metric counts, where its target says so, as
+    /// `--enable-feature=created-timestamp-zero-ingestion` of Prometheus does. Protocol buffers are the first format asked for then,
+    /// unless the configuration says otherwise.
+    pub store_start_zeros: bool,
     /// How many threads scrape.
     pub threads: usize,
     /// Who scrapes what, where targets are shared; without it every target is scraped here.
@@ -107,6 +111,7 @@ impl Manager {
             buffers: Buffers::default(),
             texts,
             failure_logs: FailureLogs::default(),
+            store_start_zeros: options.store_start_zeros,
             timestamp_tolerance_ms: options.timestamp_tolerance_ms,
             seed: AtomicU64::new(0),
             placements: options.placements.unwrap_or_else(placement::alone),
@@ -136,7 +141,8 @@ impl Manager {
         for config in configs {
             let name = config.job_name.clone();
             if pools.running.get(&name).is_none_or(|pool| pool.config != config) {
-                let job = prepare(config).map_err(|source| ApplyError::Client { job: name.clone(), source })?;
+                let job = prepare(config, self.shared.store_start_zeros)
+                    .map_err(|source| ApplyError::Client { job: name.clone(), source })?;
                 prepared.insert(name, job);
             }
         }

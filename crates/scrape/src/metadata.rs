@@ -192,9 +192,7 @@ impl MetadataCache {
     /// The metadata that is to be stored with the series of a line: that of the family told about last, if the line is its own.
     pub(crate) fn of_line(&self, series: &[u8]) -> Option<Metadata> {
         let family = self.families.get(self.at).filter(|family| self.texts.stored && family.seen == self.scrape)?;
-        let (series, end) = series.strip_prefix(b"{\"").map_or((series, b'{'), |quoted| (quoted, b'"'));
-        let rest = series.strip_prefix(family.metric.as_bytes())?;
-        let suffix = rest.split(|byte| *byte == end).next().unwrap_or(rest).trim_ascii_end();
+        let suffix = suffix(series, &family.metric)?;
         SUFFIXES.iter().any(|known| known.as_bytes() == suffix).then(|| Metadata {
             kind: family.kind,
             unit: family.unit.as_deref().unwrap_or_default().to_owned(),
@@ -255,6 +253,13 @@ impl MetadataCache {
         self.places.insert_unique(hash(metric), at as u32, |at| hash(&families[*at as usize].metric));
         at
     }
+}
+
+/// What a series' name has behind that of its family; `None` where it doesn't begin with it.
+pub(crate) fn suffix<'s>(series: &'s [u8], family: &str) -> Option<&'s [u8]> {
+    let (series, end) = series.strip_prefix(b"{\"").map_or((series, b'{'), |quoted| (quoted, b'"'));
+    let rest = series.strip_prefix(family.as_bytes())?;
+    Some(rest.split(|byte| *byte == end).next().unwrap_or(rest).trim_ascii_end())
 }
 
 fn hash(metric: &str) -> u64 {

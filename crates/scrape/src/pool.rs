@@ -52,8 +52,8 @@ struct Change {
 }
 
 /// Prepares a job: its certificates and keys are read here, so that a reload fails before it changes anything.
-pub(crate) fn prepare(config: ScrapeConfig) -> Result<Job, HttpClientError> {
-    Ok(Job { client: ScrapeClient::new(&config)?, config, forced_error: ArcSwapOption::empty() })
+pub(crate) fn prepare(config: ScrapeConfig, wants_starts: bool) -> Result<Job, HttpClientError> {
+    Ok(Job { client: ScrapeClient::new(&config, wants_starts)?, config, forced_error: ArcSwapOption::empty() })
 }
 
 impl Pool {

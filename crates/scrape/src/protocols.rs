@@ -24,7 +24,7 @@ pub enum Protocol {
     PrometheusText100,
 }
 
-/// What is asked for where nothing is configured: the text formats, behind protobuf where native histograms are wanted.
+/// What is asked for where nothing is configured: the text formats, behind protobuf where native histograms or start timestamps are wanted.
 const DEFAULTS: [Protocol; 5] = [
     Protocol::PrometheusProto,
     Protocol::OpenMetricsText100,
@@ -43,8 +43,8 @@ pub(crate) enum Format {
 
 impl Protocol {
     /// Those that are asked for by default.
-    pub(crate) fn defaults(native_histograms: bool) -> Vec<Protocol> {
-        DEFAULTS[usize::from(!native_histograms)..].to_vec()
+    pub(crate) fn defaults(protobuf_first: bool) -> Vec<Protocol> {
+        DEFAULTS[usize::from(!protobuf_first)..].to_vec()
     }
 
     fn media_type(self) -> &'static str {

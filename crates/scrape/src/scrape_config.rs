@@ -100,8 +100,8 @@ pub struct ScrapeConfig {
     pub scrape_interval_ms: i64,
     /// How long a scrape may take, in milliseconds, unless relabelling says otherwise.
     pub scrape_timeout_ms: i64,
-    /// Formats that are asked for, in order.
-    pub scrape_protocols: Vec<Protocol>,
+    /// Formats that are asked for, in order, where some are configured; or else all that give what is wanted.
+    pub scrape_protocols: Option<Vec<Protocol>>,
     /// The format of a target whose `Content-Type` is missing or unknown.
     pub fallback_protocol: Option<Protocol>,
     /// Which names are taken, and how unusual ones are asked for.
@@ -141,6 +141,13 @@ pub struct ScrapeConfig {
 }
 
 impl ScrapeConfig {
+    /// Formats that are asked for, in order: those that are configured, or all. Protocol buffers are one of these where native
+    /// histograms are stored, or where start timestamps are wanted.
+    pub(crate) fn protocols(&self, wants_starts: bool) -> Vec<Protocol> {
+        let all = || Protocol::defaults(self.histograms.native || wants_starts);
+        self.scrape_protocols.clone().unwrap_or_else(all)
+    }
+
     /// Gives every target of the job a label, whatever its own rules say; the value has no `$`.
     pub fn label_targets(&mut self, name: &str, value: &str) {
         self.relabel_configs.extend(RelabelConfig::constant(name, value));
@@ -214,9 +221,7 @@ impl ScrapeConfig {
         ScrapeConfig {
             scrape_interval_ms,
             scrape_timeout_ms,
-            scrape_protocols: scrape_protocols
-                .or_else(|| global.scrape_protocols.clone())
-                .unwrap_or_else(|| Protocol::defaults(histograms.native)),
+            scrape_protocols: scrape_protocols.or_else(|| global.scrape_protocols.clone()),
             fallback_protocol: raw.fallback_scrape_protocol,
             names,
             histograms,

@@ -12,8 +12,8 @@
 //! and a live series that the next scrape doesn't bring gets a stale marker. Scrapes are numbered; a failed one may have
 //! touched entries before it failed, so an entry keeps the number before its last as well.
 //!
-//! Two things are known of few lines, and lie beside the entries: the labels of series with native histograms, which are appended
-//! by labels, and of which histogram a line of a classic one is a part.
+//! Some things are known of few lines, and lie beside the entries: the labels of series with native histograms, which are appended
+//! by labels, of which histogram a line of a classic one is a part, and since when a series counts.
 
 use hashbrown::{HashMap, HashSet, HashTable};
 use model::{ClassicPart, Labels};
@@ -90,6 +90,8 @@ pub(crate) struct SeriesCache {
     histograms: HashMap<u32, HistogramEntry, foldhash::fast::RandomState>,
     /// Parallel to the entries, but only as long as the last that is a part of something.
     parts: Vec<Option<PartOf>>,
+    /// The same of the times since when series count, in milliseconds, 0 where that isn't known.
+    starts: Vec<i64>,
     /// Live series whose lines were forgotten because the rules changed.
     orphans: Vec<SeriesRef>,
     /// The number of the scrape under way, from 1.
@@ -216,6 +218,26 @@ impl SeriesCache {
         self.parts.get(id.0 as usize).copied().flatten()
     }
 
+    /// Notes since when a series counts, in milliseconds, as far as the storage has been told.
+    pub(crate) fn set_start(&mut self, id: EntryId, start: i64) {
+        let at = id.0 as usize;
+        if self.starts.len() <= at {
+            self.starts.resize(at + 1, 0);
+        }
+        self.starts[at] = start;
+    }
+
+    /// Since when a series counts, as far as the storage has been told.
+    #[inline]
+    pub(crate) fn start(&self, id: EntryId) -> Option<i64> {
+        self.starts.get(id.0 as usize).copied().filter(|start| *start != 0)
+    }
+
+    /// Forgets since when series count: the storage may have lost what it was told.
+    pub(crate) fn forget_starts(&mut self) {
+        self.starts = Vec::new();
+    }
+
     /// The series of a line; `None` for one that relabelling drops.
     #[inline]
     pub(crate) fn series(&self, id: EntryId) -> Option<SeriesRef> {
@@ -274,6 +296,7 @@ impl SeriesCache {
             |e: &&Entry| stored != 0 && (e.tracked == stored || (e.tracked == scrape && e.tracked_before == stored));
         let mut ended: Vec<SeriesRef> = self.entries.iter().filter(is_live).filter_map(Entry::series).collect();
         ended.append(&mut self.orphans);
+        self.forget_starts();
         (self.stored, self.live_count) = (0, 0);
         ended
     }
@@ -300,6 +323,9 @@ impl SeriesCache {
             self.histograms.remove(&id);
             if let Some(part) = self.parts.get_mut(id as usize) {
                 *part = None;
+            }
+            if let Some(start) = self.starts.get_mut(id as usize) {
+                *start = 0;
             }
             self.free.push(id);
         }

@@ -15,7 +15,7 @@ use crate::body::BodyError;
 use crate::client::FetchError;
 use crate::connection::Resting;
 use crate::failure_log::Failure;
-use crate::ingest::{Counts, Ingest, IngestError, append_stale};
+use crate::ingest::{Counts, CreatedTimes, Ingest, IngestError, append_stale};
 use crate::job::{Health, LastScrape, Plan, Shared, TargetState};
 use crate::protocols::format_of;
 use crate::report::{ReportSeries, ScrapeReport};
@@ -44,6 +44,8 @@ pub(crate) struct Worker {
     connection: Option<Resting>,
     cache: SeriesCache,
     scratch: LabelsScratch,
+    /// Where zeros are stored at the times since when metrics count.
+    created: Option<CreatedTimes>,
     report: ReportSeries,
     last_start: Option<Timestamp>,
     /// Whether the last scrape skipped samples: said once, not at each scrape.
@@ -56,6 +58,7 @@ impl Worker {
         let plan = state.plan.load_full();
         Worker {
             report: ReportSeries::new(&plan.target.labels),
+            created: shared.store_start_zeros.then(CreatedTimes::default),
             shared,
             state,
             plan,
@@ -160,7 +163,10 @@ impl Worker {
         }
         let error = match appender.commit() {
             Ok(()) => error,
-            Err(e) => Some(config::chain(&e)),
+            Err(e) => {
+                self.cache.forget_starts();
+                Some(config::chain(&e))
+            }
         };
         self.tell(&counts, error, time, duration);
     }
@@ -189,6 +195,7 @@ impl Worker {
             appender,
             time,
             counts,
+            created: self.created.as_mut(),
             exemplars: Vec::new(),
         }
         .run(format, body);

@@ -4,6 +4,8 @@ use std::fmt;
 
 use model::{Exemplar, Labels, Metadata, NativeHistogram, Timestamp};
 
+use crate::chunk::Value;
+
 /// Names a series inside one storage for as long as that storage keeps it; never valid in another one or after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeriesRef(pub u64);
@@ -129,6 +131,19 @@ pub trait Appender: Send {
         _histogram: NativeHistogram,
     ) -> Result<SeriesRef, AppendError> {
         Err(AppendError::Unsupported("native histograms"))
+    }
+
+    /// Appends the zero with which a series began to count at `start`, ahead of its sample at `time`, which comes next. It is taken only
+    /// where it is older than that sample and newer than all that the series has: it is never a late one. What is refused is not
+    /// counted, because whoever shows such a time shows it again and again.
+    fn append_start(
+        &mut self,
+        _labels: &Labels,
+        _start: Timestamp,
+        _time: Timestamp,
+        _zero: Value,
+    ) -> Result<(), AppendError> {
+        Err(AppendError::Unsupported("start timestamps"))
     }
 
     /// Attaches an exemplar to a series. A repeated one is taken and not stored again.

@@ -8,11 +8,7 @@ use clap::{Arg, Command, ValueEnum};
 use promql::ParseOptions;
 
 /// Features of Prometheus that change what is stored of a scrape and are not served: why they are refused.
-const REFUSED: [(&str, &str); 4] = [
-    (
-        "created-timestamp-zero-ingestion",
-        "no zeros are stored at the start timestamps that targets show; the _created lines of OpenMetrics are stored as samples",
-    ),
+const REFUSED: [(&str, &str); 3] = [
     ("st-storage", "start timestamps that targets show are not stored with their samples"),
     (
         "st-synthesis",
@@ -28,6 +24,9 @@ pub(crate) enum Feature {
     AutoReloadConfig,
     /// Store what targets say of their metrics with the series, in the write-ahead log as well.
     MetadataWalRecords,
+    /// Store a zero where a counter, histogram or summary began, at the time that its target shows; targets are asked for protocol buffers
+    /// first, and the `_created` lines of OpenMetrics become no series.
+    CreatedTimestampZeroIngestion,
     /// Always on.
     ExemplarStorage,
     /// Functions and aggregations of PromQL that may still change, such as `info`, `limitk` and `mad_over_time`.
@@ -52,6 +51,7 @@ impl Feature {
         match self {
             Feature::AutoReloadConfig => "auto-reload-config",
             Feature::MetadataWalRecords => "metadata-wal-records",
+            Feature::CreatedTimestampZeroIngestion => "created-timestamp-zero-ingestion",
             Feature::ExemplarStorage => "exemplar-storage",
             Feature::PromqlExperimentalFunctions => "promql-experimental-functions",
             Feature::PromqlDurationExpr => "promql-duration-expr",

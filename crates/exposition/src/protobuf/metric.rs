@@ -35,6 +35,17 @@ pub enum Content<'a> {
     Histogram(HistogramMessage<'a>),
 }
 
+impl Content<'_> {
+    /// Since when it counts, in milliseconds, where it does and the target says so: a gauge histogram doesn't.
+    pub fn start(&self) -> Option<i64> {
+        match self {
+            Content::Number { start, .. } => *start,
+            Content::Summary(summary) => summary.start,
+            Content::Histogram(histogram) => histogram.start.filter(|_| !histogram.is_gauge()),
+        }
+    }
+}
+
 /// Quantiles that the target computed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary<'a> {

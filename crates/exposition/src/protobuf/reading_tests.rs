@@ -113,7 +113,7 @@ fn numbers_with_all_that_belongs_to_them() {
     assert_eq!(metric_read.timestamp, Some(1_700_000_000_123));
     assert_eq!(labels_of(&metric_read), Labels::from_pairs([("a", "1")]));
     let Content::Number { value, exemplar: Some(exemplar), start } = content else { panic!("{content:?}") };
-    assert_eq!((value, start), (7.5, Some(-1005)));
+    assert_eq!((value, start, content.start()), (7.5, Some(-1005), Some(-1005)));
     assert_eq!(trace_of(&exemplar), ("t".to_owned(), 0.5, Some(1_700_000_000_002)));
 
     for (kind, field, want) in [(1, 2, MetricType::Gauge), (3, 5, MetricType::Unknown)] {
@@ -148,8 +148,9 @@ fn summaries() {
             });
         });
     });
-    let Content::Summary(summary) = only(&input).2 else { panic!("no summary") };
-    assert_eq!((summary.count, summary.sum, summary.start), (3, 4.5, Some(5000)));
+    let content = only(&input).2;
+    let Content::Summary(summary) = content else { panic!("no summary") };
+    assert_eq!((summary.count, summary.sum, summary.start, content.start()), (3, 4.5, Some(5000), Some(5000)));
     let quantiles: Vec<(f64, f64)> = summary.quantiles().collect::<Result<_, _>>().expect("good");
     assert_eq!((quantiles.len(), quantiles[0], quantiles[1].0), (2, (0.5, 1.0), 0.99));
     assert!(quantiles[1].1.is_nan());
@@ -354,5 +355,20 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(input in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = all(&input);
+    }
+}
+
+#[test]
+fn a_gauge_histogram_does_not_count_since_some_time() {
+    for (kind, want) in [(4, Some(7000)), (5, None)] {
+        let input = family("h", kind, |out| {
+            metric(out, &[], |out| {
+                write_message(out, 7, |out| {
+                    write_integer(out, 1, 9);
+                    write_time(out, 15, 7, 0);
+                });
+            });
+        });
+        assert_eq!(only(&input).2.start(), want, "type {kind}");
     }
 }

@@ -27,9 +27,10 @@ pub(super) struct Conversion<'t> {
 
 struct Open<'t> {
     histogram: EntryId,
-    /// The last of its lines, and the time that this gives.
+    /// The last of its lines, and the times that this gives.
     shown: TextSeries<'t>,
     own_time: Option<i64>,
+    start: Option<i64>,
     exemplars: Vec<Exemplar>,
 }
 
@@ -104,10 +105,15 @@ impl Ingest<'_> {
         if conversion.open.as_ref().is_none_or(|open| open.histogram != part.histogram) {
             self.end_open(conversion)?;
         }
-        let Sample { value, own_time, shown, .. } = *sample;
-        let open =
-            conversion.open.get_or_insert(Open { histogram: part.histogram, shown, own_time, exemplars: Vec::new() });
-        (open.shown, open.own_time) = (shown, own_time);
+        let Sample { value, own_time, start, shown, .. } = *sample;
+        let open = conversion.open.get_or_insert(Open {
+            histogram: part.histogram,
+            shown,
+            own_time,
+            start,
+            exemplars: Vec::new(),
+        });
+        (open.shown, open.own_time, open.start) = (shown, own_time, start);
         open.exemplars.extend(exemplar.filter(|(_, has_time)| *has_time).map(|(exemplar, _)| exemplar.clone()));
         conversion.classic.set(part.part, value);
         Ok(())
@@ -120,11 +126,12 @@ impl Ingest<'_> {
 
     /// One that contradicts itself is dropped, as in Prometheus.
     fn end_open(&mut self, conversion: &mut Conversion<'_>) -> Result<(), IngestError> {
-        let Some(Open { histogram: id, shown, own_time, exemplars }) = conversion.open.take() else { return Ok(()) };
+        let Some(open) = conversion.open.take() else { return Ok(()) };
+        let Open { histogram: id, shown, own_time, start, exemplars } = open;
         let native = conversion.classic.native();
         conversion.classic.clear();
         match native {
-            Ok(histogram) => self.histogram(id, HistogramSample { histogram, own_time, exemplars }, &shown),
+            Ok(histogram) => self.histogram(id, HistogramSample { histogram, own_time, start, exemplars }, &shown),
             Err(error) => {
                 self.cache.see(id);
                 tracing::debug!(%error, line = shown.line, "a classic histogram cannot be converted");

@@ -5,6 +5,9 @@ use std::fmt;
 use exposition::protobuf::DecodeError;
 use exposition::text::ParseError;
 
+/// Bytes of the names and values of a series' labels, whatever the limits of the job are.
+const LABEL_BYTES_MAX: usize = 1 << 20;
+
 /// Why an exposition was refused as a whole.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IngestError {
@@ -47,4 +50,13 @@ impl fmt::Display for Place {
             Place::Byte(offset) => write!(f, "byte {offset}"),
         }
     }
+}
+
+/// Refuses what no series is called, before anything is made of it.
+pub(super) fn check_size(bytes: usize, place: Place) -> Result<(), IngestError> {
+    if bytes <= LABEL_BYTES_MAX {
+        return Ok(());
+    }
+    let reason = format!("the labels of the series have {bytes} bytes, more than {LABEL_BYTES_MAX}");
+    Err(IngestError::LabelLimit { place, reason })
 }

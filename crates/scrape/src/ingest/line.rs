@@ -1,12 +1,15 @@
 //! Series in the formats that are lines.
 
+use exposition::Dialect;
 use exposition::text::ParseError;
-use model::{LabelsScratch, METRIC_NAME, MetricType};
+use model::{BUCKET_LABEL, LabelsScratch, METRIC_NAME, MetricType};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::error::{IngestError, Place};
-use super::resolve::{check_size, normal_number, number_label};
+use super::error::{IngestError, Place, check_size};
 use super::sample::Shown;
+
+/// The label of a summary's quantile.
+pub(super) const QUANTILE_LABEL: &str = "quantile";
 
 /// How a series is parsed out of its bytes.
 pub(super) type ParseSeries = fn(&[u8], &mut LabelsScratch) -> Result<(), ParseError>;
@@ -53,6 +56,21 @@ fn normalize(scratch: &mut LabelsScratch, label: &str) {
         out.push(name, if name == label { &number } else { value });
     }
     *scratch = out;
+}
+
+/// A bound or a quantile as it is stored, however the target writes it; what is no number stays.
+fn normal_number(value: &str) -> Option<String> {
+    // The zero takes the sign of another one away.
+    model::parse_float(value).map(|number| Dialect::OpenMetrics.number(number + 0.0))
+}
+
+/// The label of a family's series whose value is a number.
+pub(super) fn number_label(kind: MetricType) -> Option<&'static str> {
+    match kind {
+        MetricType::Histogram => Some(BUCKET_LABEL),
+        MetricType::Summary => Some(QUANTILE_LABEL),
+        _ => None,
+    }
 }
 
 /// Under what a line is remembered: its bytes, and what of its family's kind changes what they mean.

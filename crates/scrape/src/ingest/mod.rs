@@ -6,6 +6,7 @@
 
 mod classic;
 mod counts;
+mod created;
 mod error;
 mod exemplars;
 mod histogram;
@@ -15,11 +16,14 @@ mod protobuf;
 mod resolve;
 mod sample;
 mod text;
+mod zero;
 
 use model::{Labels, LabelsScratch, Timestamp};
+use storage::chunk::Value;
 use storage::{AppendError, Appender, SeriesRef};
 
 pub(crate) use self::counts::Counts;
+pub(crate) use self::created::CreatedTimes;
 pub(crate) use self::error::IngestError;
 pub(crate) use self::sample::Waiting;
 use self::sample::{Batch, Sample, Shown};
@@ -44,6 +48,8 @@ pub(crate) struct Ingest<'a> {
     pub(crate) appender: &'a mut dyn Appender,
     pub(crate) time: Timestamp,
     pub(crate) counts: &'a mut Counts,
+    /// Where zeros are stored at the times since when metrics count.
+    pub(crate) created: Option<&'a mut CreatedTimes>,
     /// Empty when reading begins.
     pub(crate) exemplars: Vec<Waiting>,
 }
@@ -91,6 +97,11 @@ impl Ingest<'_> {
         let Some(series) = self.cache.series(id) else { return Ok(None) };
         if !self.keep(is_repeated && sample.own_time.is_none()) {
             return Ok(None);
+        }
+        if let Some(start) = sample.start
+            && self.cache.start(id) != Some(start)
+        {
+            self.begin_again(id, start, sample)?;
         }
         if sample.own_time.is_some() || self.metadata.has_changed() {
             self.flush(batch)?;
@@ -145,7 +156,7 @@ impl Ingest<'_> {
     /// A line that is not remembered.
     #[cold]
     fn new_series<S: Shown>(&mut self, sample: &Sample<S>) -> Result<Option<EntryId>, IngestError> {
-        let Sample { key, value, own_time, ref shown } = *sample;
+        let Sample { key, value, own_time, start, ref shown } = *sample;
         self.counts.scraped += 1;
         let time = self.time_of(own_time);
         let Some(labels) = self.resolve(shown)? else {
@@ -155,10 +166,14 @@ impl Ingest<'_> {
         if !self.keep(false) || self.is_future(time) {
             return Ok(None);
         }
+        let start = start.filter(|start| self.append_zero(&labels, *start, own_time, Value::Float(0.0)));
         match self.appender.append(&labels, time, value) {
             Ok(series) => {
                 self.store_metadata(shown.metric(), series);
                 let id = self.cache.insert(key, Some(series));
+                if let Some(start) = start {
+                    self.cache.set_start(id, start);
+                }
                 self.counts.added += 1;
                 self.track(id, own_time);
                 Ok(Some(id))

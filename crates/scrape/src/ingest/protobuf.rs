@@ -9,9 +9,9 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::Ingest;
 use super::classic::NATIVE;
-use super::error::{IngestError, Place};
+use super::error::{IngestError, Place, check_size};
 use super::histogram::HistogramSample;
-use super::resolve::{QUANTILE_LABEL, check_size};
+use super::line::QUANTILE_LABEL;
 use super::sample::{Batch, Sample, Shown};
 use crate::series_cache::EntryId;
 
@@ -56,6 +56,7 @@ struct Parts<'t> {
     /// Of the family's name and the metric's labels.
     key: u64,
     own_time: Option<i64>,
+    start: Option<i64>,
 }
 
 impl<'t> Parts<'t> {
@@ -75,7 +76,7 @@ impl<'t> Parts<'t> {
             Some((_, number)) => xxh3_64_with_seed(&number.to_bits().to_le_bytes(), self.key ^ tag),
             None => self.key ^ tag,
         };
-        Sample { key, value, own_time: self.own_time, shown: self.series(suffix, number) }
+        Sample { key, value, own_time: self.own_time, start: self.start, shown: self.series(suffix, number) }
     }
 }
 
@@ -93,8 +94,10 @@ impl Ingest<'_> {
                 let metric = metric?;
                 let key = xxh3_64_with_seed(metric.label_bytes(), seed);
                 let own_time = self.own_time(metric.timestamp);
-                let parts = Parts { family: family.name, metric, key, own_time };
-                self.metric(&parts, &family, &mut classic, &mut batch)?;
+                let content = metric.content()?;
+                let start = content.start().filter(|start| self.created.is_some() && *start > 0);
+                let parts = Parts { family: family.name, metric, key, own_time, start };
+                self.metric(&parts, content, &family, &mut classic, &mut batch)?;
             }
         }
         self.flush(&mut batch)
@@ -103,11 +106,12 @@ impl Ingest<'_> {
     fn metric<'t>(
         &mut self,
         parts: &Parts<'t>,
+        content: Content<'t>,
         family: &Family<'t>,
         classic: &mut ClassicHistogram,
         batch: &mut Batch<MetricSeries<'t>>,
     ) -> Result<(), IngestError> {
-        match parts.metric.content()? {
+        match content {
             Content::Number { value, exemplar, .. } => {
                 let entry = self.sample(&parts.sample("", None, value), batch)?;
                 self.exemplar_of(entry, exemplar, parts.own_time)
@@ -185,7 +189,11 @@ impl Ingest<'_> {
             }
         };
         let exemplars = self.exemplars_of(message)?;
-        self.histogram(id, HistogramSample { histogram, own_time: parts.own_time, exemplars }, &shown)
+        self.histogram(
+            id,
+            HistogramSample { histogram, own_time: parts.own_time, start: parts.start, exemplars },
+            &shown,
+        )
     }
 
     /// The exemplars of a native histogram, or else those of its classic buckets; only those that have a time.

@@ -1,20 +1,15 @@
 //! From the labels of a line to those of the stored series.
 
 use discovery::relabel::process;
-use exposition::Dialect;
-use model::{BUCKET_LABEL, Labels, LabelsBuilder, LabelsScratch, METRIC_NAME, MetricType};
+use model::{Labels, LabelsBuilder, LabelsScratch, METRIC_NAME};
 
 use super::Ingest;
 use super::error::{IngestError, Place};
 use super::sample::Shown;
 use crate::scrape_config::ScrapeConfig;
 
-/// Bytes of the names and values of a series' labels, whatever the limits of the job are.
-const LABEL_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a metric's name in a message about a limit.
 const NAME_SHOWN_MAX: usize = 50;
-/// The label of a summary's quantile.
-pub(super) const QUANTILE_LABEL: &str = "quantile";
 
 impl Ingest<'_> {
     /// The labels of a line as they are stored; `None` where relabelling drops it.
@@ -44,30 +39,6 @@ impl Ingest<'_> {
             Some(reason) => Err(IngestError::LabelLimit { place, reason }),
             None => Ok(Some(labels)),
         }
-    }
-}
-
-/// Refuses what no series is called, before anything is made of it.
-pub(super) fn check_size(bytes: usize, place: Place) -> Result<(), IngestError> {
-    if bytes <= LABEL_BYTES_MAX {
-        return Ok(());
-    }
-    let reason = format!("the labels of the series have {bytes} bytes, more than {LABEL_BYTES_MAX}");
-    Err(IngestError::LabelLimit { place, reason })
-}
-
-/// A bound or a quantile as it is stored, however the target writes it; what is no number stays.
-pub(super) fn normal_number(value: &str) -> Option<String> {
-    // The zero takes the sign of another one away.
-    model::parse_float(value).map(|number| Dialect::OpenMetrics.number(number + 0.0))
-}
-
-/// The label of a family's series whose value is a number.
-pub(super) fn number_label(kind: MetricType) -> Option<&'static str> {
-    match kind {
-        MetricType::Histogram => Some(BUCKET_LABEL),
-        MetricType::Summary => Some(QUANTILE_LABEL),
-        _ => None,
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Sample<S> {
     pub(super) value: f64,
     /// The time that the target gave it, in milliseconds, where that counts.
     pub(super) own_time: Option<i64>,
+    /// Since when it counts, in milliseconds, where the target says so and that is wanted.
+    pub(super) start: Option<i64>,
     pub(super) shown: S,
 }
 

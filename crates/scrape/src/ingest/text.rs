@@ -18,7 +18,8 @@ impl Ingest<'_> {
                 Entry::Sample(line) => {
                     let shown = TextSeries { raw: line.series, line: line.line, kind, parse: parse_series };
                     let own_time = self.own_time(line.timestamp);
-                    let sample = Sample { key: key(line.series, kind), value: line.value, own_time, shown };
+                    let sample =
+                        Sample { key: key(line.series, kind), value: line.value, own_time, start: None, shown };
                     match &mut conversion {
                         None => self.sample(&sample, &mut batch).map(drop)?,
                         Some(conversion) => self.convertible(conversion, &sample, None, &mut batch)?,

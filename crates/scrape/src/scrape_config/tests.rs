@@ -166,12 +166,14 @@ fn refuses_with_the_place() {
 #[test]
 fn formats_follow_histograms_and_global() {
     use Protocol::{OpenMetricsText001, OpenMetricsText100, PrometheusProto, PrometheusText004, PrometheusText100};
-    let check = |global: &str, job: &str, want: &[Protocol]| {
-        let (_, configs) = read(&format!("global: {{{global}}}\nscrape_configs: [{{job_name: a, {job}}}]\n")).unwrap();
-        assert_eq!(configs[0].scrape_protocols, want, "{global} {job}");
-    };
     let text = [OpenMetricsText100, OpenMetricsText001, PrometheusText100, PrometheusText004];
     let all = [PrometheusProto, OpenMetricsText100, OpenMetricsText001, PrometheusText100, PrometheusText004];
+    let check = |global: &str, job: &str, want: &[Protocol]| {
+        let (_, configs) = read(&format!("global: {{{global}}}\nscrape_configs: [{{job_name: a, {job}}}]\n")).unwrap();
+        assert_eq!(configs[0].protocols(false), want, "{global} {job}");
+        let want_starts = if want == text { &all } else { want };
+        assert_eq!(configs[0].protocols(true), want_starts, "{global} {job}");
+    };
     check("", "", &text);
     check("", "scrape_native_histograms: true", &all);
     check("scrape_native_histograms: true", "", &all);

@@ -11,5 +11,6 @@ mod formats;
 mod network;
 mod protobuf;
 mod server;
+mod starts;
 mod store;
 mod world;

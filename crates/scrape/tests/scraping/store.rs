@@ -21,6 +21,7 @@ struct Data {
     /// References below this one are unknown: what a storage does that has dropped its oldest series.
     forgotten: u64,
     appends_by_labels: usize,
+    starts_offered: usize,
 }
 
 #[derive(Clone)]
@@ -119,6 +120,11 @@ impl Store {
         data.refs.clear();
     }
 
+    /// How many zeros were offered, taken or not.
+    pub(crate) fn starts_offered(&self) -> usize {
+        self.data.lock().starts_offered
+    }
+
     pub(crate) fn appends_by_labels(&self) -> usize {
         self.data.lock().appends_by_labels
     }
@@ -199,6 +205,23 @@ impl Appender for Transaction {
         histogram.validate().map_err(|error| AppendError::InvalidHistogram(error.to_string()))?;
         let series = SeriesRef(self.series(labels));
         self.stage(series, time, Value::Histogram(histogram)).map(|()| series)
+    }
+
+    fn append_start(
+        &mut self,
+        labels: &Labels,
+        start: Timestamp,
+        time: Timestamp,
+        zero: Value,
+    ) -> Result<(), AppendError> {
+        let id = self.series(labels);
+        self.store.data.lock().starts_offered += 1;
+        let staged = self.staged.iter().rev().find(|(series, ..)| *series == id).map(|(_, time, _)| *time);
+        let stored = self.store.data.lock().series[id as usize].1.last().map(|(time, _)| *time);
+        if start >= time || staged.max(stored).is_some_and(|newest| newest >= start.as_ms()) {
+            return Err(AppendError::OutOfOrder);
+        }
+        self.stage(SeriesRef(id), start, zero)
     }
 
     fn append_exemplar(&mut self, series: SeriesRef, exemplar: &Exemplar) -> Result<(), AppendError> {

@@ -20,6 +20,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> World {
+        World::storing(false)
+    }
+
+    /// One that stores zeros where metrics began, or doesn't.
+    fn storing(store_start_zeros: bool) -> World {
         let (store, mut registry) = (Store::new(), Registry::default());
         let options = Options {
             clock: Arc::new(SystemClock),
@@ -28,6 +33,7 @@ impl World {
             placements: None,
             timestamp_tolerance_ms: 2,
             store_metadata: true,
+            store_start_zeros,
             threads: 2,
             hostname: None,
         };
@@ -37,7 +43,16 @@ impl World {
 
     /// A world that scrapes one server every 200 ms with more words of configuration.
     pub(crate) async fn with(answer: Answer, words: &str) -> (World, Server) {
-        let (world, server) = (World::new(), Server::start(answer).await);
+        World::new().scraping(answer, words).await
+    }
+
+    /// The same, and zeros are stored where metrics began.
+    pub(crate) async fn with_zeros(answer: Answer, words: &str) -> (World, Server) {
+        World::storing(true).scraping(answer, words).await
+    }
+
+    async fn scraping(self, answer: Answer, words: &str) -> (World, Server) {
+        let (world, server) = (self, Server::start(answer).await);
         world.apply(&[job(&server.address, words)]).await;
         (world, server)
     }

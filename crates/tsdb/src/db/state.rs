@@ -209,7 +209,7 @@ fn tree_bytes(dir: &Path) -> u64 {
 
 impl Appendable for Db {
     fn appender(&self) -> Box<dyn Appender> {
-        Box::new(Transaction::new(Arc::clone(&self.head)))
+        Box::new(Transaction::new(Arc::clone(&self.head), self.loading.is_done()))
     }
 
     fn note(&self, name: &str) -> Option<Vec<u8>> {

@@ -27,6 +27,8 @@ pub(crate) struct Transaction {
     newest: Timestamp,
     /// The newest time of each slot in this transaction, where late samples are taken.
     newest_of: HashMap<u32, i64, FixedState>,
+    /// What was stored before the start of the process is known: a series without samples has none.
+    knows_history: bool,
 }
 
 /// A place as the outside names it. Half of the log's number tells a series from one that had the slot before.
@@ -39,9 +41,10 @@ pub(super) fn parts(series: SeriesRef) -> (u32, u32) {
 }
 
 impl Transaction {
-    pub(crate) fn new(head: Arc<Head>) -> Self {
+    /// `knows_history`: whether what was stored before the start of the process is in the head already.
+    pub(crate) fn new(head: Arc<Head>, knows_history: bool) -> Self {
         let newest = head.newest_appendable();
-        Transaction { head, collected: Collected::default(), newest, newest_of: HashMap::default() }
+        Transaction { head, collected: Collected::default(), newest, newest_of: HashMap::default(), knows_history }
     }
 
     fn check_time(&self, time: Timestamp, kind: &TypeLabel) -> Result<(), AppendError> {
@@ -136,6 +139,40 @@ impl Transaction {
         })
     }
 
+    /// Appends to the series at a place if nothing that it has is as new; `None` where another one is there by now.
+    fn offer_start(&mut self, place: Place, start: Timestamp, zero: Value) -> Option<Result<(), AppendError>> {
+        let Place { slot, reference: series } = place;
+        let under_way = self.newest_of.get(&slot).copied();
+        let judge = |state: &mut SeriesState| {
+            if state.reference != series {
+                return None;
+            }
+            let fits = state.newest().max(under_way).is_none_or(|newest| newest < start.as_ms());
+            let is_shared = state.pending > 0;
+            state.pending += u32::from(fits);
+            Some((fits, state.is_logged(), is_shared))
+        };
+        let (fits, logged, is_shared) = self.head.pages.with(slot, judge)??;
+        if !fits {
+            return Some(Err(AppendError::OutOfOrder));
+        }
+        if !logged {
+            self.collected.unlogged.push(place);
+        }
+        if self.head.oldest_late(self.newest).is_some() {
+            self.newest_of.insert(slot, start.as_ms());
+        }
+        match zero {
+            Value::Float(value) => {
+                self.collected.add_float(slot, LoggedSample { series, time: start, value }, is_shared);
+            }
+            Value::Histogram(histogram) => {
+                self.collected.add_histogram(slot, LoggedHistogram { series, time: start, histogram }, is_shared);
+            }
+        }
+        Some(Ok(()))
+    }
+
     /// Appends to the series with these labels, which is made if it is new.
     fn append_value(&mut self, labels: &Labels, time: Timestamp, value: &Value) -> Result<SeriesRef, AppendError> {
         self.check_time(time, &kind_of(value))?;
@@ -228,6 +265,33 @@ impl Appender for Transaction {
     ) -> Result<SeriesRef, AppendError> {
         histogram.validate().map_err(|error| AppendError::InvalidHistogram(error.to_string()))?;
         self.append_value(labels, time, &Value::Histogram(histogram))
+    }
+
+    fn append_start(
+        &mut self,
+        labels: &Labels,
+        start: Timestamp,
+        time: Timestamp,
+        zero: Value,
+    ) -> Result<(), AppendError> {
+        if let Value::Histogram(histogram) = &zero {
+            histogram.validate().map_err(|error| AppendError::InvalidHistogram(error.to_string()))?;
+        }
+        // Where the head has nothing yet, its first sample says how far back it reaches.
+        let reach = time.as_ms().saturating_sub(self.head.options.chunk_range_ms / 2);
+        let oldest = self.head.oldest_appendable(self.newest).max(reach);
+        if start.as_ms() < oldest {
+            return Err(AppendError::TooOld { time: start, oldest: Timestamp::from_ms(oldest) });
+        }
+        if start >= time || !self.knows_history {
+            return Err(AppendError::OutOfOrder);
+        }
+        loop {
+            let place = self.head.find_or_create(labels)?;
+            if let Some(result) = self.offer_start(place, start, zero.clone()) {
+                return result;
+            }
+        }
     }
 
     fn append_exemplar(&mut self, series: SeriesRef, exemplar: &Exemplar) -> Result<(), AppendError> {

@@ -24,6 +24,7 @@ mod peers_blocks;
 mod peers_head;
 mod peers_snapshot;
 mod rescan;
+mod starts;
 mod transactions;
 
 #[global_allocator]

@@ -46,6 +46,7 @@ pub(crate) fn options(flags: &NodeFlags) -> Result<Options> {
         log: log_options(&flags.log),
         storage: StorageConfig::default(),
         store_metadata: flags.features.contains(&Feature::MetadataWalRecords),
+        store_start_zeros: flags.features.contains(&Feature::CreatedTimestampZeroIngestion),
         agent: false,
         engine: EngineOptions {
             lookback_ms: flags.query_lookback_ms,

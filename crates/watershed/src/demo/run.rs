@@ -131,6 +131,7 @@ fn options(plan: &Plan, node: NodeFiles, address: SocketAddr) -> Result<Options>
         auto_reload: None,
         storage: StorageConfig::default(),
         store_metadata: false,
+        store_start_zeros: false,
         engine: EngineOptions::default(),
         lifecycle: true,
         admin: true,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
-use tests::{Node, Process, Receiver, eventually, find, node_exporter, write};
+use serde_json::{Value, json};
+use tests::{Client, Node, Process, Receiver, eventually, find, free_port, node_exporter, write};
 
 const BOUND: Duration = Duration::from_secs(40);
 
@@ -97,5 +97,51 @@ async fn a_dead_target_is_notified_while_both_globals_are_down() -> Result<()> {
     ensure!(resolved["alerts"][0]["status"] == "resolved", "{resolved}");
     let fired = receiver.all().iter().filter(|n| n["status"] == "firing").count();
     ensure!(fired == 1, "{fired} notifications of one event");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_alertmanager_gets_alerts_as_soon_as_it_is_found() -> Result<()> {
+    let name = "an_alertmanager_gets_alerts_as_soon_as_it_is_found";
+    let Some(program) = find(name, "prometheus-alertmanager") else { return Ok(()) };
+    let dir = tempfile::tempdir()?;
+    let rules = "groups: [{name: g, rules: [{alert: Always, expr: vector(1)}]}]\n";
+    write(dir.path(), "rules.yml", rules)?;
+    let config = "global: {scrape_interval: 1s, evaluation_interval: 1s, external_labels: {cluster: eu-1}}\nrule_files: [rules.yml]\n\
+                  alerting:\n  alertmanagers:\n  - file_sd_configs: [{files: [found.json], refresh_interval: 1s}]\n    \
+                  relabel_configs: [{source_labels: [dropped], regex: 'yes', action: drop}]\n";
+    let shard = Node::start("shard", dir.path(), config, &[]).await?;
+    eventually("the alert fires", BOUND, || async {
+        let alerts = shard.client.api("alerts").await?;
+        ensure!(alerts["alerts"][0]["state"] == "firing", "{alerts}");
+        Ok(())
+    })
+    .await?;
+    let alertmanagers = shard.client.api("alertmanagers").await?;
+    ensure!(alertmanagers == json!({"activeAlertmanagers": [], "droppedAlertmanagers": []}), "{alertmanagers}");
+
+    let port = free_port()?;
+    write(dir.path(), "alertmanager.yml", "route: {receiver: none}\nreceivers: [{name: none}]\n")?;
+    let flags = [
+        format!("--config.file={}", dir.path().join("alertmanager.yml").display()),
+        format!("--storage.path={}", dir.path().join("alertmanager").display()),
+        format!("--web.listen-address=127.0.0.1:{port}"),
+        "--cluster.listen-address=".to_owned(),
+    ];
+    let _alertmanager = Process::start(&program, &flags, &dir.path().join("alertmanager.log"))?;
+    let found = json!([{"targets": [format!("127.0.0.1:{port}")]}, {"targets": ["a:1"], "labels": {"dropped": "yes"}}]);
+    write(dir.path(), "found.json", &found.to_string())?;
+    let client = Client::new(format!("http://127.0.0.1:{port}"))?;
+    eventually("the Alertmanager has the alert", BOUND, || async {
+        let (_, alerts) = client.answer("/api/v2/alerts", None).await?;
+        ensure!(alerts[0]["labels"] == json!({"alertname": "Always", "cluster": "eu-1"}), "{alerts}");
+        Ok(())
+    })
+    .await?;
+    let alertmanagers = shard.client.api("alertmanagers").await?;
+    let shown = |address: &str| json!([{"url": format!("http://{address}/api/v2/alerts")}]);
+    let want =
+        json!({"activeAlertmanagers": shown(&format!("127.0.0.1:{port}")), "droppedAlertmanagers": shown("a:1")});
+    ensure!(alertmanagers == want, "{alertmanagers}");
     Ok(())
 }

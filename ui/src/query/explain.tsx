@@ -13,6 +13,16 @@ const PARTS_SHOWN = 200;
 /** Parts deeper than this are moved in no further: the text needs the room. */
 const DEPTH_SHOWN = 12;
 
+/** The columns of figures and what they mean. */
+const FIGURES = [
+  ['Series', 'Series that it gave to the part above'],
+  ['Samples', 'Samples that it decoded'],
+  ['Points', 'Values that it gave to the part above, of all series and steps'],
+  ['Storage', 'How long the storage looked for its series, before the evaluation'],
+  ['Own time', 'Without the parts below it'],
+  ['Total', 'With the parts below it'],
+] as const;
+
 export function Explanation({ data }: { data: QueryData }) {
   if (!data.explain) {
     return <Notice tone="info">This node does not tell what the parts of a query cost.</Notice>;
@@ -34,24 +44,11 @@ function Parts({ root }: { root: ExplainedNode }) {
         <thead>
           <tr>
             <th scope="col">Part</th>
-            <th scope="col" class="numeric" title="Series that it gave to the part above">
-              Series
-            </th>
-            <th scope="col" class="numeric" title="Samples that it decoded">
-              Samples
-            </th>
-            <th scope="col" class="numeric" title="Values that it gave to the part above, of all series and steps">
-              Points
-            </th>
-            <th scope="col" class="numeric" title="How long the storage looked for its series, before the evaluation">
-              Storage
-            </th>
-            <th scope="col" class="numeric" title="Without the parts below it">
-              Own time
-            </th>
-            <th scope="col" class="numeric" title="With the parts below it">
-              Total
-            </th>
+            {FIGURES.map(([name, meaning]) => (
+              <th key={name} scope="col" class="numeric" title={meaning}>
+                {name}
+              </th>
+            ))}
             <th scope="col" class="explain-share">
               Share
             </th>

@@ -52,19 +52,22 @@ pub(crate) async fn range(State(node): State<Arc<Node>>, sender: Sender, params:
 
 /// What of a query's statistics is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stats {
+enum Stats<'a> {
     No,
     Totals,
     /// `all`: per step, where the node allows that.
     PerStep,
+    /// Another word, which means the totals for now.
+    Deprecated(&'a str),
 }
 
-impl Stats {
-    fn of(params: &Params) -> Self {
+impl<'a> Stats<'a> {
+    fn of(params: &'a Params) -> Self {
         match params.get("stats") {
             None => Stats::No,
+            Some("true") => Stats::Totals,
             Some("all") => Stats::PerStep,
-            Some(_) => Stats::Totals,
+            Some(other) => Stats::Deprecated(other),
         }
     }
 }
@@ -72,12 +75,13 @@ impl Stats {
 /// The answer to a query, with what else was wanted.
 fn encoded(mut result: QueryResult, limit: usize, params: &Params, engine: &Engine) -> Response {
     let whole = QueryStatsJson::new(result.stats, result.times, result.step_samples.as_ref());
-    let stats = match (Stats::of(params), &result.step_samples) {
+    let wanted = Stats::of(params);
+    let stats = match (wanted, &result.step_samples) {
         (Stats::No, _) => None,
         (Stats::PerStep, Some(steps)) if engine.options().per_step_stats => Some(whole.by_step(steps)),
         _ => Some(whole),
     };
-    if let Some(other) = params.get("stats").filter(|text| !matches!(*text, "true" | "all")) {
+    if let Stats::Deprecated(other) = wanted {
         let advice = "is deprecated and will be rejected in the next major release, use \"true\" or \"all\"";
         result.warnings.push(format!("value {} for parameter \"stats\" {advice}", model::quote(other)));
     }

@@ -1,23 +1,35 @@
 //! Integers in groups of seven bits, the lowest first; the eighth bit says that there are more. Signed ones have their sign at the end.
 
+use std::iter::successors;
+
 use super::bits::{BitReader, BitWriter};
 use super::error::ChunkError;
 
 /// The longest number.
 pub(super) const BYTES_MAX: usize = 10;
 
+/// The bytes of an unsigned number.
+#[inline]
+pub(super) fn uint(value: u64) -> impl Iterator<Item = u8> {
+    let more = |rest: u64| rest >= 0x80;
+    let groups = successors(Some(value), move |rest| more(*rest).then_some(rest >> 7));
+    groups.map(move |rest| rest as u8 & 0x7f | u8::from(more(rest)) << 7)
+}
+
+/// The bytes of a signed number.
+#[inline]
+pub(super) fn int(value: i64) -> impl Iterator<Item = u8> {
+    uint(((value << 1) ^ (value >> 63)) as u64)
+}
+
 /// Writes an unsigned number.
-pub(super) fn push_uint(out: &mut BitWriter, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value & 0x7f | 0x80, 8);
-        value >>= 7;
-    }
-    out.push(value, 8);
+pub(super) fn push_uint(out: &mut BitWriter, value: u64) {
+    uint(value).for_each(|byte| out.push(u64::from(byte), 8));
 }
 
 /// Writes a signed number.
 pub(super) fn push_int(out: &mut BitWriter, value: i64) {
-    push_uint(out, ((value << 1) ^ (value >> 63)) as u64);
+    int(value).for_each(|byte| out.push(u64::from(byte), 8));
 }
 
 /// Reads an unsigned number.

@@ -62,17 +62,11 @@ impl Addition {
         body.extend_from_slice(self.bytes());
     }
 
-    fn add_byte(&mut self, byte: u8) {
-        self.bytes[self.len] = byte;
-        self.len += 1;
-    }
-
-    fn add_uvarint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.add_byte(value as u8 | 0x80);
-            value >>= 7;
+    fn add_bytes(&mut self, bytes: impl Iterator<Item = u8>) {
+        for byte in bytes {
+            self.bytes[self.len] = byte;
+            self.len += 1;
         }
-        self.add_byte(value as u8);
     }
 
     #[inline]
@@ -158,12 +152,12 @@ impl State {
         let delta = time.wrapping_sub(self.time) as u64;
         match self.count {
             0 => {
-                addition.add_uvarint(((time << 1) ^ (time >> 63)) as u64);
+                addition.add_bytes(varint::int(time));
                 addition.add_bits(&mut self.end, u128::from(value.to_bits()), 64);
             }
             1 => {
                 self.delta = delta;
-                addition.add_uvarint(delta);
+                addition.add_bytes(varint::uint(delta));
                 let (bits, count) = self.window.bits(self.value, value);
                 addition.add_bits(&mut self.end, bits, count);
             }
@@ -207,15 +201,11 @@ const ONE_BYTES: usize = HEADER_BYTES + varint::BYTES_MAX + size_of::<f64>();
 pub(super) fn of_one(time: i64, value: f64, room: &mut [u8; ONE_BYTES]) -> &[u8] {
     room[..HEADER_BYTES].copy_from_slice(&1_u16.to_be_bytes());
     let mut end = HEADER_BYTES;
-    let mut rest = ((time << 1) ^ (time >> 63)) as u64;
-    while rest >= 0x80 {
-        room[end] = rest as u8 | 0x80;
+    for byte in varint::int(time).chain(value.to_be_bytes()) {
+        room[end] = byte;
         end += 1;
-        rest >>= 7;
     }
-    room[end] = rest as u8;
-    room[end + 1..][..size_of::<f64>()].copy_from_slice(&value.to_be_bytes());
-    &room[..end + 1 + size_of::<f64>()]
+    &room[..end]
 }
 
 /// The time of the first sample of a chunk's body, `None` where there is none.

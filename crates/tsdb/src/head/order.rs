@@ -78,28 +78,29 @@ impl Ranks {
 
     /// Sorts the slots that have a rank, and takes the others out.
     fn sort(&self, slots: &mut Vec<u32>) -> Vec<u32> {
-        let mut others = Vec::new();
-        let rank = |slot: u32| self.by_slot.get(slot as usize).copied().filter(|rank| *rank != NONE);
         if slots.len() < self.by_slot.len() / RANKS_FOR_ONE {
             let mut ranked: Vec<u64> = Vec::with_capacity(slots.len());
-            for slot in slots.drain(..) {
-                match rank(slot) {
-                    Some(rank) => ranked.push(u64::from(rank) << 32 | u64::from(slot)),
-                    None => others.push(slot),
-                }
-            }
+            let others = self.take(slots, |rank, slot| ranked.push(u64::from(rank) << 32 | u64::from(slot)));
             ranked.sort_unstable();
             slots.extend(ranked.iter().map(|ranked| *ranked as u32));
+            others
         } else {
             // Where there are many, each goes straight to its place.
             let mut by_rank = vec![NONE; self.by_slot.len()];
-            for slot in slots.drain(..) {
-                match rank(slot) {
-                    Some(rank) => by_rank[rank as usize] = slot,
-                    None => others.push(slot),
-                }
-            }
+            let others = self.take(slots, |rank, slot| by_rank[rank as usize] = slot);
             slots.extend(by_rank.into_iter().filter(|slot| *slot != NONE));
+            others
+        }
+    }
+
+    /// Takes all slots out: those that have a rank with it, the others as a list.
+    fn take(&self, slots: &mut Vec<u32>, mut ranked: impl FnMut(u32, u32)) -> Vec<u32> {
+        let mut others = Vec::new();
+        for slot in slots.drain(..) {
+            match self.by_slot.get(slot as usize) {
+                Some(rank) if *rank != NONE => ranked(*rank, slot),
+                _ => others.push(slot),
+            }
         }
         others
     }
@@ -222,6 +223,7 @@ mod tests {
         index.remove(&[5]);
         assert_eq!((sort(&index), sort(&index)), (599, 0));
     }
+
     #[test]
     fn few_of_many_and_many_are_sorted_alike() {
         let (mut index, order) = (HeadIndex::default(), Order::default());

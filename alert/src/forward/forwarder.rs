@@ -260,7 +260,7 @@ impl Notifier for Forwarder {
                 (kept && !labels.is_empty()).then(|| Alert { labels, ..alert.clone() })
             });
             if door.workers.is_empty() {
-                door.waiting.push(relabeled);
+                self.metrics.dropped.get_or_create(&To::default()).inc_by(door.waiting.push(relabeled));
                 continue;
             }
             let relabeled: Vec<Alert> = relabeled.collect();

@@ -10,9 +10,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// `alertmanager="http://…"`
-#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Debug, Default, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct To {
-    /// The URL, without credentials.
+    /// The URL, without credentials; empty where none has been found yet.
     pub(crate) alertmanager: String,
 }
 

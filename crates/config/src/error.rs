@@ -98,6 +98,12 @@ impl Report {
         result.map_err(|errors| self.errors.extend(errors.0)).ok()
     }
 
+    /// Takes what was said of another file that this one names.
+    pub fn absorb(&mut self, other: Report) {
+        self.errors.extend(other.errors);
+        self.notes.extend(other.notes);
+    }
+
     /// Notes something that is no error, and that its author would want to know: what is taken and has no meaning here.
     pub fn note(&mut self, at: impl Into<Position>, message: impl fmt::Display) {
         let Position { line, column } = at.into();
@@ -183,6 +189,17 @@ mod tests {
         assert_eq!(report.resolve("/abs"), PathBuf::from("/abs"));
         let errors = report.finish(()).unwrap_err();
         assert_eq!(errors.to_string(), "/etc/shard/shard.yml:2:9: first\n/etc/shard/shard.yml:7:3: second");
+    }
+
+    #[test]
+    fn what_is_said_of_another_file_keeps_its_name() {
+        let (mut own, mut other) = (Report::new("a.yml"), Report::new("jobs/b.yml"));
+        own.error(Position::new(9, 1), "own");
+        other.error(Position::new(1, 1), "other");
+        other.note(Position::new(2, 2), "taken");
+        own.absorb(other);
+        assert_eq!(own.notes()[0].to_string(), "jobs/b.yml:2:2: taken");
+        assert_eq!(own.finish(()).unwrap_err().to_string(), "a.yml:9:1: own\njobs/b.yml:1:1: other");
     }
 
     #[test]

@@ -29,6 +29,16 @@ impl TlsVersion {
             _ => Err(format!("unknown TLS version {text:?}, expected TLS12 or TLS13")),
         }
     }
+
+    /// A lowest version. Where an older one is allowed those that are spoken are, too.
+    fn lowest(written: &Spanned<String>, report: &mut Report) -> Option<Self> {
+        if matches!(written.as_str(), "TLS10" | "TLS11") {
+            let spoken = "TLS 1.2 and 1.3 are spoken: a server that knows nothing newer than 1.1 can't be reached";
+            report.note(written, format_args!("{} is taken as TLS12, because {spoken}", written.value));
+            return None;
+        }
+        report.check(written, Self::parse(written))
+    }
 }
 
 /// `tls_config`, validated.
@@ -72,8 +82,8 @@ impl TlsConfig {
             (Some(_), None) => missing(report, position, "a client certificate needs its key: give key or key_file"),
             (None, Some(_)) => missing(report, position, "a client key needs its certificate: give cert or cert_file"),
         };
-        let mut version = |raw: Option<Spanned<String>>| raw.and_then(|v| report.check(&v, TlsVersion::parse(&v)));
-        let (min_version, max_version) = (version(raw.min_version), version(raw.max_version));
+        let min_version = raw.min_version.and_then(|written| TlsVersion::lowest(&written, report));
+        let max_version = raw.max_version.and_then(|written| report.check(&written, TlsVersion::parse(&written)));
         if min_version > max_version && max_version.is_some() {
             report.error(position, "min_version must not be above max_version");
         }

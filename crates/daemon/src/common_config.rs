@@ -47,19 +47,21 @@ impl RawCommon {
         check_patterns(&self.rule_files, "rule file", report);
         check_patterns(&self.scrape_config_files, "scrape config file", report);
         let resolved = |patterns: &[Spanned<String>]| patterns.iter().map(|pattern| report.resolve(pattern)).collect();
-        let (scrape_files, rule_files): (Vec<PathBuf>, Vec<PathBuf>) =
+        let (scrape_files, rule_patterns): (Vec<PathBuf>, Vec<PathBuf>) =
             (resolved(&self.scrape_config_files), resolved(&self.rule_files));
-        let mut files = FilesRead::of(scrape_files.iter().chain(&rule_files).cloned().collect());
+        let mut files = FilesRead::of(scrape_files.iter().chain(&rule_patterns).cloned().collect());
         files.add(report.file(), text);
         let scrape = ScrapeConfig::validate_all(self.scrape_configs, &scrape_files, &global, report);
         let (interval_ms, query_offset_ms) = (global.evaluation_interval_ms, global.rule_query_offset_ms);
         let defaults = GroupDefaults { interval_ms, query_offset_ms, language };
-        let mut rules = report.take(RuleSet::load(&rule_files, defaults)).unwrap_or_default();
+        let mut rules = report.take(RuleSet::load(&rule_patterns, defaults)).unwrap_or_default();
         let built_in = self.built_in_alerts.validate(built_in, global.evaluation_interval_ms, report);
         rules.groups.extend(built_in.rules.groups);
         let alerting =
             AlertingConfig::validate(self.alerting, global.names.validation, &built_in.inhibitions, &mut files, report);
         let storage = StorageConfig::validate(&self.storage, report);
+        let places = self.rule_files.iter().map(|pattern| pattern.position);
+        let rule_files = rule_patterns.into_iter().zip(places).map(|(pattern, at)| Spanned::new(pattern, at)).collect();
         CommonConfig { text: config::redact(text), files, global, scrape, rule_files, rules, alerting, storage }
     }
 }

@@ -12,11 +12,13 @@ impl CommonConfig {
     /// What is wrong with tokens, certificates of clients, files of targets, and rule files that are named without a `*` and aren't there.
     /// As promtool finds no fault with passwords and authorities that aren't there, these are warned of. `file` is that of the configuration.
     pub fn check_named_files(&self, file: &Path) -> Vec<Error> {
-        let error = |message: String| Error { file: file.to_owned(), line: 0, column: 0, message };
-        let is_missing = |pattern: &&Path| !pattern.to_string_lossy().contains('*') && !pattern.exists();
-        let missing = self.rule_files.iter().map(|pattern| pattern.as_path()).filter(is_missing);
-        let mut errors: Vec<Error> =
-            missing.map(|pattern| error(format!("the rule file {} doesn't exist", pattern.display()))).collect();
+        let error = |line, column, message| Error { file: file.to_owned(), line, column, message };
+        let is_missing = |path: &Path| !path.to_string_lossy().contains('*') && !path.exists();
+        let missing = self.rule_files.iter().filter(|pattern| is_missing(pattern)).map(|pattern| {
+            let at = pattern.position;
+            error(at.line, at.column, format!("the rule file {} doesn't exist", pattern.display()))
+        });
+        let mut errors: Vec<Error> = missing.collect();
         for job in &self.scrape {
             let servers = job.sources.found.iter().filter_map(|source| match source {
                 Source::Kubernetes(kubernetes) => match &kubernetes.server {
@@ -27,7 +29,7 @@ impl CommonConfig {
             });
             for http in std::iter::once(&job.http).chain(servers) {
                 let reason = client_error(http, &job.job_name);
-                errors.extend(reason.map(|reason| error(format!("job {:?}: {reason}", job.job_name))));
+                errors.extend(reason.map(|reason| error(0, 0, format!("job {:?}: {reason}", job.job_name))));
             }
             errors.extend(job.sources.check_files());
         }

@@ -7,6 +7,7 @@ use api::consistency::Consistency;
 use api::hierarchy::Hierarchy;
 use async_trait::async_trait;
 use axum::Router;
+use config::Spanned;
 use rules::Gate;
 use scrape::{GlobalConfig, ScrapeConfig};
 use sharding::Sharding;
@@ -28,7 +29,7 @@ pub struct CommonConfig {
     /// `scrape_configs:`
     pub scrape: Vec<ScrapeConfig>,
     /// `rule_files:`, against the file that has them.
-    pub rule_files: Vec<PathBuf>,
+    pub rule_files: Vec<Spanned<PathBuf>>,
     /// What they say, read and checked.
     pub rules: rules::RuleSet,
     /// `alerting:`

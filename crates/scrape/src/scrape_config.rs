@@ -168,7 +168,7 @@ impl ScrapeConfig {
             let raw: Option<RawScrapeConfigFile> =
                 own.take(config::read_file(&file).and_then(|text| config::load(&text, &file)));
             ScrapeConfig::extend(&mut configs, raw.unwrap_or_default().scrape_configs, global, &mut own);
-            report.take(own.finish(()));
+            report.absorb(own);
         }
         configs
     }

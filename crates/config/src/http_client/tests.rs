@@ -1,4 +1,5 @@
 use super::*;
+use crate::tls::TlsVersion;
 use crate::yaml::load;
 
 fn validated(text: &str) -> Result<HttpClientConfig, crate::error::Errors> {
@@ -42,6 +43,18 @@ fn reads_files_at_each_use_and_from_the_files_directory() {
 }
 
 #[test]
+fn an_older_lowest_version_of_tls_means_those_that_are_spoken() {
+    let text = "tls_config: {min_version: TLS10, max_version: TLS12}";
+    let raw = load::<RawHttpClientConfig>(text, "a.yml").unwrap();
+    let mut report = Report::new("a.yml");
+    let config = HttpClientConfig::validate(raw, &mut report);
+    assert_eq!((config.tls.min_version, config.tls.max_version), (None, Some(TlsVersion::Tls12)));
+    let note = "a.yml:1:27: TLS10 is taken as TLS12, because TLS 1.2 and 1.3 are spoken: a server that knows nothing newer than \
+                1.1 can't be reached";
+    assert_eq!(report.notes().iter().map(ToString::to_string).collect::<Vec<_>>(), [note]);
+}
+
+#[test]
 fn refuses_with_the_place() {
     let check = |text: &str, want: &str| assert_eq!(validated(text).unwrap_err().to_string(), want, "{text}");
     check(
@@ -51,7 +64,7 @@ fn refuses_with_the_place() {
     check("authorization: {}", "/etc/w/a.yml:1:16: authorization needs credentials or credentials_file");
     check("tls_config: {cert_file: c}", "/etc/w/a.yml:1:13: a client certificate needs its key: give key or key_file");
     check(
-        "tls_config: {min_version: TLS10}\nproxy_url: ':'",
+        "tls_config: {max_version: TLS10}\nproxy_url: ':'",
         "/etc/w/a.yml:1:27: TLS10 is not spoken, because TLS 1.0 and 1.1 can be broken: write TLS12, or put a proxy that speaks \
          TLS10 before a server that knows nothing newer\n\
          /etc/w/a.yml:2:12: proxy_url is not a URL: empty host",

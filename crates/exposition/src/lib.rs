@@ -15,6 +15,7 @@ mod escaping;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod lines;
+mod number_label;
 pub mod openmetrics;
 pub mod protobuf;
 pub mod text;
@@ -23,3 +24,4 @@ pub use classic::{ClassicBucket, classic_buckets};
 pub use escaping::Escaping;
 pub use lines::{Dialect, LineWriter};
 pub use model::MetricType;
+pub use number_label::{QUANTILE_LABEL, normalize_number_label, number_label};

@@ -49,7 +49,7 @@ pub(crate) fn exposition(series: i64) -> String {
     }
     let _ = write!(
         out,
-        "# TYPE h histogram\n# UNIT h_seconds seconds\nh_bucket{{le=\"1\"}} 5 {START} # {{trace_id=\"x\"}} 0.5 {START}\n"
+        "# TYPE h histogram\n# UNIT h_seconds seconds\nh_bucket{{le=\"1.0\"}} 5 {START} # {{trace_id=\"x\"}} 0.5 {START}\n"
     );
     let _ = write!(
         out,

@@ -1,6 +1,7 @@
 //! Since when the metrics of an OpenMetrics page count. Their `_created` lines say it, which stand behind the samples that they are
 //! about, so they are read before everything else.
 
+use exposition::number_label;
 use exposition::openmetrics::{Entry, Parser, SampleLine, parse_series};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -8,7 +9,7 @@ use memchr::memmem;
 use model::{LabelsBuilder, LabelsScratch, METRIC_NAME, MetricType};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::line::{TextSeries, key, number_label};
+use super::line::{TextSeries, key};
 use super::sample::Shown;
 use crate::metadata::suffix;
 

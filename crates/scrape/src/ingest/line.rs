@@ -1,15 +1,12 @@
 //! Series in the formats that are lines.
 
-use exposition::Dialect;
+use exposition::normalize_number_label;
 use exposition::text::ParseError;
-use model::{BUCKET_LABEL, LabelsScratch, METRIC_NAME, MetricType};
+use model::{LabelsScratch, METRIC_NAME, MetricType};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::{IngestError, Place, check_size};
 use super::sample::Shown;
-
-/// The label of a summary's quantile.
-pub(super) const QUANTILE_LABEL: &str = "quantile";
 
 /// How a series is parsed out of its bytes.
 pub(super) type ParseSeries = fn(&[u8], &mut LabelsScratch) -> Result<(), ParseError>;
@@ -32,9 +29,7 @@ impl Shown for TextSeries<'_> {
             error.line += self.line - 1;
             error
         })?;
-        if let Some(label) = number_label(self.kind) {
-            normalize(scratch, label);
-        }
+        normalize_number_label(self.kind, scratch);
         Ok(())
     }
 
@@ -44,32 +39,6 @@ impl Shown for TextSeries<'_> {
 
     fn place(&self) -> Place {
         Place::Line(self.line)
-    }
-}
-
-/// Writes the value of a label as numbers are stored.
-fn normalize(scratch: &mut LabelsScratch, label: &str) {
-    let normal = |(name, value): (&str, &str)| if name == label { normal_number(value) } else { None };
-    let Some(number) = scratch.pairs().find_map(normal) else { return };
-    let mut out = LabelsScratch::default();
-    for (name, value) in scratch.pairs() {
-        out.push(name, if name == label { &number } else { value });
-    }
-    *scratch = out;
-}
-
-/// A bound or a quantile as it is stored, however the target writes it; what is no number stays.
-fn normal_number(value: &str) -> Option<String> {
-    // The zero takes the sign of another one away.
-    model::parse_float(value).map(|number| Dialect::OpenMetrics.number(number + 0.0))
-}
-
-/// The label of a family's series whose value is a number.
-pub(super) fn number_label(kind: MetricType) -> Option<&'static str> {
-    match kind {
-        MetricType::Histogram => Some(BUCKET_LABEL),
-        MetricType::Summary => Some(QUANTILE_LABEL),
-        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Protocol buffers: a metric is one line or several.
 
-use exposition::Dialect;
 use exposition::protobuf::{self, Content, DecodeError, Family, HistogramMessage, Metric, Parser};
+use exposition::{Dialect, QUANTILE_LABEL};
 use model::{
     BUCKET_LABEL, ClassicHistogram, ClassicPart, CounterReset, Exemplar, LabelsScratch, METRIC_NAME, NativeHistogram,
 };
@@ -11,7 +11,6 @@ use super::Ingest;
 use super::classic::NATIVE;
 use super::error::{IngestError, Place, check_size};
 use super::histogram::HistogramSample;
-use super::line::QUANTILE_LABEL;
 use super::sample::{Batch, Sample, Shown};
 use crate::series_cache::EntryId;
 

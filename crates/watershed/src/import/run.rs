@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use exposition::normalize_number_label;
 use exposition::openmetrics::SampleLine;
 use exposition::text::ParseError;
-use model::{Labels, LabelsBuilder, LabelsScratch, Timestamp};
+use model::{Labels, LabelsBuilder, LabelsScratch, MetricType, Timestamp};
 use tsdb::inspect::Progress;
 use tsdb::{Backfill, BackfillError, BackfillOptions, BlockMeta};
 
@@ -38,7 +39,8 @@ impl From<ReadError<ImportError>> for ImportError {
 }
 
 struct Import<'a> {
-    known: KnownSeries,
+    /// Those of histograms, of summaries and of all other kinds: the same bytes mean other labels there.
+    known: [KnownSeries; 3],
     scratch: LabelsScratch,
     extra: &'a [(String, String)],
     backfill: Backfill,
@@ -46,13 +48,13 @@ struct Import<'a> {
 
 impl Import<'_> {
     #[inline]
-    fn take(&mut self, line: &SampleLine<'_>) -> Result<(), ImportError> {
+    fn take(&mut self, line: &SampleLine<'_>, kind: MetricType) -> Result<(), ImportError> {
         let Some(time) = line.timestamp else {
             return Err(refused(line, line.series.len() + 1, "expected a timestamp, got none"));
         };
-        let series = match self.known.find(line.series) {
+        let series = match self.known(kind).find(line.series) {
             Some(series) => series,
-            None => self.add(line)?,
+            None => self.add(line, kind)?,
         };
         match self.backfill.push(series, Timestamp::from_ms(time), line.value) {
             Ok(()) => Ok(()),
@@ -60,11 +62,22 @@ impl Import<'_> {
         }
     }
 
+    #[inline]
+    fn known(&mut self, kind: MetricType) -> &mut KnownSeries {
+        let [histograms, summaries, others] = &mut self.known;
+        match kind {
+            MetricType::Histogram => histograms,
+            MetricType::Summary => summaries,
+            _ => others,
+        }
+    }
+
     #[cold]
-    fn add(&mut self, line: &SampleLine<'_>) -> Result<u32, ImportError> {
+    fn add(&mut self, line: &SampleLine<'_>, kind: MetricType) -> Result<u32, ImportError> {
         line.labels(&mut self.scratch)?;
+        normalize_number_label(kind, &mut self.scratch);
         let series = self.backfill.series(&self.with_extra(self.scratch.build()))?;
-        self.known.add(line.series, series);
+        self.known(kind).add(line.series, series);
         Ok(series)
     }
 
@@ -96,14 +109,14 @@ pub(crate) fn import(
     progress: &mut dyn Progress,
 ) -> Result<Vec<(PathBuf, BlockMeta)>, ImportError> {
     let mut import = Import {
-        known: KnownSeries::new(),
+        known: std::array::from_fn(|_| KnownSeries::new()),
         scratch: LabelsScratch::default(),
         extra,
         backfill: Backfill::new(options),
     };
     loop {
         progress.begin("reading samples", source.byte_len().map_err(ImportError::Io)?);
-        source.for_each_sample(|line| import.take(line), |bytes| progress.advance(bytes))?;
+        source.for_each_sample(|line, kind| import.take(line, kind), |bytes| progress.advance(bytes))?;
         progress.begin("writing blocks", 0);
         if !import.backfill.write(dir)? {
             break;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use exposition::openmetrics::{Entry, Parser, SampleLine};
 use exposition::text::ParseError;
+use model::MetricType;
 
 const PIECE_BYTES: usize = 4 << 20;
 /// A longer line is refused. Also, so much is looked at before an error counts that the end of a piece may have caused.
@@ -43,10 +44,10 @@ impl Source {
         Ok(self.file.metadata()?.len())
     }
 
-    /// Hands all samples to `take`, from the beginning. `advance` hears of the bytes that have been read.
+    /// Hands all samples to `take`, from the beginning, with the kind that was told last. `advance` hears of the bytes that have been read.
     pub(crate) fn for_each_sample<E>(
         &mut self,
-        take: impl FnMut(&SampleLine<'_>) -> Result<(), E>,
+        take: impl FnMut(&SampleLine<'_>, MetricType) -> Result<(), E>,
         advance: impl FnMut(u64),
     ) -> Result<(), ReadError<E>> {
         self.file.seek(SeekFrom::Start(0)).map_err(ReadError::Io)?;
@@ -57,10 +58,11 @@ impl Source {
 fn for_each_sample<E>(
     input: &mut impl Read,
     piece_bytes: usize,
-    mut take: impl FnMut(&SampleLine<'_>) -> Result<(), E>,
+    mut take: impl FnMut(&SampleLine<'_>, MetricType) -> Result<(), E>,
     mut advance: impl FnMut(u64),
 ) -> Result<(), ReadError<E>> {
     let (mut buffer, mut line, mut at_end) = (Vec::with_capacity(piece_bytes), 1, false);
+    let mut kind = MetricType::Unknown;
     loop {
         if !at_end {
             let read = input.by_ref().take(piece_bytes as u64).read_to_end(&mut buffer).map_err(ReadError::Io)?;
@@ -70,7 +72,8 @@ fn for_each_sample<E>(
         let mut parser = Parser::piece(&buffer, line, !at_end);
         while let Some(entry) = parser.next() {
             match entry {
-                Ok(Entry::Sample(sample)) => take(&sample).map_err(ReadError::Refused)?,
+                Ok(Entry::Sample(sample)) => take(&sample, kind).map_err(ReadError::Refused)?,
+                Ok(Entry::Type { kind: told, .. }) => kind = told,
                 Ok(_) => {}
                 Err(error) if at_end || buffer.len() - parser.position() > LINE_BYTES_MAX => {
                     return Err(ReadError::Parse(error));
@@ -108,7 +111,7 @@ mod tests {
 
     fn read(text: &str, piece_bytes: usize) -> Result<Vec<(String, usize)>, String> {
         let mut lines = Vec::new();
-        let take = |sample: &SampleLine<'_>| {
+        let take = |sample: &SampleLine<'_>, _| {
             lines.push((String::from_utf8_lossy(sample.series).into_owned(), sample.line));
             if sample.value < 0.0 { Err("negative") } else { Ok(()) }
         };

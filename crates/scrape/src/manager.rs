@@ -15,7 +15,6 @@ use storage::Appendable;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use crate::body::Buffers;
 use crate::failure_log::{self, FailureLogs};
@@ -208,7 +207,8 @@ impl Manager {
             for target in here.chain(status.elsewhere.iter().cloned()) {
                 let place = placement.place(job, &target.url, placement::key_of(&target));
                 if let Place::Shared { owners, is_here } = place {
-                    let (labels, scrape_url) = (target.labels, target.url.to_string());
+                    let scrape_url = target.shown_url(None);
+                    let labels = target.labels;
                     all.push(PlacedTarget { scrape_pool: job.clone(), labels, scrape_url, owners, is_here });
                 }
             }
@@ -254,8 +254,8 @@ impl Manager {
             discovered_labels: plan.target.discovered.clone(),
             labels: plan.target.labels.clone(),
             scrape_pool: plan.job.config.job_name.clone(),
-            scrape_url: plan.target.url.to_string(),
-            global_url: global_url(&plan.target.url, self.hostname.as_deref()),
+            scrape_url: plan.target.shown_url(None),
+            global_url: plan.target.shown_url(self.hostname.as_deref()),
             last_error: last.error,
             last_scrape: last.time,
             last_scrape_duration_seconds: last.duration_seconds,
@@ -265,14 +265,4 @@ impl Manager {
             cached_series: last.cached_series,
         }
     }
-}
-
-/// The URL with this machine's name in place of a loopback address.
-fn global_url(url: &Url, hostname: Option<&str>) -> String {
-    let mut url = url.clone();
-    if let (Some("localhost" | "127.0.0.1" | "[::1]"), Some(name)) = (url.host_str(), hostname) {
-        // A name that is no host leaves the URL as it is.
-        let _ = url.set_host(Some(name));
-    }
-    url.to_string()
 }

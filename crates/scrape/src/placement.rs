@@ -70,6 +70,7 @@ mod tests {
             labels: Labels::from_pairs([("job", "node"), ("instance", "10.0.0.7:9100")]),
             discovered: Labels::empty(),
             url: "http://10.0.0.7:9100/metrics?a=b".parse().expect("a URL"),
+            address: None,
             interval_ms: 1,
             timeout_ms: 1,
             histograms: HistogramForms::default(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use discovery::relabel::process;
 use discovery::{TargetGroup, check_address};
 use model::{INSTANCE, JOB, Labels, LabelsBuilder, format_duration, parse_duration};
-use url::Url;
+use url::{Position, Url};
 
 use crate::histograms::HistogramForms;
 use crate::scrape_config::ScrapeConfig;
@@ -22,6 +22,9 @@ const PARAM_PREFIX: &str = "__param_";
 const META_PREFIX: &str = "__meta_";
 const RESERVED_PREFIX: &str = "__";
 
+/// Hosts that mean another machine elsewhere.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
 /// Something that is scraped.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Target {
@@ -30,6 +33,8 @@ pub(crate) struct Target {
     /// The labels before relabelling.
     pub(crate) discovered: Labels,
     pub(crate) url: Url,
+    /// Its address, where the URL has it in another form: `:9100`, `host:80`, `Host`.
+    pub(crate) address: Option<Box<str>>,
     pub(crate) interval_ms: i64,
     pub(crate) timeout_ms: i64,
     /// Which forms of its histograms are stored.
@@ -56,6 +61,15 @@ pub(crate) struct TargetKey {
 }
 
 impl Target {
+    /// Where it is scraped, as Prometheus shows it: with its address as it was given. `hostname` takes the place of a loopback address.
+    pub(crate) fn shown_url(&self, hostname: Option<&str>) -> String {
+        let address = self.address.as_deref().unwrap_or(&self.url[Position::BeforeHost..Position::AfterPort]);
+        let mut rests = LOOPBACK.iter().filter_map(|host| address.strip_prefix(host));
+        let mut behind_loopback = || rests.find(|rest| rest.is_empty() || rest.starts_with(':'));
+        let (host, rest) = hostname.and_then(|name| Some((name, behind_loopback()?))).unwrap_or((address, ""));
+        format!("{}://{host}{rest}{}", self.url.scheme(), &self.url[Position::AfterPort..])
+    }
+
     pub(crate) fn key(&self) -> TargetKey {
         TargetKey { labels: self.labels.clone(), url: self.url.to_string() }
     }
@@ -166,7 +180,11 @@ fn finish(labels: &mut LabelsBuilder, config: &ScrapeConfig, discovered: &Labels
         labels.set(INSTANCE, &address);
     }
     labels.retain(|name, _| !name.starts_with(RESERVED_PREFIX));
-    Ok(Target { labels: labels.build(), discovered: discovered.clone(), url, interval_ms, timeout_ms, histograms })
+    let is_in_url = address == url[Position::BeforeHost..Position::AfterPort];
+    let has_password = address.contains('@');
+    let address = (!is_in_url && !has_password).then(|| address.into());
+    let (labels, discovered) = (labels.build(), discovered.clone());
+    Ok(Target { labels, discovered, url, address, interval_ms, timeout_ms, histograms })
 }
 
 /// What the labels say of histograms; one that relabelling took away says what the job says.
@@ -198,8 +216,10 @@ fn url_of(labels: &LabelsBuilder, address: &str, params: &BTreeMap<String, Vec<S
     if !matches!(scheme, "http" | "https") {
         return Err(format!("unknown scheme {scheme:?}, expected http or https"));
     }
-    let mut url =
-        Url::parse(&format!("{scheme}://{address}")).map_err(|e| format!("{address:?} is not a valid address: {e}"))?;
+    // A port alone is one of this machine.
+    let host = if address.starts_with(':') { "localhost" } else { "" };
+    let url = Url::parse(&format!("{scheme}://{host}{address}"));
+    let mut url = url.map_err(|e| format!("{address:?} is not a valid address: {e}"))?;
     url.set_path(labels.get(METRICS_PATH).unwrap_or(""));
     let mut values: BTreeMap<&str, Vec<&str>> =
         params.iter().map(|(name, values)| (name.as_str(), values.iter().map(String::as_str).collect())).collect();

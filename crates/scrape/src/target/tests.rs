@@ -29,6 +29,25 @@ fn makes_labels_and_url() {
 }
 
 #[test]
+fn a_url_is_shown_with_its_address_as_given() {
+    let check = |scheme: &str, address: &str, want: &str| {
+        let yaml = format!("{{job_name: j, scheme: {scheme}, static_configs: [{{targets: ['{address}']}}]}}");
+        assert_eq!(only(&yaml).unwrap().shown_url(Some("edge-1")), want, "{address}");
+    };
+    check("http", "h:80", "http://h:80/metrics");
+    check("http", "h", "http://h/metrics");
+    check("https", "h:443", "https://h:443/metrics");
+    check("https", "h:80", "https://h:80/metrics");
+    check("http", "[::2]:80", "http://[::2]:80/metrics");
+    check("http", "localhost:80", "http://edge-1:80/metrics");
+    check("http", "127.0.0.1:9090", "http://edge-1:9090/metrics");
+    check("http", "localhost.example:80", "http://localhost.example:80/metrics");
+    check("http", "Host:80", "http://Host:80/metrics");
+    check("http", ":9100", "http://:9100/metrics");
+    check("http", "user:secret@h:80", "http://h/metrics");
+}
+
+#[test]
 fn relabelling_decides_what_is_scraped() {
     let check = |rest: &str, url: &str| {
         let yaml = format!("job_name: j\nstatic_configs: [{{targets: ['h:1']}}]\n{rest}");
@@ -44,6 +63,7 @@ fn relabelling_decides_what_is_scraped() {
     );
     check("relabel_configs: [{target_label: __scheme__, replacement: https}]", "https://h:1/metrics");
     check("relabel_configs: [{target_label: __metrics_path__, replacement: /p}]", "http://h:1/p");
+    check("relabel_configs: [{target_label: __address__, replacement: ':2'}]", "http://localhost:2/metrics");
 }
 
 #[test]

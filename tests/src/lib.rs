@@ -16,7 +16,7 @@ mod wait;
 pub use ask::{Client, Points, points};
 pub use links::{Link, Random, Weather, link_report};
 pub use node::{Node, write};
-pub use peer::{find, node_exporter, prometheus, prometheus_on};
+pub use peer::{find, is_prometheus_3, node_exporter, prometheus, prometheus_on};
 pub use process::{Process, free_port, free_ports, watershed};
 pub use receiver::Receiver;
 pub use setting::setting;

@@ -1,6 +1,7 @@
 //! The programs of others that the tests talk to.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -20,6 +21,13 @@ pub fn find(test: &str, program: &str) -> Option<PathBuf> {
         println!("SKIPPED {test}: {program} is not installed");
     }
     found
+}
+
+/// Whether a `prometheus` or `promtool` is of Prometheus 3, as this project is; Debian's is of 2.
+pub fn is_prometheus_3(program: &Path) -> Result<bool> {
+    let output = Command::new(program).arg("--version").output()?;
+    let printed = [output.stdout, output.stderr].concat();
+    Ok(String::from_utf8_lossy(&printed).contains(", version 3."))
 }
 
 /// Starts a node_exporter and gives its `host:port`.

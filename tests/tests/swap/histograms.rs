@@ -11,7 +11,7 @@ use axum::Router;
 use axum::http::{HeaderMap, header};
 use axum::routing::get;
 use serde_json::Value;
-use tests::{Client, Node, eventually, find, prometheus_on, watershed, write};
+use tests::{Client, Node, eventually, find, is_prometheus_3, prometheus_on, watershed, write};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
@@ -137,8 +137,10 @@ async fn native_histograms_go_from_prometheus_to_a_shard_and_back() -> Result<()
         return Ok(());
     };
     let dir = tempfile::tempdir()?;
+    // What is a flag in Prometheus 2 is a key in 3.
+    let wanted = if is_prometheus_3(&prometheus)? { ", scrape_native_histograms: true" } else { "" };
     let config = format!(
-        "global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}\n\
+        "global: {{scrape_interval: 500ms, scrape_timeout: 500ms{wanted}}}\n\
          scrape_configs:\n  - job_name: native\n    static_configs: [{{targets: ['{}']}}]\n",
         target().await?
     );

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
-use tests::{Node, eventually, find, watershed};
+use tests::{Node, eventually, find, is_prometheus_3, watershed};
 
 use crate::fixture::{Pair, START, exposition, pair, printed, run, sorted, text};
 
@@ -40,6 +40,34 @@ fn blocks_from_openmetrics_hold_what_promtool_puts_into_them() -> Result<()> {
     printed(&watershed, &["tsdb", "create-blocks-from", "openmetrics", "--quiet", text(&file), text(&back)])?;
     let dump = |data: &Path| printed(&watershed, &["tsdb", "dump", even, text(data)]);
     ensure!(dump(&back)? == dump(&ours)?, "what was dumped reads back otherwise");
+    Ok(())
+}
+
+#[test]
+fn bounds_and_quantiles_are_stored_as_prometheus_3_writes_them() -> Result<()> {
+    let input = "# TYPE h histogram\nh_bucket{le=\"1\"} 1 1\nh_bucket{le=\"1e1\"} 2 1\nh_bucket{le=\"+Inf\"} 2 1\n\
+                 # TYPE s summary\ns{quantile=\"1\",le=\"1\"} 3 1\n\
+                 # TYPE g gauge\ng{le=\"1\"} 4 1\n# EOF\n";
+    let want = "{__name__=\"g\", le=\"1\"} 4 1000\n\
+                {__name__=\"h_bucket\", le=\"+Inf\"} 2 1000\n\
+                {__name__=\"h_bucket\", le=\"1.0\"} 1 1000\n\
+                {__name__=\"h_bucket\", le=\"10.0\"} 2 1000\n\
+                {__name__=\"s\", le=\"1\", quantile=\"1.0\"} 3 1000\n";
+    let made_by = |program: &Path| -> Result<String> {
+        let dir = tempfile::tempdir()?;
+        let (file, data) = (dir.path().join("input"), dir.path().join("data"));
+        fs::write(&file, input)?;
+        printed(program, &["tsdb", "create-blocks-from", "openmetrics", text(&file), text(&data)])?;
+        printed(&watershed()?, &["tsdb", "dump", text(&data)])
+    };
+    let got = made_by(&watershed()?)?;
+    ensure!(got == want, "{got}");
+    if let Some(promtool) = find("bounds_and_quantiles_are_stored_as_prometheus_3_writes_them", "promtool")
+        && is_prometheus_3(&promtool)?
+    {
+        let theirs = made_by(&promtool)?;
+        ensure!(theirs == want, "promtool: {theirs}");
+    }
     Ok(())
 }
 

@@ -87,7 +87,7 @@ pub(crate) struct Analyze {
     /// Only series that match this selector.
     #[arg(long = "match", value_name = "SELECTOR")]
     pub(crate) selector: Option<String>,
-    /// Show how full the chunks are as well.
+    /// Show how large the chunks are as well.
     #[arg(long)]
     pub(crate) extended: bool,
     /// Print one JSON object.

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use model::Labels;
-use storage::QueryError;
+use model::{Labels, TimeRange};
+use storage::chunk::{Chunk, ChunkError};
+use storage::{HistogramSample, QueryError, Samples};
 
 use super::directory::{Inspection, Matchers};
 use super::error::InspectError;
-use super::fullness::Fullness;
 use super::head::HeadContent;
 use super::progress::Progress;
+use super::spread::ChunkSpread;
 use crate::block::Block;
 use crate::head::NamedCount;
 use crate::matching::matching_series;
@@ -23,6 +24,8 @@ pub struct AnalyzeOptions {
     pub limit: usize,
     /// Only series for which all of these match.
     pub matchers: Matchers,
+    /// How large chunks are, too, for which all native histograms are decoded.
+    pub extended: bool,
 }
 
 /// What the samples of one metric cost.
@@ -89,8 +92,8 @@ pub struct Analysis {
     pub costs_by_metric: Vec<MetricCost>,
     /// Where the bytes are.
     pub sizes: Sizes,
-    /// How full the chunks are.
-    pub fullness: Fullness,
+    /// How large the chunks are, where it was asked for.
+    pub spread: Option<ChunkSpread>,
 }
 
 /// The times of a chunk, its samples and the bytes of its data.
@@ -99,6 +102,22 @@ struct ChunkFigures {
     max_time: i64,
     samples: usize,
     bytes: usize,
+    /// The buckets of its native histograms, where they are wanted; `None` for a chunk of floats.
+    buckets: Option<usize>,
+}
+
+impl ChunkFigures {
+    fn of(chunk: &Chunk, range: TimeRange, extended: bool) -> Result<Self, ChunkError> {
+        let mut buckets = None;
+        if extended && !chunk.encoding.is_of_floats() {
+            let mut samples = Samples::default();
+            chunk.decode(TimeRange::ALL, &mut samples)?;
+            let of = |sample: &HistogramSample| sample.histogram.positive.len() + sample.histogram.negative.len();
+            buckets = Some(samples.histograms.iter().map(of).sum());
+        }
+        let (min_time, max_time) = (range.min.as_ms(), range.max.as_ms());
+        Ok(ChunkFigures { min_time, max_time, samples: chunk.sample_count(), bytes: chunk.data.len(), buckets })
+    }
 }
 
 #[derive(Default)]
@@ -114,7 +133,7 @@ type Values = HashMap<String, PairFigures, FixedState>;
 struct Counting {
     names: HashMap<String, Values, FixedState>,
     costs: HashMap<String, MetricCost, FixedState>,
-    fullness: Fullness,
+    spread: ChunkSpread,
     entries: u64,
     samples: u64,
     chunk_bytes: u64,
@@ -146,11 +165,20 @@ impl Counting {
             cost.chunk_bytes += chunk.bytes as u64;
             self.samples += chunk.samples as u64;
             self.chunk_bytes += chunk.bytes as u64;
-            self.fullness.count(chunk.samples);
+            let spread = &mut self.spread;
+            if let Some(buckets) = chunk.buckets {
+                spread.histogram_samples.count(chunk.samples);
+                spread.histogram_bytes.count(chunk.bytes);
+                spread.histogram_buckets.count(buckets);
+            } else {
+                spread.float_samples.count(chunk.samples);
+                spread.float_bytes.count(chunk.bytes);
+            }
         }
     }
 
-    fn finish(self, name: String, duration_ms: u64, limit: usize) -> Analysis {
+    fn finish(self, name: String, duration_ms: u64, options: &AnalyzeOptions) -> Analysis {
+        let limit = options.limit;
         let share = |uncovered: u64| (uncovered as f64 / duration_ms.max(1) as f64) as u64;
         let pairs =
             || self.names.iter().flat_map(|(name, values)| values.iter().map(move |(v, figures)| (name, v, figures)));
@@ -180,7 +208,7 @@ impl Counting {
             series_by_metric: largest(metrics.map(|cost| named(&cost.name, cost.series)), limit),
             costs_by_metric: costs,
             sizes: Sizes { index_bytes: 0, chunk_bytes: self.chunk_bytes },
-            fullness: self.fullness,
+            spread: options.extended.then_some(self.spread),
         }
     }
 }
@@ -216,17 +244,14 @@ pub fn analyze_block(
         let mut chunks = Vec::with_capacity(series.chunks.len());
         for place in &series.chunks {
             let chunk = block.chunk(place)?;
-            chunks.push(ChunkFigures {
-                min_time: place.min_time.as_ms(),
-                max_time: place.max_time.as_ms(),
-                samples: chunk.sample_count(),
-                bytes: chunk.data.len(),
-            });
+            let range = TimeRange::new(place.min_time, place.max_time);
+            let figures = ChunkFigures::of(&chunk, range, options.extended);
+            chunks.push(figures.map_err(|error| QueryError::data(format!("block {name}: {error}")))?);
         }
         counting.add(&series.labels, &chunks, duration_ms);
         progress.advance(1);
     }
-    let mut analysis = counting.finish(name.to_owned(), duration_ms, options.limit);
+    let mut analysis = counting.finish(name.to_owned(), duration_ms, options);
     analysis.series = block.meta().stats.num_series;
     analysis.matched_series = (!options.matchers.is_empty()).then_some(numbers.len() as u64);
     let index_bytes = block.index().byte_len() as u64;
@@ -235,7 +260,11 @@ pub fn analyze_block(
 }
 
 /// Looks at a head.
-pub fn analyze_head(head: &HeadContent, options: &AnalyzeOptions, progress: &mut dyn Progress) -> Analysis {
+pub fn analyze_head(
+    head: &HeadContent,
+    options: &AnalyzeOptions,
+    progress: &mut dyn Progress,
+) -> Result<Analysis, InspectError> {
     let duration_ms =
         head.time_range().map_or(0, |(min, max)| max.as_ms().saturating_sub(min.as_ms()).saturating_add(1)) as u64;
     let mut counting = Counting::default();
@@ -247,16 +276,13 @@ pub fn analyze_head(head: &HeadContent, options: &AnalyzeOptions, progress: &mut
             continue;
         }
         matched += 1;
-        let figures = series.chunks.iter().map(|chunk| ChunkFigures {
-            min_time: chunk.min_time.as_ms(),
-            max_time: chunk.max_time.as_ms(),
-            samples: chunk.sample_count(),
-            bytes: chunk.data.len(),
-        });
-        counting.add(&series.labels, &figures.collect::<Vec<_>>(), duration_ms);
+        let figures = series.chunks.iter().map(|chunk| ChunkFigures::of(chunk, chunk.range(), options.extended));
+        let figures: Result<Vec<_>, _> = figures.collect();
+        let figures = figures.map_err(|error| QueryError::data(format!("head: {error}")))?;
+        counting.add(&series.labels, &figures, duration_ms);
     }
-    let mut analysis = counting.finish("head".to_owned(), duration_ms, options.limit);
+    let mut analysis = counting.finish("head".to_owned(), duration_ms, options);
     analysis.series = head.series().len() as u64;
     analysis.matched_series = (!options.matchers.is_empty()).then_some(matched);
-    analysis
+    Ok(analysis)
 }

@@ -9,17 +9,17 @@
 mod analyze;
 mod directory;
 mod error;
-mod fullness;
 mod head;
 mod progress;
+mod spread;
 mod verify;
 
 pub use analyze::{Analysis, AnalyzeOptions, MetricCost, Sizes, analyze_block, analyze_head};
 pub use directory::{BlockSummary, Inspection, Mark, Matchers, SetAside};
 pub use error::InspectError;
-pub use fullness::Fullness;
 pub use head::{HeadContent, HeadReport};
 pub use progress::{Progress, Silent};
+pub use spread::{Bar, ChunkSpread, Spread};
 pub use verify::{
     FINDINGS_PER_FILE_MAX, Finding, Severity, VerifyCounts, VerifyReport, verify_block, verify_directory,
 };

@@ -67,8 +67,10 @@ fn what_is_read_beside_the_owner_is_what_the_owner_reads() {
     drop(db);
     assert_eq!(inspected(dir.path()), want);
     let head = Inspection::open(dir.path()).expect("listed").head(&mut Silent).expect("read");
-    let analysis = analyze_head(&head, &AnalyzeOptions { limit: 3, matchers: Vec::new() }, &mut Silent);
+    let options = AnalyzeOptions { limit: 3, matchers: Vec::new(), extended: true };
+    let analysis = analyze_head(&head, &options, &mut Silent).expect("read");
     assert_eq!((analysis.series, analysis.label_names, analysis.series_by_metric[0].value), (20, 2, 10));
     assert_eq!(analysis.samples, head.report().samples);
-    assert_eq!(analysis.fullness.total(), head.series().iter().map(|series| series.chunks.len() as u64).sum::<u64>());
+    let chunks: usize = head.series().iter().map(|series| series.chunks.len()).sum();
+    assert_eq!(analysis.spread.expect("asked for").total(), chunks as u64);
 }

@@ -6,23 +6,25 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde_json::{Value, json};
 use tsdb::NamedCount;
-use tsdb::inspect::{Analysis, AnalyzeOptions, Inspection, MetricCost, analyze_block, analyze_head};
+use tsdb::inspect::{
+    Analysis, AnalyzeOptions, Bar, ChunkSpread, Inspection, MetricCost, Spread, analyze_block, analyze_head,
+};
 
 use super::selector::matchers;
 use super::table;
-use crate::terminal::Bar;
+use crate::terminal;
 use crate::tsdb_arguments::Analyze;
 
 pub(super) fn run(flags: &Analyze) -> Result<ExitCode> {
     let inspection = Inspection::open(&flags.path)?;
     let matchers = flags.selector.as_deref().map(matchers).transpose()?.unwrap_or_default();
-    let options = AnalyzeOptions { limit: flags.limit, matchers };
-    let mut bar = Bar::new();
+    let options = AnalyzeOptions { limit: flags.limit, matchers, extended: flags.extended };
+    let mut bar = terminal::Bar::new();
     let last = || inspection.last_block().map_or_else(|| "head".to_owned(), |block| block.to_string());
     let analysis = match flags.block.clone().unwrap_or_else(last).as_str() {
         "head" | "HEAD" => {
             let head = inspection.head(&mut bar)?;
-            analyze_head(&head, &options, &mut bar)
+            analyze_head(&head, &options, &mut bar)?
         }
         block => analyze_block(&inspection, block, &options, &mut bar)?,
     };
@@ -62,14 +64,38 @@ fn print(out: &mut impl Write, analysis: &Analysis, flags: &Analyze) -> io::Resu
         }
     }
     print_costs(out, analysis)?;
-    if flags.extended {
-        writeln!(out, "\nCompaction analysis:")?;
-        writeln!(out, "Fullness: Amount of samples in chunks (100% is 120 samples)")?;
-        for (end, share) in analysis.fullness.shares() {
-            writeln!(out, "{end:>7}%: {}", "#".repeat(share as usize))?;
+    if let Some(spread) = &analysis.spread {
+        writeln!(out, "\nCompaction analysis:\n")?;
+        for (_, title, sizes) in spreads(spread) {
+            print_spread(out, title, sizes, spread.total())?;
         }
     }
     Ok(())
+}
+
+/// The spreads, each with its name in JSON and promtool's words for it.
+fn spreads(spread: &ChunkSpread) -> [(&'static str, &'static str, &Spread); 5] {
+    [
+        ("samplesPerFloatChunk", "samples per float chunk", &spread.float_samples),
+        ("bytesPerFloatChunk", "bytes per float chunk", &spread.float_bytes),
+        ("samplesPerHistogramChunk", "samples per histogram chunk", &spread.histogram_samples),
+        ("bytesPerHistogramChunk", "bytes per histogram chunk", &spread.histogram_bytes),
+        ("bucketsPerHistogramChunk", "buckets per histogram chunk", &spread.histogram_buckets),
+    ]
+}
+
+fn print_spread(out: &mut impl Write, title: &str, sizes: &Spread, chunks: u64) -> io::Result<()> {
+    let Some((min, average, max)) = sizes.summary() else { return writeln!(out, "{title}: N/A\n") };
+    writeln!(out, "{title} (min/avg/max): {min}/{average}/{max}")?;
+    let bars = sizes.bars();
+    let width = |of: fn(&Bar) -> u64| bars.iter().map(of).max().unwrap_or_default().to_string().len();
+    let (left, right, counts) = (width(|bar| bar.from), width(|bar| bar.to), width(|bar| bar.count));
+    for Bar { from, to, count } in bars {
+        // Prometheus's bounds are off by one: a size that is `from` is in this bar.
+        let share = "#".repeat((count * 100 / chunks) as usize);
+        writeln!(out, "[{:>left$}, {to:>right$}]: {count:>counts$} {share}", from + 1)?;
+    }
+    writeln!(out)
 }
 
 fn print_costs(out: &mut impl Write, analysis: &Analysis) -> io::Result<()> {
@@ -117,6 +143,16 @@ fn as_json(analysis: &Analysis) -> Value {
         "costsByMetric": analysis.costs_by_metric.iter().map(cost).collect::<Vec<_>>(),
         "indexBytes": analysis.sizes.index_bytes,
         "chunkBytes": analysis.sizes.chunk_bytes,
-        "chunksByFullness": analysis.fullness.chunks,
+        "chunks": analysis.spread.as_ref().map(|spread| {
+            let json = |(name, _, sizes): (&'static str, _, &Spread)| (name.to_owned(), spread_as_json(sizes));
+            spreads(spread).map(json).into_iter().collect::<serde_json::Map<_, _>>()
+        }),
     })
+}
+
+/// Each bar with its smallest size, the first size behind it, and how many chunks have one of these.
+fn spread_as_json(sizes: &Spread) -> Value {
+    let Some((min, average, max)) = sizes.summary() else { return Value::Null };
+    let bars = sizes.bars().into_iter().map(|Bar { from, to, count }| json!({"from": from, "to": to, "count": count}));
+    json!({"min": min, "average": average, "max": max, "bars": bars.collect::<Vec<_>>()})
 }
